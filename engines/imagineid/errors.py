@@ -1,0 +1,62 @@
+"""Everything that can go wrong, as a tree.
+
+::
+
+    ImagineIDError              exit code 1
+    ├── BadInput                2   what the user gave can't be used
+    │   ├── BadSound            2   a recording that can't be read or heard
+    │   └── BadOutput           2   a place that can't be written
+    ├── BackendMissing          3   an engine whose package, driver or card is missing
+    ├── BadWeights              3   a weights file that is missing, corrupt or of another version
+    └── SomeFailed              4   a batch in which some inputs failed
+
+Each message says what happened and, on its last line, what to type next. Ctrl-C ends with 130.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ImagineIDError(Exception):
+    """The root: an error that is told in words, never by a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class BadInput(ImagineIDError):
+    """What the user gave can't be used."""
+
+    exit_code = 2
+
+
+class BadSound(BadInput):
+    """A recording that can't be read, or in which there is nothing to hear."""
+
+
+class BadOutput(BadInput):
+    """A place where the result can't be written."""
+
+
+class BackendMissing(ImagineIDError):
+    """A backend was asked for whose package is not installed."""
+
+    exit_code = 3
+
+    def __init__(self, backend: str, extra: str) -> None:
+        super().__init__(
+            f"The {backend} backend is not installed.\n"
+            f"Install it:  pip install 'imagineid[{extra}]'"
+        )
+
+
+class BadWeights(ImagineIDError):
+    """A weights file is missing, corrupt, or made for another version."""
+
+    exit_code = 3
+
+
+class SomeFailed(ImagineIDError):
+    """Some inputs of a batch failed; the others were made."""
+
+    exit_code = 4

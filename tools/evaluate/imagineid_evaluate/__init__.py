@@ -1,0 +1,1 @@
+"""Measuring: every bar with its number."""

@@ -1,0 +1,1 @@
+"""Export of every network to ONNX."""

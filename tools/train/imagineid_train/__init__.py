@@ -1,0 +1,1 @@
+"""Training: one file a stage, each with the earlier ones frozen."""

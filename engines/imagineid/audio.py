@@ -7,12 +7,19 @@ recording, so that a window has the same bits however the recording is cut.
 
 from __future__ import annotations
 
+import os
+import tempfile
+import threading
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagineid.decode import resample
+from imagineid.errors import BadOutput
 from imagineid.spec import FPS, HOP_SAMPLES, MEL_FRAMES, MELS, SAMPLE_RATE
 
 FFT_SAMPLES = 800
@@ -73,7 +80,8 @@ def mel_windows(sound: Sound | Floats, first_frame: int, frames: int) -> Floats:
         wave = np.ascontiguousarray(sound, dtype=np.float32)
         mels = _mel_frames(_array_reader(wave), len(wave), first, count)
     index = (starts - first)[:, None] + np.arange(MEL_FRAMES)  # (frames, 16)
-    return mels[index].transpose(0, 2, 1).reshape(frames, MELS * MEL_FRAMES)
+    windows: Floats = mels[index].transpose(0, 2, 1).reshape(frames, MELS * MEL_FRAMES)
+    return windows
 
 
 @cache
@@ -155,14 +163,137 @@ def _mel_block(read: Reader, samples: int, block: int) -> Floats:
     bands = np.maximum(spectrum @ mel_filters(), np.float32(10.0 ** (FLOOR_DB / 20.0)))
     decibels = 20.0 * np.log10(bands) - np.float32(REFERENCE_DB)
     scaled = 2.0 * RANGE * (decibels - FLOOR_DB) / -FLOOR_DB - RANGE
-    return np.clip(scaled, -RANGE, RANGE).astype(np.float32)
+    return np.asarray(np.clip(scaled, -RANGE, RANGE), dtype=np.float32)
 
 
 class Sound:
-    """A recording as 16 kHz mono."""
+    """A recording as 16 kHz mono, kept in a temporary file without a name.
 
-    samples: int
+    Memory does not grow with its length. Channels are kept apart on disk and mixed when read: a
+    dead channel is left out and one that is turned upside down is turned back. Use it in a
+    ``with`` block, or call :meth:`close`.
+
+    Attributes:
+        path: the recording.
+        samples: its length at 16 kHz.
+    """
+
+    def __init__(self, path: Path, spool: IO[bytes], samples: int, mix: Floats) -> None:
+        self.path = path
+        self.samples = samples
+        self._spool = spool
+        self._lock = threading.Lock()
+        self._mix = mix  # (channels,): the weight of each
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples / SAMPLE_RATE
+
+    @property
+    def frames(self) -> int:
+        """Video frames that cover the recording: its length at 25 a second, rounded up."""
+        return max(1, -(-self.samples * FPS // SAMPLE_RATE))
 
     def read(self, first_sample: int, count: int) -> Floats:
-        """Read samples, zero outside."""
-        raise NotImplementedError
+        """Read samples.
+
+        Args:
+            first_sample: where to start; may be negative.
+            count: how many.
+
+        Returns:
+            (count,), in [-1, 1]; zeros outside the recording.
+        """
+        out = np.zeros(count, dtype=np.float32)
+        low, high = max(first_sample, 0), min(first_sample + count, self.samples)
+        if low < high:
+            channels = len(self._mix)
+            with self._lock:
+                self._spool.seek(low * channels * 2)
+                data = self._spool.read((high - low) * channels * 2)
+            block = np.frombuffer(data, dtype=np.int16).reshape(-1, channels)
+            mono = block[:, 0] * self._mix[0]
+            for channel in range(1, channels):
+                mono = mono + block[:, channel] * self._mix[channel]
+            out[low - first_sample : high - first_sample] = mono / np.float32(32768.0)
+        return out
+
+    def close(self) -> None:
+        """Give the temporary file back."""
+        self._spool.close()
+
+    def __enter__(self) -> Sound:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_sound(path: str | os.PathLike[str]) -> Sound:
+    """Open a recording, decoding it once to 16 kHz.
+
+    Args:
+        path: anything PyAV reads as sound: wav, flac, mp3, ogg, m4a, the sound of a video; any
+            rate, any channels.
+
+    Returns:
+        The recording, at least 0.2 s of it. Silence is not an error.
+
+    Raises:
+        BadSound: it can't be read, or there is nothing to hear.
+        BadOutput: there is no room for its temporary file.
+    """
+    path = Path(path)
+    spool = tempfile.TemporaryFile(prefix="imagineid-")
+    try:
+        samples, gram = _spool_channels(path, spool)
+    except OSError as error:
+        spool.close()
+        raise BadOutput(
+            f"No room for a temporary file in {tempfile.gettempdir()}: {error.strerror}.\n"
+            f"Name another folder:  TMPDIR=FOLDER imagineid generate {path}"
+        ) from error
+    except BaseException:
+        spool.close()
+        raise
+    return Sound(path, spool, samples, _mix_weights(gram))
+
+
+def _spool_channels(path: Path, spool: IO[bytes]) -> tuple[int, NDArray[np.float64]]:
+    """Write a recording's channels as 16 kHz int16, interleaved.
+
+    Returns:
+        Its samples, and the channels' products summed over time, (channels, channels).
+    """
+    gram: NDArray[np.float64] | None = None
+    samples = 0
+    for frame in resample(path, "s16", lambda first: (first.layout.name, SAMPLE_RATE)):
+        channels = frame.layout.nb_channels
+        block = frame.to_ndarray().reshape(-1, channels)  # (samples, channels) int16
+        spool.write(block.tobytes())
+        samples += len(block)
+        wide = block.astype(np.float64)
+        gram = wide.T @ wide if gram is None else gram + wide.T @ wide
+    spool.flush()
+    assert gram is not None  # a recording has one frame at least
+    return samples, gram
+
+
+def _mix_weights(gram: NDArray[np.float64]) -> Floats:
+    """Weigh the channels: live ones evenly, dead ones not at all, inverted ones negatively.
+
+    Args:
+        gram: products of the channels summed over time, (channels, channels).
+
+    Returns:
+        (channels,), whose absolute values add up to 1.
+    """
+    power = np.diag(gram)
+    loudest = int(power.argmax())
+    live = power >= max(1e-4 * float(power[loudest]), 1e-9)  # 40 dB under the loudest is dead
+    if not live.any():
+        return np.full(len(power), 1.0 / len(power), dtype=np.float32)
+    likeness = gram[loudest] / np.sqrt(np.maximum(power * power[loudest], 1e-9))
+    signs = np.where(likeness < -0.5, -1.0, 1.0)
+    return np.asarray(np.where(live, signs / live.sum(), 0.0), dtype=np.float32)

@@ -45,3 +45,140 @@ MOUTH = tuple(
     i for i, name in enumerate(ARKIT) if name.startswith(("jaw", "mouth", "cheekPuff", "tongue"))
 )
 """Indices into :data:`ARKIT` of the units that speech content moves."""
+
+FRAME_SAMPLES = SAMPLE_RATE // FPS
+"""Sound samples under one video frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Every number of the method at one scale.
+
+    Attributes:
+        name: what the user calls it.
+        frame_px: height and width of a frame in pixels.
+        window: L, the video frames PAD hears at once.
+        shape: components of alpha; expression: units of beta.
+        identity: length of theta_id; emotion: length of theta_e; linguistic: length of l-bar.
+        pad_dim, pad_layers, pad_heads: width, depth and heads of PAD's Transformers.
+        patch: side of the autoencoder's first patch; stages: channels of each level after it.
+        latent_channels: channels of a latent.
+        text_tokens: M, words of a prompt; pseudo_words: N, words made from the voice.
+        text_dim, text_layers, text_heads: the text encoder.
+        unet: channels of each level of the base UNet; unet_layers: blocks a level.
+        unet_heads: attention heads; unet_groups: GroupNorm groups.
+        sca: channels inside the spatial adapter, a level each; sca_layers: blocks a level.
+        matte: channels of the matte network.
+    """
+
+    name: str
+    frame_px: int
+    window: int = 32
+    shape: int = 80
+    expression: int = len(ARKIT)
+    identity: int = 512
+    emotion: int = 512
+    linguistic: int = 64
+    pad_dim: int = 192
+    pad_layers: int = 3
+    pad_heads: int = 4
+    patch: int = 4
+    stages: tuple[int, ...] = (48, 96, 160)
+    latent_channels: int = 16
+    text_tokens: int = 32
+    pseudo_words: int = 8
+    text_dim: int = 192
+    text_layers: int = 3
+    text_heads: int = 6
+    unet: tuple[int, ...] = (96, 128, 160)
+    unet_layers: int = 1
+    unet_heads: int = 4
+    unet_groups: int = 16
+    sca: tuple[int, ...] = (128, 160, 192)
+    sca_layers: int = 2
+    matte: int = 24
+
+    @property
+    def factor(self) -> int:
+        """Pixels of a frame along one side of a latent's cell."""
+        factor: int = self.patch * 2 ** (len(self.stages) - 1)
+        return factor
+
+    @property
+    def latent_px(self) -> int:
+        """Height and width of a latent."""
+        return self.frame_px // self.factor
+
+    @property
+    def feature_px(self) -> int:
+        """Height and width of the decoder's last features, where MBA blends."""
+        return self.frame_px // self.patch
+
+
+MINI = Size(name="mini", frame_px=256)
+
+SIZES = {MINI.name: MINI}
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One named tensor at a network's boundary; a string in ``dims`` is a free axis."""
+
+    name: str
+    dims: tuple[int | str, ...]
+    dtype: Literal["float32", "int64"] = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What goes into a network and what comes out; input names are the module's arguments."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+def ports(size: Size) -> dict[str, Ports]:
+    """Return the ports of every network at ``size``.
+
+    ``identity``, ``content``, ``emotion`` and ``expression`` are PAD (eq. 1-7); ``text`` is the
+    text encoder with TIA before it (eq. 8); ``sca`` and ``unet`` imagine a latent (eq. 9);
+    ``encoder`` and ``decoder`` are the autoencoder, with MBA in the decoder (eq. 10); ``matte``
+    finds the person in a frame.
+    """
+    b, px, feature = "batch", size.frame_px, size.feature_px
+    mel = Port("mel", (b, size.window, MELS * MEL_FRAMES))
+    image = Port("image", (b, 3, px, px))
+    latent = (b, size.latent_channels, size.latent_px, size.latent_px)
+    shape = Port("shape", (b, size.shape))
+    identity = Port("identity", (b, size.identity))
+    emotion = Port("emotion", (b, size.emotion))
+    linguistic = Port("linguistic", (b, size.window, size.linguistic))
+    text = Port("text", (b, size.text_tokens + size.pseudo_words, size.text_dim))
+    background = Port("background", (b, size.stages[0], feature, feature))
+    mask = Port("mask", (b, 1, feature, feature))
+    residuals = tuple(
+        Port(f"residual_{i}", (b, channels, size.latent_px >> i, size.latent_px >> i))
+        for i, channels in enumerate(size.unet)
+    )
+    return {
+        "identity": Ports((mel,), (shape, identity, Port("traits", (b, 2)))),
+        "content": Ports((mel,), (linguistic,)),
+        "emotion": Ports((mel,), (emotion, Port("emotions", (b, len(EMOTIONS))))),
+        "expression": Ports(
+            (linguistic, shape, emotion),
+            (Port("expression", (b, size.window, size.expression)),),
+        ),
+        "text": Ports(
+            (Port("tokens", (b, size.text_tokens), "int64"), identity, emotion), (text,)
+        ),
+        "sca": Ports(
+            (Port("mesh", latent), Port("anchor", latent), Port("neighbour", latent)), residuals
+        ),
+        "unet": Ports(
+            (Port("noisy", latent), Port("time", (b,)), text, *residuals),
+            (Port("prediction", latent),),
+        ),
+        "encoder": Ports((image,), (Port("latent", latent), background)),
+        "decoder": Ports((Port("latent", latent), background, mask), (image,)),
+        "matte": Ports((image,), (mask,)),
+    }

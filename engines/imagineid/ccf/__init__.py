@@ -1,0 +1,1 @@
+"""CCF: controllable coherent frame generation, the imagining half of the method."""

@@ -1,0 +1,1 @@
+"""PAD: progressive audio disentanglement, the listening half of the method."""

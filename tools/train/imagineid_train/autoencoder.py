@@ -1,0 +1,101 @@
+"""Stage 1: the autoencoder, on pictures and mesh pictures of the world.
+
+Latents carry a little noise while the decoder learns, so that what the UNet gets slightly wrong
+does not show. ``--decoder-only`` goes on with the encoder, and so every cached latent, as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from imagineid.ccf.autoencoder import Decoder, Encoder, reconstruct
+from imagineid.spec import Size
+from imagineid_train.data import Faces, sheet, to_image, to_picture
+from imagineid_train.loop import ROOT, Budget, channels_last, train
+from imagineid_train.perceptual import Perceptual
+
+NAME = "autoencoder"
+CROP_PX = 128
+BATCH = 16
+
+
+def detail(image: Tensor) -> Tensor:
+    """What a 3x3 blur takes away: edges and texture."""
+    return image - F.avg_pool2d(image, 3, 1, 1)
+
+
+def psnr(a: Tensor, b: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB of batches in [-1, 1], (B,)."""
+    return -10 * ((a - b) / 2).clamp(-1, 1).pow(2).mean((1, 2, 3)).log10()
+
+
+class Crops:
+    """Draws random crops; half of them near the face, a sixth of them mesh pictures."""
+
+    def __init__(self, faces: Faces, seed: int) -> None:
+        self.faces, self.rng = faces, np.random.default_rng(seed)
+
+    def __call__(self, count: int) -> Tensor:
+        rng, out = self.rng, []
+        for _ in range(count):
+            person, frame = rng.integers(len(self.faces)), rng.integers(8)
+            kind = "mesh" if rng.random() < 1 / 6 else "frame"
+            picture = self.faces.get(int(person), kind)[frame]
+            room = picture.shape[0] - CROP_PX
+            if rng.random() < 0.5:  # the middle: eyes and mouth
+                y, x = rng.integers(room // 3, room + 1), rng.integers(room // 4, 3 * room // 4)
+            else:
+                y, x = rng.integers(0, room + 1, 2)
+            crop = picture[y : y + CROP_PX, x : x + CROP_PX]
+            out.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
+        return to_image(np.stack(out)).contiguous(memory_format=torch.channels_last)
+
+
+def run(size: Size, minutes: float, decoder_only: bool = False) -> None:
+    """Train for ``minutes`` in all and leave a sheet of held-out reconstructions."""
+    encoder, decoder = Encoder(size), Decoder(size)
+    channels_last((encoder, decoder))
+    draw, held = Crops(Faces.open("train"), 0), Faces.open("val")
+    perceptual = Perceptual()
+    if decoder_only:
+        encoder.requires_grad_(requires_grad=False)
+
+    def loss() -> dict[str, Tensor]:
+        image = draw(BATCH)
+        latent, _ = encoder(image)
+        noisy = latent + 0.05 * torch.randn_like(latent)
+        made = decoder.draw(decoder.features(noisy)).float()
+        return {
+            "absolute": (made - image).abs().mean(),
+            "square": 2 * (made - image).pow(2).mean(),
+            "detail": (detail(made) - detail(image)).abs().mean(),
+            "perceptual": 0.02 * perceptual(made, image),
+            "size": 1e-3 * latent.float().pow(2).mean(),
+        }
+
+    shown = to_image(np.stack([held.get(i, "frame")[0] for i in range(min(24, len(held)))]))
+    meshes = to_image(np.stack([held.get(i, "mesh")[0] for i in range(min(8, len(held)))]))
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        made, mesh = reconstruct(encoder, decoder, shown), reconstruct(encoder, decoder, meshes)
+        top, bottom = shown[:8], made[:8]
+        sheet([to_picture(top), to_picture(bottom), to_picture(mesh)], ROOT / NAME / "sheet.png")
+        latent = encoder(shown)[0]
+        return {
+            "psnr": float(psnr(made, shown).mean()),
+            "mesh_psnr": float(psnr(mesh, meshes).mean()),
+            "latent_std": float(latent.std()),
+        }
+
+    train(
+        NAME,
+        {"encoder": encoder, "decoder": decoder},
+        loss,
+        Budget(minutes, rate=1.5e-3),
+        check,
+        check_every=1000,
+    )

@@ -1,0 +1,115 @@
+"""Stage PAD 2: content (eq. 4, 5), with identity frozen.
+
+Regularisation towards the true mouth, and a reading loss: a frozen phoneme reader, trained first
+on true mouth motion, must read the spoken phones from the motion that is made.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from imagineid.pad.networks import ContentDecoder, ContentEncoder, IdentityEncoder
+from imagineid.spec import ARKIT, MOUTH, Size
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from imagineid_train.loop import Budget, load_into, train
+from imagineid_train.voices import Voices, Windows, without_speech
+
+NAME, READER = "content", "reader"
+PHONES = 64
+"""Room for the phone set, silence included."""
+PAIRS = 24
+JAW = ARKIT.index("jawOpen")
+
+
+class Reader(nn.Module):
+    """Reads phones from mouth motion: the lip-reading expert of this world."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        width = 128
+        self.net = nn.Sequential(
+            nn.Conv1d(len(MOUTH), width, 5, padding=2),
+            nn.GELU(),
+            nn.Conv1d(width, width, 5, padding=2),
+            nn.GELU(),
+            nn.Conv1d(width, width, 3, padding=1),
+            nn.GELU(),
+            nn.Conv1d(width, PHONES, 1),
+        )
+
+    def forward(self, expression: Tensor) -> Tensor:
+        """Return phone logits (B, PHONES, L) from curves (B, L, 52)."""
+        out: Tensor = self.net(expression[..., list(MOUTH)].transpose(1, 2) * 3)
+        return out
+
+
+def run_reader(size: Size, minutes: float) -> None:
+    """Train the expert on true curves, with a little noise so that it stays calm off them."""
+    reader = Reader()
+    draw = Windows(Voices.open("train"), size.window, 0)
+    held = Windows(Voices.open("val"), size.window, 1, augment=False)
+
+    def loss() -> dict[str, Tensor]:
+        batch = draw(PAIRS)
+        curves = batch.content + 0.03 * torch.randn_like(batch.content)
+        return {"read": F.cross_entropy(reader(curves).float(), batch.phone)}
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        batch = held(64)
+        right = reader(batch.content).argmax(1) == batch.phone
+        return {"phones": float(right.float().mean())}
+
+    train(READER, {"reader": reader}, loss, Budget(minutes, rate=1e-3), check)
+
+
+def run(size: Size, minutes: float) -> None:
+    """Train Phi_E^c and Phi_D^c for ``minutes`` in all."""
+    identity = load_into(IdentityEncoder(size), "identity", "identity")
+    reader = load_into(Reader(), READER, "reader")
+    encoder, decoder = ContentEncoder(size), ContentDecoder(size)
+    draw = Windows(Voices.open("train"), size.window, 2)
+    held = Windows(Voices.open("val"), size.window, 3, augment=False)
+    rng = np.random.default_rng(4)
+    quiet = 4
+
+    def loss() -> dict[str, Tensor]:
+        batch = draw(PAIRS)
+        with torch.no_grad():
+            shape = identity(batch.mel)[0].float()
+        silence = np.stack([without_speech(rng, size.window) for _ in range(quiet)])
+        mel = torch.cat([batch.mel, torch.from_numpy(silence)])
+        shape = torch.cat([shape, shape[:quiet]])
+        target = torch.cat([batch.content, torch.zeros_like(batch.content[:quiet])])
+        made = decoder(encoder(mel), shape).float()
+        weight = torch.ones(made.shape[-1])
+        weight[JAW] = 4.0
+        motion = made[:, 1:] - made[:, :-1] - (target[:, 1:] - target[:, :-1])
+        return {
+            "reg": 20 * (weight * (made - target).pow(2)).mean(),
+            "absolute": 2 * (weight * (made - target).abs()).mean(),
+            "motion": 20 * (weight * motion.pow(2)).mean(),
+            "read": 0.05 * F.cross_entropy(reader(made[: len(batch.mel)]).float(), batch.phone),
+        }
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        batch = held(64)
+        made = decoder(encoder(batch.mel), identity(batch.mel)[0])
+        right = reader(made).argmax(1) == batch.phone
+        a, b = made[..., JAW].flatten(), batch.content[..., JAW].flatten()
+        return {
+            "jaw_r": float(torch.corrcoef(torch.stack([a, b]))[0, 1]),
+            "error": float((made - batch.content).abs()[..., list(MOUTH)].mean()),
+            "phones": float(right.float().mean()),
+        }
+
+    train(
+        NAME,
+        {"content": encoder, "mouth": decoder},
+        loss,
+        Budget(minutes, rate=8e-4, decay=0.05),
+        check,
+    )

@@ -1,0 +1,86 @@
+"""Stage PAD 3: emotion (eq. 6, 7), with identity and content frozen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from imagineid.pad.networks import (
+    ContentEncoder,
+    EmotionEncoder,
+    ExpressionDecoder,
+    IdentityEncoder,
+)
+from imagineid.spec import EMOTIONS, Size
+from torch import Tensor
+from torch.nn import functional as F
+
+from imagineid_train.content import JAW
+from imagineid_train.identity import contrast
+from imagineid_train.loop import Budget, load_into, train
+from imagineid_train.voices import Voices, Windows, without_speech
+
+NAME = "emotion"
+PAIRS = 24
+
+
+def accuracy(encoder: EmotionEncoder, windows: Windows) -> float:
+    """Share of unheard speakers' utterances whose emotion, averaged over windows, is right."""
+    right = 0
+    for start in range(0, len(windows.long), 64):
+        chosen = list(windows.long[start : start + 64])
+        logits = sum(encoder(windows.batch(chosen).mel)[1].softmax(-1) for _ in range(3))
+        right += int((logits.argmax(-1).numpy() == windows.voices.emotion[chosen]).sum())  # type: ignore[union-attr]
+    return right / max(1, len(windows.long))
+
+
+def run(size: Size, minutes: float) -> None:
+    """Train Phi_E^e and Phi_D^e for ``minutes`` in all."""
+    identity = load_into(IdentityEncoder(size), "identity", "identity")
+    content = load_into(ContentEncoder(size), "content", "content")
+    encoder, decoder = EmotionEncoder(size), ExpressionDecoder(size)
+    draw = Windows(Voices.open("train"), size.window, 5)
+    held = Windows(Voices.open("val"), size.window, 6, augment=False)
+    rng = np.random.default_rng(7)
+    quiet = 4
+
+    def loss() -> dict[str, Tensor]:
+        batch = draw(PAIRS, same_emotion=True)
+        silence = np.stack([without_speech(rng, size.window) for _ in range(quiet)])
+        mel = torch.cat([batch.mel, torch.from_numpy(silence)])
+        with torch.no_grad():
+            shape, linguistic = identity(mel)[0].float(), content(mel).float()
+        emotion, logits = encoder(mel)
+        made = decoder(linguistic, shape, emotion).float()
+        target = torch.cat([batch.full, torch.zeros_like(batch.full[:quiet])])
+        label = torch.cat([batch.emotion, torch.zeros(quiet, dtype=torch.long)])
+        weight = torch.ones(made.shape[-1])
+        weight[JAW] = 4.0
+        motion = made[:, 1:] - made[:, :-1] - (target[:, 1:] - target[:, :-1])
+        return {
+            "square": 20 * (weight * (made - target).pow(2)).mean(),
+            "absolute": 2 * (weight * (made - target).abs()).mean(),
+            "motion": 20 * (weight * motion.pow(2)).mean(),
+            "contrast": 0.1 * contrast(emotion[: len(batch.mel)], batch.emotion),
+            "named": 0.2 * F.cross_entropy(logits.float(), label),
+        }
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        batch = held(64)
+        emotion, _ = encoder(batch.mel)
+        made = decoder(content(batch.mel), identity(batch.mel)[0], emotion)
+        a, b = made[..., JAW].flatten(), batch.full[..., JAW].flatten()
+        return {
+            "jaw_r": float(torch.corrcoef(torch.stack([a, b]))[0, 1]),
+            "error": float((made - batch.full).abs().mean()),
+            "accuracy": accuracy(encoder, held),
+            "chance": 1 / len(EMOTIONS),
+        }
+
+    train(
+        NAME,
+        {"emotion": encoder, "expression": decoder},
+        loss,
+        Budget(minutes, rate=6e-4, decay=0.05),
+        check,
+    )

@@ -1,0 +1,230 @@
+"""The loop every stage runs in: a budget of minutes, checkpoints, a moving average, going on.
+
+A stage gives its modules and a loss; the loop gives it time. Weights and optimiser state are
+safetensors under ``<root>/<stage>/``, written under a temporary name and renamed, so a run killed
+at any moment goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+ROOT = Path(os.environ.get("IMAGINEID_TRAIN", ".train"))
+"""Where checkpoints, caches and the world live; git-ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long and how fast a stage learns.
+
+    Attributes:
+        minutes: wall-clock minutes over all its runs; the learning rate's cosine spans them.
+        rate: peak learning rate; decay: weight decay; clip: largest gradient norm.
+        warmup: steps to the peak rate; average: horizon of the moving average, in steps.
+        save_s: seconds between checkpoints.
+    """
+
+    minutes: float
+    rate: float = 1e-3
+    decay: float = 1e-3
+    clip: float = 1.0
+    warmup: int = 100
+    average: int = 500
+    save_s: float = 120.0
+
+
+def fast_dtype() -> torch.dtype:
+    """Return bfloat16 where this processor multiplies it faster than float32, else float32."""
+    taken: dict[torch.dtype, float] = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        a = torch.randn(512, 512, dtype=dtype)
+        _ = a @ a
+        start = time.perf_counter()
+        for _ in range(3):
+            _ = a @ a
+        taken[dtype] = time.perf_counter() - start
+    return min(taken, key=lambda dtype: taken[dtype])
+
+
+def _write(tensors: dict[str, Tensor], path: Path) -> None:
+    temporary = path.with_suffix(".part")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, temporary)
+    temporary.replace(path)
+
+
+def weights(stage: str, averaged: bool = True) -> dict[str, Tensor]:
+    """Return the last checkpoint of ``stage``: names as in the modules, prefixed by module.
+
+    Raises:
+        FileNotFoundError: the stage has not been trained; the message says how to.
+    """
+    path = ROOT / stage / ("average.safetensors" if averaged else "model.safetensors")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing. Train it: python -m imagineid_train {stage}")
+    return load_file(path)
+
+
+def load_into(module: nn.Module, stage: str, prefix: str) -> nn.Module:
+    """Load ``stage``'s weights of one module, freeze it, and return it ready to be used."""
+    tensors = {
+        k.removeprefix(prefix + "."): v
+        for k, v in weights(stage).items()
+        if k.startswith(prefix + ".")
+    }
+    module.load_state_dict(tensors)
+    return module.requires_grad_(requires_grad=False).eval()
+
+
+def train(
+    stage: str,
+    modules: dict[str, nn.Module],
+    loss: Callable[[], dict[str, Tensor]],
+    budget: Budget,
+    check: Callable[[], dict[str, float]] | None = None,
+    check_every: int = 500,
+) -> None:
+    """Learn until the budget is used up.
+
+    Args:
+        stage: names the checkpoint folder.
+        modules: what learns, by the prefix their weights get.
+        loss: draws a batch and returns named terms; their sum is minimised.
+        budget: how long, how fast.
+        check: measures on held-out data, called with the averaged weights in place.
+        check_every: steps between checks.
+    """
+    folder = ROOT / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    named = {
+        f"{prefix}.{name}": p
+        for prefix, module in modules.items()
+        for name, p in module.named_parameters()
+        if p.requires_grad
+    }
+    optimiser = torch.optim.AdamW(
+        named.values(), budget.rate, betas=(0.9, 0.95), weight_decay=budget.decay
+    )
+    step, used, average = _resume(folder, named, optimiser)
+    dtype = fast_dtype()
+    print(f"{stage}: {sum(p.numel() for p in named.values()) / 1e6:.2f} M parameters, {dtype}, "
+          f"step {step}, {used / 60:.1f} of {budget.minutes} minutes used", flush=True)  # fmt: skip
+    start = saved = time.monotonic()
+    base = used
+    for module in modules.values():
+        module.train()
+    while used < budget.minutes * 60:
+        rate = budget.rate * min(1, (step + 1) / budget.warmup) * _cosine(used, budget)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            terms = loss()
+            total = torch.stack([v.float() for v in terms.values()]).sum()
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(named.values(), budget.clip)
+        if torch.isfinite(norm):
+            optimiser.step()
+        step += 1
+        _follow(average, named, step, budget.average)
+        used = base + time.monotonic() - start
+        if step % 100 == 0:
+            said = " ".join(f"{k} {float(v):.4f}" for k, v in terms.items())
+            print(f"{stage} {step} {used / 60:.1f}min rate {rate:.1e} {said}", flush=True)
+        if check and step % check_every == 0:
+            _checked(stage, step, modules, named, average, check)
+        if time.monotonic() - saved > budget.save_s:
+            _save(folder, named, average, optimiser, step, used)
+            saved = time.monotonic()
+    _save(folder, named, average, optimiser, step, used)
+    if check:
+        _checked(stage, step, modules, named, average, check)
+
+
+def _cosine(used: float, budget: Budget) -> float:
+    done = min(1.0, used / (budget.minutes * 60))
+    return 0.5 * (1 + math.cos(math.pi * done)) * 0.98 + 0.02
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], named: dict[str, nn.Parameter], step: int, n: int) -> None:
+    keep = min(1 - 1 / n, (step + 1) / (step + 10))
+    torch._foreach_lerp_(list(average.values()), [named[k].data for k in average], 1 - keep)
+
+
+@torch.no_grad()
+def _checked(
+    stage: str,
+    step: int,
+    modules: dict[str, nn.Module],
+    named: dict[str, nn.Parameter],
+    average: dict[str, Tensor],
+    check: Callable[[], dict[str, float]],
+) -> None:
+    live = {k: p.detach().clone() for k, p in named.items()}
+    for k, p in named.items():
+        p.copy_(average[k])
+    for module in modules.values():
+        module.eval()
+    said = " ".join(f"{k} {v:.4f}" for k, v in check().items())
+    print(f"{stage} {step} CHECK {said}", flush=True)
+    for k, p in named.items():
+        p.copy_(live[k])
+    for module in modules.values():
+        module.train()
+
+
+def _resume(
+    folder: Path, named: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer
+) -> tuple[int, float, dict[str, Tensor]]:
+    state = folder / "state.json"
+    if not state.exists():
+        return 0, 0.0, {k: p.detach().clone() for k, p in named.items()}
+    said = json.loads(state.read_text())
+    model = load_file(folder / "model.safetensors")
+    average = load_file(folder / "average.safetensors")
+    moments = load_file(folder / "optimiser.safetensors")
+    for k, p in named.items():
+        p.data.copy_(model[k])
+        if f"{k}#1" in moments:
+            optimiser.state[p] = {
+                "step": torch.tensor(float(said["step"])),
+                "exp_avg": moments[f"{k}#1"],
+                "exp_avg_sq": moments[f"{k}#2"],
+            }
+    return said["step"], said["seconds"], {k: average[k] for k in named}
+
+
+def _save(
+    folder: Path,
+    named: dict[str, nn.Parameter],
+    average: dict[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+) -> None:
+    moments: dict[str, Tensor] = {}
+    for k, p in named.items():
+        if p in optimiser.state:
+            moments[f"{k}#1"] = optimiser.state[p]["exp_avg"]
+            moments[f"{k}#2"] = optimiser.state[p]["exp_avg_sq"]
+    _write({k: p.data for k, p in named.items()}, folder / "model.safetensors")
+    _write(average, folder / "average.safetensors")
+    _write(moments, folder / "optimiser.safetensors")
+    (folder / "state.part").write_text(json.dumps({"step": step, "seconds": seconds}))
+    (folder / "state.part").replace(folder / "state.json")
+
+
+def channels_last(modules: Iterable[nn.Module]) -> None:
+    """Lay convolution weights out as the CPU likes them."""
+    for module in modules:
+        module.to(memory_format=torch.channels_last)

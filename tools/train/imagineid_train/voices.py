@@ -1,0 +1,226 @@
+"""The world's voices as training data: mel windows, curves, speakers, emotions.
+
+Mels are computed once for a clean and a few recorded versions of each utterance and kept beside
+the checkpoints; windows are cut from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from imagineid.audio import mel
+from imagineid.spec import FPS, FRAME_SAMPLES, HOP_SAMPLES, MEL_FRAMES, MELS, SAMPLE_RATE
+from imagineid_world.people import Traits, load_tie, shape
+from torch import Tensor
+
+from imagineid_train.data import VOICES, mapped
+from imagineid_train.loop import ROOT
+from imagineid_train.sound import coloured_noise, music, recorded
+
+MELS_A_SECOND = SAMPLE_RATE // HOP_SAMPLES
+VERSIONS = 4
+"""Recordings of each utterance: one clean, the others through :func:`recorded`."""
+
+
+@dataclass
+class Voices:
+    """One split: everything along one time axis, cut at ``bounds``.
+
+    Attributes:
+        mels: (VERSIONS, T, 80) float16, four mel frames and a fifth a video frame apart.
+        content, full: (F, 52) float32 curves; phone: (F,) int64.
+        bounds: (U + 1,) first video frame of each utterance; mel_bounds the same in mel frames.
+        speaker, emotion: (U,) int64; traits (U, 6); shapes (U, 80) float32.
+    """
+
+    mels: np.ndarray
+    content: np.ndarray
+    full: np.ndarray
+    phone: np.ndarray
+    bounds: np.ndarray
+    mel_bounds: np.ndarray
+    speaker: np.ndarray
+    emotion: np.ndarray
+    traits: np.ndarray
+    shapes: np.ndarray
+
+    @classmethod
+    def open(cls, split: str) -> Voices:
+        """Open ``split``, computing the mels of shards not seen before.
+
+        Raises:
+            FileNotFoundError: there is none yet.
+        """
+        paths = sorted((VOICES / split).glob("voices-*.npz"))
+        if not paths:
+            raise FileNotFoundError(
+                f"No voices under {VOICES / split}. Make them: python -m imagineid_world.voices"
+            )
+        parts = []
+        for path in paths:
+            cache = ROOT / "mels" / split / path.name
+            shard = mapped(path)
+            if not cache.exists():
+                cache.parent.mkdir(parents=True, exist_ok=True)
+                temporary = cache.with_suffix(".part.npz")
+                np.savez(temporary, **_hear(shard, seed=hash_of(path.name)))
+                temporary.replace(cache)
+            parts.append(shard | mapped(cache))
+        return cls._join(parts)
+
+    @classmethod
+    def _join(cls, parts: list[dict[str, np.ndarray]]) -> Voices:
+        def offsets(name: str) -> np.ndarray:
+            total, out = 0, [np.zeros(1, np.int64)]
+            for p in parts:
+                out.append(np.asarray(p[name][1:], np.int64) + total)
+                total += int(p[name][-1])
+            return np.concatenate(out)
+
+        def all_of(name: str, dtype: type) -> np.ndarray:
+            return np.concatenate([np.asarray(p[name]) for p in parts]).astype(dtype)
+
+        traits = all_of("traits", np.float32)
+        speaker = all_of("speaker", np.int64)
+        by_speaker, tie = {}, load_tie()
+        for who, what in zip(speaker, traits, strict=True):
+            if who not in by_speaker:
+                seeded = np.random.default_rng(int(who))
+                by_speaker[who] = shape(
+                    Traits(*(float(v) for v in what)), seeded, tie
+                )
+        return cls(
+            mels=np.concatenate([np.asarray(p["mels"]) for p in parts], axis=1),
+            content=all_of("content", np.float32),
+            full=all_of("full", np.float32),
+            phone=all_of("phone", np.int64),
+            bounds=offsets("frame_offsets"),
+            mel_bounds=offsets("mel_offsets"),
+            speaker=speaker,
+            emotion=all_of("emotion", np.int64),
+            traits=traits,
+            shapes=np.stack([by_speaker[w] for w in speaker]).astype(np.float32),
+        )
+
+    def __len__(self) -> int:
+        return len(self.speaker)
+
+    def window(self, utterance: int, first: int, version: int, frames: int) -> np.ndarray:
+        """Return A for ``frames`` video frames from ``first``, (frames, 1280) in [-4, 4]."""
+        low, high = self.mel_bounds[utterance], self.mel_bounds[utterance + 1]
+        starts = MELS_A_SECOND * (first + np.arange(frames)) // FPS
+        at = np.clip(low + starts[:, None] + np.arange(MEL_FRAMES), low, high - 1)
+        cut = self.mels[version, at].astype(np.float32)  # (frames, 16, 80)
+        return cut.transpose(0, 2, 1).reshape(frames, MELS * MEL_FRAMES)
+
+
+def hash_of(text: str) -> int:
+    """A number of ``text`` that is the same in every run."""
+    out = 0
+    for letter in text.encode():
+        out = (out * 131 + letter) % 2**32
+    return out
+
+
+def _hear(shard: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    """Mels of every utterance in every version; each covers its video frames' windows."""
+    rng = np.random.default_rng(seed)
+    offsets, wave = shard["offsets"], shard["wave"]
+    frames = np.diff(shard["frame_offsets"])
+    needed = MELS_A_SECOND * frames // FPS + MEL_FRAMES + 1
+    bounds = np.concatenate([[0], np.cumsum(needed)]).astype(np.int64)
+    mels = np.zeros((VERSIONS, bounds[-1], MELS), np.float16)
+    for i, count in enumerate(needed):
+        clean = np.asarray(wave[offsets[i] : offsets[i + 1]], np.float32) / 32768
+        after = np.zeros(count * HOP_SAMPLES - len(clean) + HOP_SAMPLES, np.float32)
+        padded = np.concatenate([clean, after])
+        other = np.asarray(wave[offsets[i - 1] : offsets[i]], np.float32) / 32768
+        for version in range(VERSIONS):
+            sound = padded if version == 0 else recorded(rng, padded, other)
+            mels[version, bounds[i] : bounds[i + 1]] = mel(sound)[:count]
+    return {"mels": mels, "mel_offsets": bounds}
+
+
+def without_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """A for ``frames`` frames in which nobody speaks: silence, noise, hum or music."""
+    samples = frames * FRAME_SAMPLES + MEL_FRAMES * HOP_SAMPLES
+    kind = rng.integers(4)
+    if kind == 0:
+        wave = np.zeros(samples, np.float32)
+    elif kind == 1:
+        wave = coloured_noise(rng, samples)
+    elif kind == 2:
+        wave = music(rng, samples)
+    else:
+        hum = np.sin(2 * np.pi * rng.choice([50, 60, 100, 120]) * np.arange(samples) / SAMPLE_RATE)
+        wave = (hum + 0.2 * coloured_noise(rng, samples)).astype(np.float32)
+    heard = mel(wave * np.float32(10 ** (-rng.uniform(20, 80) / 20)))
+    starts = MELS_A_SECOND * np.arange(frames) // FPS
+    cut = heard[np.minimum(starts[:, None] + np.arange(MEL_FRAMES), len(heard) - 1)]
+    out: np.ndarray = cut.transpose(0, 2, 1).reshape(frames, MELS * MEL_FRAMES)
+    return out.astype(np.float32)
+
+
+@dataclass
+class Batch:
+    """Windows of L frames: mel (B, L, 1280), curves (B, L, 52), and whose they are."""
+
+    mel: Tensor
+    content: Tensor
+    full: Tensor
+    phone: Tensor
+    speaker: Tensor
+    emotion: Tensor
+    traits: Tensor
+    shape: Tensor
+
+
+class Windows:
+    """Draws windows; every even row and the next one share their speaker (positive pairs)."""
+
+    def __init__(self, voices: Voices, length: int, seed: int, augment: bool = True) -> None:
+        self.voices, self.length, self.augment = voices, length, augment
+        self.rng = np.random.default_rng(seed)
+        self.long = np.flatnonzero(np.diff(voices.bounds) >= length)
+        self.speakers = {
+            s: self.long[voices.speaker[self.long] == s]
+            for s in np.unique(voices.speaker[self.long])
+        }
+
+    def __call__(self, pairs: int, same_emotion: bool = False) -> Batch:
+        """Return ``2 * pairs`` windows; pairs share speaker, or emotion if ``same_emotion``."""
+        v, rng = self.voices, self.rng
+        chosen: list[int] = []
+        who = np.array(list(self.speakers))
+        for _ in range(pairs):
+            if same_emotion:
+                first = rng.choice(self.long)
+                second = rng.choice(self.long[v.emotion[self.long] == v.emotion[first]])
+            else:
+                first, second = rng.choice(self.speakers[rng.choice(who)], 2)
+            chosen += [int(first), int(second)]
+        return self.batch(chosen)
+
+    def batch(self, utterances: list[int]) -> Batch:
+        """Return one window of each of ``utterances``."""
+        v, rng, n = self.voices, self.rng, self.length
+        first = [int(rng.integers(v.bounds[u + 1] - v.bounds[u] - n + 1)) for u in utterances]
+        version = rng.integers(VERSIONS, size=len(first)) if self.augment else [0] * len(first)
+        mels = np.stack(
+            [v.window(u, f, int(k), n) for u, f, k in zip(utterances, first, version, strict=True)]
+        )
+        if self.augment:  # a recording's level, as decibels
+            mels = np.clip(mels + rng.uniform(-0.6, 0.3, (len(first), 1, 1)), -4, 4)
+        rows = [slice(v.bounds[u] + f, v.bounds[u] + f + n) for u, f in zip(utterances, first, strict=True)]  # fmt: skip # noqa: E501
+        return Batch(
+            mel=torch.from_numpy(mels.astype(np.float32)),
+            content=torch.from_numpy(np.stack([v.content[r] for r in rows])),
+            full=torch.from_numpy(np.stack([v.full[r] for r in rows])),
+            phone=torch.from_numpy(np.stack([v.phone[r] for r in rows])),
+            speaker=torch.from_numpy(v.speaker[utterances]),
+            emotion=torch.from_numpy(v.emotion[utterances]),
+            traits=torch.from_numpy(v.traits[utterances]),
+            shape=torch.from_numpy(v.shapes[utterances]),
+        )

@@ -1,0 +1,5 @@
+"""``python -m imagineid_cli`` is ``imagineid``."""
+
+from imagineid_cli.main import run
+
+run()

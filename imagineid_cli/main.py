@@ -1,0 +1,66 @@
+"""The command ``imagineid``: what it can be asked, and nothing heavy at start-up."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from imagineid import __version__
+from imagineid_cli.generate import generate
+
+EXIT_CODES = (
+    (0, "done"),
+    (1, "something unforeseen (--debug shows where)"),
+    (2, "what was given can't be used: the recording, the output, an option"),
+    (3, "an engine or the weights are missing or damaged"),
+    (4, "some of several inputs failed, the others are done"),
+    (130, "stopped by Ctrl-C"),
+)
+"""What each exit code means; also in the README."""
+
+EPILOG = "Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES) + "."
+
+app = typer.Typer(
+    name="imagineid",
+    help="Imagine a talking face from a voice: speech in, video out.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EPILOG)(generate)
+
+
+def _version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        typer.echo(f"imagineid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Imagine a talking face from a voice: speech in, video out."""
+
+
+def run() -> None:
+    """Run the command: the entry point of the package."""
+    signal.signal(signal.SIGTERM, _stop)  # so that a half-written video is removed then, too
+    try:
+        app()
+    except KeyboardInterrupt:  # before or after a command's own handling
+        sys.exit(130)
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    """End as the signal asks, but through every ``finally``."""
+    sys.exit(128 + number)

@@ -1,0 +1,114 @@
+"""What was asked for: checked before anything is loaded, and repeated with ``--like``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagineid.errors import BadInput
+
+SEEDS = 2**32
+"""Seeds are 0 to SEEDS - 1."""
+
+STEPS = 200
+"""The most denoising steps of a frame."""
+
+GUIDANCE = 30.0
+"""The largest guidance."""
+
+PROMPT_CHARACTERS = 500
+"""The longest prompt."""
+
+PREVIEWS = 64
+"""The most faces of one contact sheet."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What decides the picture, besides the voice; None is the model's default.
+
+    Attributes:
+        prompt: what the face shall look like.
+        seed: decides all that chance decides; None: not chosen yet.
+        steps: denoising steps of a frame.
+        guidance: how strongly the prompt pulls; 1 is not at all.
+    """
+
+    prompt: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+    def check(self) -> None:
+        """Check every range.
+
+        Raises:
+            BadInput: a number or the prompt is outside what a model takes.
+        """
+        _within("--seed", self.seed, 0, SEEDS - 1)
+        _within("--steps", self.steps, 1, STEPS)
+        _within("--guidance", self.guidance, 0, GUIDANCE)
+        prompt = self.prompt or ""
+        if len(prompt) > PROMPT_CHARACTERS:
+            raise BadInput(
+                f"The prompt has {len(prompt)} characters, and {PROMPT_CHARACTERS} is the most.\n"
+                f'Say it shorter:  --prompt "red hair, glasses"'
+            )
+        if any(not c.isprintable() for c in prompt):
+            raise BadInput(
+                "The prompt holds characters that can't be printed, such as a line break.\n"
+                'Say it in one line:  --prompt "red hair, glasses"'
+            )
+
+    def over(self, other: Wish) -> Wish:
+        """Take from ``other`` whatever was not said here."""
+        return Wish(
+            self.prompt if self.prompt is not None else other.prompt,
+            self.seed if self.seed is not None else other.seed,
+            self.steps if self.steps is not None else other.steps,
+            self.guidance if self.guidance is not None else other.guidance,
+        )
+
+
+def _within(option: str, value: float | None, low: float, high: float) -> None:
+    """Refuse a number outside [low, high], and NaN."""
+    if value is not None and not (math.isfinite(value) and low <= value <= high):
+        raise BadInput(
+            f"{option} {value} is outside {low:g} to {high:.10g}.\n"
+            f"Leave it out, or try:  {option} 1"
+        )
+
+
+def wish_of(path: Path) -> tuple[Wish, dict[str, Any]]:
+    """Read from a video of ours how it was made.
+
+    Args:
+        path: the video given to ``--like``.
+
+    Returns:
+        The wish that made it, and all of its metadata.
+
+    Raises:
+        BadInput: it is not a video of ours, or its metadata were tampered with.
+    """
+    from imagineid.video import read_metadata
+
+    known = read_metadata(path)
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "prompt": str,
+        "seed": int,
+        "steps": int,
+        "guidance": (int, float),
+    }
+    for name, kind in kinds.items():
+        value = known.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+            raise BadInput(
+                f"{path} says {name} is {value!r}: it can't be repeated.\n"
+                f"Say it yourself:  --prompt TEXT --seed N"
+            )
+    wish = Wish(known.get("prompt"), known.get("seed"), known.get("steps"), known.get("guidance"))
+    wish.check()
+    return wish, known

@@ -1,0 +1,118 @@
+"""Stage CCF 3: MBA (eq. 10), one convolution on a frozen autoencoder; and the matte network."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from imagineid.ccf.background import dilated, inpainted
+from imagineid.ccf.matte import Matte
+from imagineid.spec import Size
+from torch import Tensor
+from torch.nn import functional as F
+
+from imagineid_train.autoencoder import detail, psnr
+from imagineid_train.data import Faces, sheet, to_image, to_picture
+from imagineid_train.latents import networks
+from imagineid_train.loop import ROOT, Budget, channels_last, load_into, train
+from imagineid_train.perceptual import Perceptual
+
+NAME, MATTE = "mba", "matte"
+BATCH = 8
+
+
+def _small(matte: np.ndarray, size: Size) -> np.ndarray:
+    side = (size.feature_px, size.feature_px)
+    out: np.ndarray = cv2.resize(np.asarray(matte), side, interpolation=cv2.INTER_AREA)
+    return out.astype(np.float32) / 255
+
+
+def _draw(
+    faces: Faces, size: Size, rng: np.random.Generator, count: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return frames, their inpainted backgrounds (of another moment) and dilated mattes."""
+    frames, grounds, masks = [], [], []
+    for person in rng.integers(len(faces), size=count):
+        frame, other = rng.integers(8, size=2)
+        pictures, mattes = faces.get(int(person), "frame"), faces.get(int(person), "matte")
+        frames.append(pictures[frame])
+        grounds.append(inpainted(np.asarray(pictures[other]), _small(mattes[other], size)))
+        masks.append(dilated(_small(mattes[frame], size)))
+    mask = torch.from_numpy(np.stack(masks))[:, None]
+    return to_image(np.stack(frames)), to_image(np.stack(grounds)), mask
+
+
+def run(size: Size, minutes: float) -> None:
+    """Train MBA's convolution for ``minutes`` in all."""
+    encoder, decoder = networks(size)
+    decoder.blend.requires_grad_(requires_grad=True)
+    train_set, held = Faces.open("train"), Faces.open("val")
+    rng, perceptual = np.random.default_rng(3), Perceptual()
+
+    def made(image: Tensor, ground: Tensor, mask: Tensor) -> Tensor:
+        with torch.no_grad():
+            latent, feature = encoder(image)[0], encoder(ground)[1]
+            latent = latent + 0.1 * torch.randn_like(latent)
+        out: Tensor = decoder(latent, feature, mask).float()
+        return out
+
+    def loss() -> dict[str, Tensor]:
+        image, ground, mask = _draw(train_set, size, rng, BATCH)
+        out = made(image, ground, mask)
+        return {
+            "absolute": (out - image).abs().mean(),
+            "detail": (detail(out) - detail(image)).abs().mean(),
+            "perceptual": 0.02 * perceptual(out, image),
+        }
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        image, ground, mask = _draw(held, size, np.random.default_rng(0), 8)
+        out = made(image, ground, mask)
+        sheet([to_picture(image), to_picture(ground), to_picture(out)], ROOT / NAME / "sheet.png")
+        return {"psnr": float(psnr(out, image).mean())}
+
+    train(NAME, {"blend": decoder.blend}, loss, Budget(minutes, rate=3e-3), check, 200)
+
+
+def run_matte(size: Size, minutes: float) -> None:
+    """Train the matte network for ``minutes`` in all, on frames and on their reconstructions."""
+    encoder, decoder = networks(size)
+    matte = Matte(size)
+    channels_last((matte,))
+    train_set, held = Faces.open("train"), Faces.open("val")
+    rng = np.random.default_rng(4)
+
+    def pair(faces: Faces, count: int, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
+        frames, masks = [], []
+        for person in draw.integers(len(faces), size=count):
+            frame = draw.integers(8)
+            frames.append(faces.get(int(person), "frame")[frame])
+            masks.append(_small(faces.get(int(person), "matte")[frame], size))
+        image, mask = to_image(np.stack(frames)), torch.from_numpy(np.stack(masks))[:, None]
+        return (image.flip(-1), mask.flip(-1)) if draw.random() < 0.5 else (image, mask)
+
+    def loss() -> dict[str, Tensor]:
+        image, mask = pair(train_set, BATCH, rng)
+        if rng.random() < 0.5:  # what it will see is the model's own pictures
+            with torch.no_grad():
+                latent = encoder(image)[0]
+                latent = latent + rng.uniform(0, 0.3) * torch.randn_like(latent)
+                image = decoder.draw(decoder.features(latent)).float()
+        logits = matte.logits(image).float()
+        return {"cross_entropy": F.binary_cross_entropy_with_logits(logits, mask)}
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        image, mask = pair(held, 16, np.random.default_rng(0))
+        found, true = matte(image) > 0.5, mask > 0.5
+        return {"iou": float((found & true).sum() / (found | true).sum())}
+
+    train(MATTE, {"matte": matte}, loss, Budget(minutes, rate=1e-3), check, 200)
+
+
+def blended(size: Size) -> torch.nn.Module:
+    """Return the frozen decoder with MBA's trained convolution in it."""
+    _, decoder = networks(size)
+    load_into(decoder.blend, NAME, "blend")
+    return decoder

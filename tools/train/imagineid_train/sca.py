@@ -1,0 +1,105 @@
+"""Stage CCF 2: SCA (eq. 9). Only the adapter learns, on all three conditions or on the mesh alone.
+
+A neighbour in training is the true frame before, spoilt as the model's own frames will be: noise,
+dropped cells, and from the second half on the adapter's own guess in its place. That is what keeps
+long videos from drifting.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from imagineid.ccf.sampling import Flow, ddim, times
+from imagineid.ccf.text import TextEncoder, TextInversion
+from imagineid.ccf.unet import BaseUNet, SpatialAdapter
+from imagineid.spec import Size
+from torch import Tensor
+
+from imagineid_train.base import Captions, dropped, vocabulary
+from imagineid_train.data import sheet, to_picture
+from imagineid_train.latents import Latents, networks
+from imagineid_train.loop import ROOT, Budget, channels_last, load_into, train
+from imagineid_train.matched import Heard, feelings
+
+NAME = "sca"
+BATCH = 40
+ALL_THREE = 0.8
+"""The paper's p: the share of batches that see all three conditions."""
+
+
+def spoilt(neighbour: Tensor, anchor: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return a neighbour latent (B, c, h, w) as an imperfect model would have left it."""
+    b, _, h, w = neighbour.shape
+    level = torch.from_numpy(rng.uniform(0, 0.25, (b, 1, 1, 1))).float()
+    noisy = neighbour + level * torch.randn_like(neighbour)
+    drop = torch.from_numpy(rng.random((b, 1, h, w)) < rng.uniform(0, 0.15, (b, 1, 1, 1)))
+    return torch.where(drop, torch.zeros_like(anchor), noisy)
+
+
+def run(size: Size, minutes: float) -> None:
+    """Train F_SC for ``minutes`` in all."""
+    words, latents, held = vocabulary(), Latents.open("train"), Latents.open("val")
+    unet = load_into(BaseUNet(size), "base", "unet")
+    text = load_into(TextEncoder(size, len(words)), "base", "text")
+    inversion = load_into(TextInversion(size), "tia", "inversion")
+    adapter = SpatialAdapter(size)
+    channels_last((unet, adapter))
+    captions, heard = Captions(latents, words, size), Heard(size, "train")
+    traits = np.stack([latents.faces.get(i, "traits") for i in range(len(latents))])
+    felt, rng, flow = feelings(latents.faces), np.random.default_rng(2), Flow()
+
+    def conditions(source: Latents, people: np.ndarray, frames: np.ndarray) -> tuple[Tensor, ...]:
+        mesh = source.mesh[people, frames].float()
+        anchor = source.frame[people, (frames + 2 * rng.integers(0, 4, len(frames))) % 8].float()
+        return mesh, anchor, source.neighbour[people, frames ^ 1].float()
+
+    def loss() -> dict[str, Tensor]:
+        people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
+        clean = latents.frame[people, frames].float()
+        weight = latents.weight[people, frames].float()[:, None]
+        mesh, anchor, neighbour = conditions(latents, people, frames)
+        all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
+        anchor = anchor * all_three
+        neighbour = spoilt(neighbour, anchor, rng) * all_three
+        identity, emotion = heard.match(rng, traits[people], felt[people, frames])
+        with torch.no_grad():
+            tokens = dropped(captions.draw(rng, people), rng)
+            y = text(tokens, inversion(identity, emotion))
+        late = np.where(rng.random(BATCH) < 0.4, 1.0, rng.uniform(0.2, 1.0, BATCH))
+        free = 1 / (1 + np.exp(-rng.normal(0.4, 1.1, BATCH)))
+        time = torch.from_numpy(np.where(all_three.view(-1).numpy(), late, free)).float()
+        noise = torch.randn_like(clean)
+        noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
+        made = unet(noisy, time, y, *adapter(mesh, anchor, neighbour)).float()
+        error = weight * (made - flow.target(clean, noise)).pow(2)
+        return {"flow": error.mean()}
+
+    _, decoder = networks(size)
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        n = min(8, len(held))
+        people, frames = np.arange(n), np.full(n, 5)
+        mesh, anchor, neighbour = conditions(held, people, frames)
+        true = held.frame[people, frames].float()
+        start = torch.randn(true.shape, generator=torch.Generator().manual_seed(0))
+        y = text(torch.zeros(n, size.text_tokens, dtype=torch.long),
+                 torch.zeros(n, size.pseudo_words, size.text_dim))  # fmt: skip
+        said, rows = {}, [_drawn(decoder, true), _drawn(decoder, anchor)]
+        for steps in (1, 2, 4):
+            door = adapter(mesh, anchor, neighbour)
+            made = ddim(lambda z, t, d=door: unet(z, torch.full((n,), t), y, *d), start,
+                        times(steps), flow)  # fmt: skip
+            said[f"coherent_{steps}"] = float((made - true).pow(2).mean())
+            rows.append(_drawn(decoder, made))
+        door = adapter(mesh, torch.zeros_like(mesh), torch.zeros_like(mesh))
+        made = ddim(lambda z, t: unet(z, torch.full((n,), t), y, *door), start, times(20), flow)
+        rows.append(_drawn(decoder, made))
+        sheet(rows, ROOT / NAME / "sheet.png")
+        return said | {"copying": float((anchor - true).pow(2).mean())}
+
+    train(NAME, {"adapter": adapter}, loss, Budget(minutes, rate=1e-3), check, check_every=600)
+
+
+def _drawn(decoder: torch.nn.Module, latent: Tensor) -> np.ndarray:
+    return to_picture(decoder.draw(decoder.features(latent)))  # type: ignore[operator]

@@ -1,0 +1,43 @@
+"""Stage CCF 1: TIA (eq. 8). Only the adapter learns; UNet and text encoder are frozen."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from imagineid.ccf.sampling import Flow
+from imagineid.ccf.text import TextEncoder, TextInversion
+from imagineid.ccf.unet import BaseUNet
+from imagineid.spec import Size
+from torch import Tensor
+
+from imagineid_train.base import Captions, dropped, vocabulary
+from imagineid_train.latents import Latents
+from imagineid_train.loop import Budget, load_into, train
+from imagineid_train.matched import Heard, feelings
+
+NAME = "tia"
+BATCH = 48
+
+
+def run(size: Size, minutes: float) -> None:
+    """Train F_TI for ``minutes`` in all."""
+    words, latents = vocabulary(), Latents.open("train")
+    unet = load_into(BaseUNet(size), "base", "unet")
+    text = load_into(TextEncoder(size, len(words)), "base", "text")
+    inversion = TextInversion(size)
+    captions, heard = Captions(latents, words, size), Heard(size, "train")
+    traits = np.stack([latents.faces.get(i, "traits") for i in range(len(latents))])
+    felt, rng, flow = feelings(latents.faces), np.random.default_rng(1), Flow()
+
+    def loss() -> dict[str, Tensor]:
+        people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
+        clean = latents.frame[people, frames].float()
+        tokens = dropped(captions.draw(rng, people), rng, all_of_it=0.4)
+        identity, emotion = heard.match(rng, traits[people], felt[people, frames])
+        time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.6, 1.0, BATCH)))).float()
+        noise = torch.randn_like(clean)
+        noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
+        made = unet(noisy, time, text(tokens, inversion(identity, emotion)))
+        return {"flow": (made.float() - flow.target(clean, noise)).pow(2).mean()}
+
+    train(NAME, {"inversion": inversion}, loss, Budget(minutes, rate=5e-4))

@@ -1,0 +1,176 @@
+"""The base voices, who may be heard when, and a cache of everything they said.
+
+    python -m imagineid_world.bank --out .train/world/voices
+
+speaks every sentence once (about 45 minutes of sound) and is safe to stop and start again.
+A voice belongs to one split only, blends included, so that held-out voices are truly unheard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import zlib
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from imagineid.spec import SAMPLE_RATE
+from imagineid_world.articulation import PHONES, Phone
+from imagineid_world.people import WORLD
+from imagineid_world.synthesis import Espeak, Kokoro, Speak, Spoken, flite, tidy
+from imagineid_world.texts import sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A base voice: its engine, its name there, its gender, its split, how much it says."""
+
+    engine: str
+    name: str
+    male: bool
+    split: str
+    sentences: int
+
+    @property
+    def key(self) -> str:
+        """A name fit for a file."""
+        return f"{self.engine}-{self.name}"
+
+
+def _voices(engine: str, split: str, count: int, women: str, men: str) -> list[Voice]:
+    named = [(name, False) for name in women.split()] + [(name, True) for name in men.split()]
+    return [Voice(engine, name, male, split, count) for name, male in named]
+
+
+VOICES: tuple[Voice, ...] = (
+    *_voices("kokoro", "train", 14,
+             "af_heart af_bella af_nicole af_sarah af_alloy af_aoede af_jessica af_river "
+             "bf_emma bf_isabella",
+             "am_michael am_fenrir am_puck am_adam am_onyx am_eric bm_george bm_daniel"),
+    *_voices("kokoro", "train", 9,  # speakers of other languages, with an accent
+             "ff_siwis if_sara hf_alpha jf_alpha ef_dora zf_xiaoyi",
+             "im_nicola em_alex pm_santa hm_omega jm_kumo zm_yunxi"),
+    *_voices("kokoro", "train", 8,
+             "af_bella+bf_emma af_nicole+af_river af_sarah+if_sara bf_isabella+jf_alpha",
+             "am_michael+bm_george am_fenrir+im_nicola am_puck+bm_daniel am_onyx+hm_omega"),
+    *_voices("flite", "train", 30, "slt", "awb kal16"),
+    *_voices("espeak", "train", 10, "en-us+f2 en+f4", "en-us+m3 en-gb-scotland+m7"),
+    *_voices("kokoro", "val", 10, "af_nova bf_alice", "am_echo bm_lewis"),
+    *_voices("kokoro", "test", 10, "af_sky af_kore bf_lily", "am_liam am_santa bm_fable"),
+    *_voices("espeak", "val", 10, "en-us+f5", ""),
+    *_voices("flite", "test", 14, "", "rms"),
+)
+"""Every base voice; the split is fixed here and written out as ``split.json``."""
+
+ONSET_S = {"kokoro": 0.0, "flite": 0.0, "espeak": 0.0}
+"""How late each engine reports its phones against the sound, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sentence by one base voice: (N,) in [-1, 1] at 16 kHz, its phones and its text."""
+
+    wave: NDArray[np.float32]
+    phones: list[Phone]
+    text: str
+
+
+def at_16k(spoken: Spoken) -> NDArray[np.float32]:
+    """An utterance's samples at 16 kHz."""
+    ratio = Fraction(SAMPLE_RATE, spoken.rate)
+    wave = resample_poly(spoken.wave.astype(np.float64), ratio.numerator, ratio.denominator)
+    return np.asarray(wave, np.float32)
+
+
+class Bank:
+    """Sentences spoken by base voices, made when first asked for and kept on disk.
+
+    Args:
+        folder: the cache.
+        kokoro: folder of the joined Kokoro model.
+        archive: npm package with Kokoro's voices, needed once.
+    """
+
+    def __init__(self, folder: Path, kokoro: Path, archive: Path) -> None:
+        self._folder, self._kokoro, self._archive = folder, kokoro, archive
+        self._engines: dict[str, Kokoro | Espeak] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _speaker(self, voice: Voice) -> Speak:
+        if voice.engine == "flite":
+            return flite(voice.name)
+        if voice.engine not in self._engines:
+            made = Espeak() if voice.engine == "espeak" else Kokoro(self._kokoro, self._archive)
+            self._engines[voice.engine] = made
+        return self._engines[voice.engine].voice(voice.name)
+
+    def line(self, voice: Voice, number: int) -> Line:
+        """Sentence ``number`` (0 .. voice.sentences - 1) by ``voice``, from disk or spoken now."""
+        path = self._folder / f"{voice.key}-{number:03d}.npz"
+        if not path.exists():
+            text = script(voice)[number]
+            spoken = self._speaker(voice)(text)
+            temporary = path.with_suffix(".part")
+            with temporary.open("wb") as file:
+                np.savez(
+                    file,
+                    wave=np.round(np.clip(at_16k(spoken), -1, 1) * 32767).astype(np.int16),
+                    phone=np.array([PHONES.index(p) for p, _, _ in spoken.phones], np.int8),
+                    times=np.array([(a, b) for _, a, b in spoken.phones], np.float32),
+                    text=np.array(text),
+                )
+            temporary.replace(path)
+        with np.load(path) as kept:
+            wave = kept["wave"].astype(np.float32) / 32767
+            late = ONSET_S[voice.engine]
+            names = [PHONES[i] for i in kept["phone"]]
+            phones = [
+                (name, float(a) - late, float(b) - late)
+                for name, (a, b) in zip(names, kept["times"], strict=True)
+            ]
+            return Line(wave, tidy(phones, len(wave) / SAMPLE_RATE), str(kept["text"]))
+
+
+@lru_cache(maxsize=None)
+def script(voice: Voice) -> list[str]:
+    """What a voice says: the calibration sentences first, the rest its own."""
+    return sentences(voice.sentences, np.random.default_rng(zlib.crc32(voice.key.encode())))
+
+
+def write_split(path: Path) -> None:
+    """Write which base voices each split may use, as JSON."""
+    split = {s: [v.key for v in VOICES if v.split == s] for s in ("train", "val", "test")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(split, indent=1) + "\n", encoding="utf-8")
+
+
+def bank_at(out: Path, archive: Path) -> Bank:
+    """The bank beside the voices in ``out``."""
+    return Bank(out / "base", out.parent / "kokoro", archive)
+
+
+def main() -> None:
+    """Speak everything, sentence by sentence through all voices."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=WORLD / "voices")
+    parser.add_argument("--kokoro-voices", type=Path, default=WORLD / "kokoro-js.tgz",
+                        help="npm package kokoro-js as .tgz")
+    options = parser.parse_args()
+    bank = bank_at(options.out, options.kokoro_voices)
+    write_split(options.out / "split.json")
+    seconds = 0.0
+    for number in range(max(v.sentences for v in VOICES)):
+        for voice in VOICES:
+            if number < voice.sentences:
+                seconds += len(bank.line(voice, number).wave) / SAMPLE_RATE
+        print(f"sentence {number}: {seconds / 60:.1f} minutes of sound so far", flush=True)
+
+
+if __name__ == "__main__":
+    main()

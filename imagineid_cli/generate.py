@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -19,9 +18,9 @@ from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
 if TYPE_CHECKING:
-    from imagineid.pipeline import Factors, Pipeline, Request
-
     from imagineid.audio import Sound
+    from imagineid.pad.listen import Factors
+    from imagineid.pipeline import Pipeline, Request
 
 
 class EngineName(str, Enum):
@@ -153,8 +152,7 @@ def _run(job: Job, show: Show) -> dict[str, Any]:
         _tell_start(job, pipe, sound, show)
         with show.stage("listening", 1.0, "") as advance:
             factors = pipe.listen(sound, on_progress=advance)
-        heard = {name: _plain(getattr(factors, name)) for name in ("gender", "age", "emotion")}
-        show.line("heard: " + ", ".join(f"{name} {_short(v)}" for name, v in heard.items()))
+        show.line(f"heard: {factors.gender}, about {factors.age:.0f}, {factors.feeling}")
         if job.previews:
             frames = _imagine_faces(job, pipe, factors, request, show)
         else:
@@ -167,7 +165,7 @@ def _run(job: Job, show: Show) -> dict[str, Any]:
             "size_px": pipe.size_px,
             "prompt": request.prompt,
             "seed": job.seed,
-            "heard": heard,
+            "heard": _heard(factors),
             "model": pipe.model,
             "engine": pipe.engine_line,
             "took_s": round(time.monotonic() - started, 2),
@@ -234,20 +232,14 @@ def _fps() -> int:
     return FPS
 
 
-def _plain(value: Any) -> Any:
-    """Turn numpy's numbers and arrays into what JSON holds."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    return round(value, 4) if isinstance(value, float) else value
+def _heard(factors: Factors) -> dict[str, Any]:
+    """Say what was heard as JSON holds it."""
+    from imagineid.spec import EMOTIONS
 
-
-def _short(value: Any) -> str:
-    """Say one heard thing in a word: the likeliest of several, or a rounded number."""
-    if isinstance(value, dict) and value:
-        name = max(value, key=lambda key: value[key])
-        return f"{name} ({value[name]:.0%})"
-    return f"{value:.0f}" if isinstance(value, float) else str(value)
+    shares = zip(EMOTIONS, factors.emotions.tolist(), strict=True)
+    return {
+        "gender": factors.gender,
+        "age": round(factors.age),
+        "emotion": factors.feeling,
+        "emotions": {name: round(share, 4) for name, share in shares},
+    }

@@ -7,6 +7,7 @@ recording, so that a window has the same bits however the recording is cut.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -249,7 +250,8 @@ def open_sound(path: str | os.PathLike[str]) -> Sound:
     try:
         samples, gram = _spool_channels(path, spool)
     except OSError as error:
-        spool.close()
+        with contextlib.suppress(OSError):  # closing writes once more, to the same full disk
+            spool.close()
         raise BadOutput(
             f"No room for a temporary file in {tempfile.gettempdir()}: {error.strerror}.\n"
             f"Name another folder:  TMPDIR=FOLDER imagineid generate {path}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import stat
 import struct
 from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,11 +56,11 @@ def decode(path: Path) -> Iterator[av.AudioFrame]:
             stream = container.streams.audio[0]
             if expected_s is None:
                 expected_s = _declared_seconds(container, stream)
-            decoded_s = 0.0
+            decoded_s = Fraction(0)
             for frame in _whole_frames(container, stream, path):
-                decoded_s += frame.samples / frame.sample_rate
+                decoded_s += Fraction(frame.samples, frame.sample_rate)
                 yield frame
-    _check_length(path, decoded_s, expected_s)
+    _check_length(path, float(decoded_s), expected_s)
 
 
 def resample(

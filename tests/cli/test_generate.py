@@ -1,0 +1,278 @@
+"""The command, upon a pipeline made of arithmetic: everything about it but the faces."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import fake_pipeline
+from support.recordings import durations_s, tone, write_recording
+from typer.testing import CliRunner, Result
+
+import imagineid
+from imagineid.video import read_metadata
+from imagineid_cli.main import app
+
+TESTS = Path(__file__).parent.parent
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run("generate", ...)`` in an empty folder."""
+    fake = fake_pipeline.module()
+    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
+    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def invoke(*words: object) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    return invoke
+
+
+def command(*words: object) -> list[str]:
+    """The same in a process of its own."""
+    return [sys.executable, "-m", "support.fake_pipeline", *(str(word) for word in words)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(TESTS), **more}
+
+
+def here() -> list[str]:
+    return sorted(path.name for path in Path().iterdir())
+
+
+# ---- a video
+
+
+def test_a_recording_becomes_a_video_of_its_name(run: Run, speech: Path) -> None:
+    result = run("generate", speech)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "speech.mp4\n"
+    assert here() == ["speech.mp4"]
+    lengths = durations_s(Path("speech.mp4"))
+    assert lengths["video"] == pytest.approx(lengths["audio"], abs=0.04)
+
+
+def test_progress_in_a_pipe_is_plain_lines(run: Run, speech: Path) -> None:
+    lines = run("generate", speech).stderr.splitlines()
+    assert "\x1b" not in "".join(lines)
+    assert "heard: female, about 34, happy" in lines
+    assert "imagining: 208 frames" in lines
+    assert len(lines) < 10
+
+
+def test_quiet_says_nothing(run: Run, speech: Path) -> None:
+    result = run("generate", speech, "--quiet", "--prompt", "blorp")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_json_is_one_object(run: Run, speech: Path) -> None:
+    result = run("generate", speech, "--json", "--seed", 5, "-o", "ü.mp4")
+    told = json.loads(result.stdout)
+    assert told["path"] == "ü.mp4"
+    assert (told["frames"], told["fps"], told["seed"]) == (208, 25, 5)
+    assert told["seconds"] == pytest.approx(8.29)
+    assert (told["heard"]["gender"], told["heard"]["age"]) == ("female", 34)
+    assert told["heard"]["emotion"] == max(
+        told["heard"]["emotions"], key=told["heard"]["emotions"].get
+    )
+    assert told["engine"] == "arithmetic on CPU"
+
+
+def test_the_same_seed_makes_the_same_file(run: Run, speech: Path) -> None:
+    for name, seed in (("a.mp4", 1), ("b.mp4", 1), ("c.mp4", 2)):
+        assert run("generate", speech, "--seed", seed, "-o", name).exit_code == 0
+    assert Path("a.mp4").read_bytes() == Path("b.mp4").read_bytes()
+    assert Path("a.mp4").read_bytes() != Path("c.mp4").read_bytes()
+
+
+def test_a_random_seed_is_told_and_stored(run: Run, speech: Path) -> None:
+    result = run("generate", speech)
+    seed = read_metadata("speech.mp4")["seed"]
+    assert f"seed {seed}\n" in result.stderr
+
+
+def test_like_repeats_a_video(run: Run, speech: Path) -> None:
+    wish = ["--prompt", "red hair", "--steps", 4, "--guidance", 2.5]
+    assert run("generate", speech, "-o", "a.mp4", *wish).exit_code == 0
+    assert run("generate", speech, "-o", "b.mp4", "--like", "a.mp4").exit_code == 0
+    assert Path("a.mp4").read_bytes() == Path("b.mp4").read_bytes()
+    assert run("generate", speech, "-o", "c.mp4", "--like", "a.mp4", "--seed", 3).exit_code == 0
+    assert read_metadata("c.mp4") == {**read_metadata("a.mp4"), "seed": 3}
+
+
+def test_words_the_model_does_not_know_are_named(run: Run, speech: Path) -> None:
+    result = run("generate", speech, "--prompt", "red glass blorp")
+    warnings = [line for line in result.stderr.splitlines() if line.startswith("Warning")]
+    assert result.exit_code == 0
+    assert len(warnings) == 1
+    assert "glass (closest: glasses), blorp" in warnings[0]
+
+
+def test_a_preview_is_one_sheet_of_faces(run: Run, speech: Path) -> None:
+    import cv2
+
+    result = run("generate", speech, "--preview", 5, "--seed", 10)
+    assert result.stdout == "speech.preview.png\n"
+    assert here() == ["speech.preview.png"]
+    sheet = cv2.imread("speech.preview.png")
+    assert sheet.shape == (2 * (64 + 24), 3 * 64, 3)
+    faces = [sheet[row * 88 + 32, column * 64 + 32] for row in (0, 1) for column in (0, 1, 2)][:5]
+    assert len(np.unique(faces, axis=0)) == 5
+
+
+def test_silence_makes_a_video_too(run: Run, tmp_path: Path) -> None:
+    wave = np.zeros((1, 16_000), dtype=np.float32)
+    path = write_recording(tmp_path / "тишина [b].wav", wave)
+    result = run("generate", path)
+    assert result.stdout == "тишина [b].mp4\n"
+
+
+# ---- what can't be used: exit code 2, one clear message, no file left
+
+
+def refused(result: Result, words: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("Error: ")
+    assert words in lines[0]
+    assert len(lines) <= 2
+    assert here() == []
+
+
+def test_bad_recordings_are_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("Good morning.\n" * 30)
+    write_recording(tmp_path / "short.wav", tone(0.1))
+    refused(run("generate", tmp_path / "none.wav"), "There is no file")
+    refused(run("generate", tmp_path), "is a directory")
+    refused(run("generate", tmp_path / "empty.wav"), "is empty")
+    refused(run("generate", tmp_path / "text.wav"), "is not a recording")
+    refused(run("generate", tmp_path / "short.wav"), "is too short")
+
+
+def test_bad_places_are_refused(run: Run, speech: Path, tmp_path: Path) -> None:
+    refused(run("generate", speech, "-o", "none/out.mp4"), "There is no folder")
+    refused(run("generate", speech, "-o", tmp_path), "is a directory")
+    refused(run("generate", speech, "-o", "out.avi"), "does not end in .mp4")
+
+
+def test_bad_options_are_refused(run: Run, speech: Path) -> None:
+    refused(run("generate", speech, "--seed", -1), "--seed -1 is outside")
+    refused(run("generate", speech, "--steps", 0), "--steps 0 is outside")
+    refused(run("generate", speech, "--guidance", "nan"), "--guidance nan is outside")
+    refused(run("generate", speech, "--guidance", "-1"), "--guidance -1.0 is outside")
+    refused(run("generate", speech, "--preview", 0), "--preview 0 is outside")
+    refused(run("generate", speech, "--prompt", "red " * 300), "The prompt has 1200 characters")
+    refused(run("generate", speech, "--prompt", "red\nhair"), "can't be printed")
+    refused(run("generate", speech, "--like", speech), "does not say how it was made")
+    refused(run("generate", speech, "--like", "none.mp4"), "There is no video")
+
+
+def test_an_output_that_exists_is_kept(run: Run, speech: Path) -> None:
+    Path("speech.mp4").write_bytes(b"mine")
+    result = run("generate", speech)
+    assert result.exit_code == 2
+    assert "speech.mp4 is there already.\nReplace it:  --overwrite" in result.stderr
+    assert Path("speech.mp4").read_bytes() == b"mine"
+    assert run("generate", speech, "--overwrite").exit_code == 0
+    assert Path("speech.mp4").read_bytes() != b"mine"
+
+
+def test_a_recording_is_never_its_own_output(run: Run) -> None:
+    write_recording(Path("a.mp4"), tone(1.0, 44_100), 44_100, picture=True)
+    before = Path("a.mp4").read_bytes()
+    result = run("generate", "a.mp4", "--overwrite")
+    assert result.exit_code == 2
+    assert "is the recording itself" in result.stderr
+    assert Path("a.mp4").read_bytes() == before
+
+
+def test_wrong_usage_ends_with_two(run: Run, speech: Path) -> None:
+    assert run("generate").exit_code == 2
+    assert run("generate", speech, "--nonsense").exit_code == 2
+    assert run("generate", speech, "--engine", "steam").exit_code == 2
+
+
+# ---- what goes wrong inside
+
+
+def test_a_bug_is_one_line_and_a_traceback_for_those_who_ask(run: Run, speech: Path) -> None:
+    result = run("generate", speech, "--prompt", "explode", "--quiet")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "Something went wrong inside (RuntimeError: a bug of ours).",
+        "See where: run it again with --debug",
+    ]
+    assert here() == []
+    assert "Traceback" in run("generate", speech, "--prompt", "explode", "--debug").stderr
+
+
+def test_a_missing_engine_ends_with_three(
+    run: Run, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_NO_ENGINE", "1")
+    result = run("generate", speech, "--engine", "onnx")
+    assert result.exit_code == 3
+    assert "pip install 'imagineid[cuda]'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)]
+)
+def test_a_stopped_command_leaves_nothing(
+    tmp_path: Path, speech: Path, number: signal.Signals, code: int
+) -> None:
+    process = subprocess.Popen(
+        command("generate", speech),
+        cwd=tmp_path,
+        env=environment(FAKE_FRAME_S="0.1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 20
+    while not any(part.stat().st_size for part in tmp_path.glob(".imagineid-*.part")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert out == ""
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told(tmp_path: Path, speech: Path) -> None:
+    script = (
+        "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000));"
+        "runpy.run_module('support.fake_pipeline', run_name='__main__', alter_sys=True)"
+    )
+    long = write_recording(tmp_path / "a.flac", np.tile(tone(9.0), 4))
+    folder = tmp_path / "here"
+    folder.mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "generate", long, "--quiet"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.startswith("Error: No room")
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,55 @@
+"""The command itself: quick to start, light to load, true to the README."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+import imagineid
+from imagineid_cli.main import EXIT_CODES, app
+
+HEAVY = ("torch", "numpy", "onnxruntime", "av", "cv2", "rich.progress")
+
+
+def test_importing_the_cli_does_not_import_torch() -> None:
+    script = f"import sys, imagineid_cli.main; print([m for m in {HEAVY} if m in sys.modules])"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "[]\n"
+
+
+def test_reading_a_recording_does_not_import_torch(speech: Path) -> None:
+    script = (
+        "import sys; from imagineid.audio import open_sound, mel_windows; import imagineid.video;"
+        f"mel_windows(open_sound({str(speech)!r}), 0, 9); print('torch' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "False\n"
+
+
+def test_help_comes_at_once() -> None:
+    took_s = []
+    for _ in range(3):
+        start = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "imagineid_cli", "--help"], capture_output=True, check=True
+        )
+        took_s.append(time.monotonic() - start)
+    assert min(took_s) < 1.0  # 0.4 on a quiet machine; tests run on busy ones, too
+
+
+def test_the_version_is_the_package_s() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"imagineid {imagineid.__version__}\n"
+
+
+def test_the_readme_lists_every_exit_code(speech: Path) -> None:
+    readme = (speech.parent.parent / "README.md").read_text(encoding="utf-8")
+    for code, _ in EXIT_CODES:
+        assert f"| {code} |" in readme

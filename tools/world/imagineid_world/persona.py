@@ -78,7 +78,10 @@ def analyse(line: Line) -> Analysed:
     f0 = world.stonemask(wave, rough, times, SAMPLE_RATE)
     power = world.cheaptrick(wave, f0, times, SAMPLE_RATE, fft_size=2 * (_BINS - 1))
     noise = world.d4c(wave, f0, times, SAMPLE_RATE, fft_size=2 * (_BINS - 1))
-    return Analysed(f0, np.log(np.maximum(power, 1e-14)), noise, line.phones, line.text)
+    log_power = np.log(np.maximum(power, 1e-14))
+    loud = log_power.max(axis=1)
+    f0 = np.where(loud > loud.max() - 13.0, f0, 0.0)  # 56 dB down, a pitch is imagined
+    return Analysed(f0, log_power, noise, line.phones, line.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +279,7 @@ def speak(
 
 
 def source_correction(source: Source) -> float:
-    """dB per octave that bring a base voice to the common tilt of -9 dB per octave."""
+    """Bring a base voice to the common tilt of -9 dB per octave: the dB per octave to add."""
     return float(np.clip(-9.0 - source.tilt_db, -4.0, 4.0))
 
 

@@ -135,6 +135,11 @@ def features(traits: Traits) -> NDArray[np.float64]:
     return np.concatenate([[1.0], linear, products[keep]])
 
 
+def _soft(alpha: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Bring coefficients far out back towards the middle: a face, not a caricature."""
+    return (2.2 * np.tanh(alpha / 2.2)).astype(np.float32)
+
+
 def controls(traits: Traits, rng: np.random.Generator) -> tuple[dict[str, float], dict[str, float]]:
     """Draw the head of a speaker in anny's terms.
 
@@ -187,12 +192,12 @@ class Tie:
 
     def expected(self, traits: Traits) -> NDArray[np.float32]:
         """The best guess of a speaker's shape, (80,)."""
-        return (features(traits) @ self.weights).astype(np.float32)
+        return _soft(features(traits) @ self.weights)
 
     def draw(self, traits: Traits, rng: np.random.Generator) -> NDArray[np.float32]:
         """A shape that goes with a voice, (80,), each coefficient about N(0, 1)."""
         noise = self.spread @ rng.normal(size=len(self.spread))
-        return (self.expected(traits) + noise).astype(np.float32)
+        return _soft(features(traits) @ self.weights + noise)
 
     def races(self, alpha: NDArray[np.float32]) -> NDArray[np.float64]:
         """Guess (african, asian, caucasian) shares of a shape (80,), summing to one."""

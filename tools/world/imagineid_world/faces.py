@@ -1,0 +1,188 @@
+"""Draw people and write them as shards to learn from.
+
+``python -m imagineid_world.faces --out .train/world/faces --people 1200 --seed 0 --resume``
+
+Every person is a function of (seed, number) alone, so that a run may stop and go on anywhere, and
+several processes may share the work (``--share 1/2``). People go to train, val or test by a hash of
+their number; a shard holds 32 people of one split and appears under its name only when complete.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from imagineid.face import load, mesh_picture, mouth_mask
+
+from imagineid_world import motion, people
+from imagineid_world.captions import caption
+from imagineid_world.look import draw_look
+from imagineid_world.render import Sitter, Studio
+
+if TYPE_CHECKING:
+    from imagineid.face import FaceModel
+    from numpy.typing import NDArray
+
+PER_SHARD = 32
+HELD_OUT = 24
+"""People at least in each of val and test."""
+
+CAPTIONS = 5
+SIZE = 256
+
+
+def split(count: int, seed: int) -> dict[str, list[int]]:
+    """Share people 0..count-1 among train, val and test by the order of a hash of each number."""
+    order = sorted(
+        range(count), key=lambda n: hashlib.sha256(f"{seed}/{n}".encode()).hexdigest()
+    )
+    held = max(HELD_OUT, count // 100) if count >= 4 * HELD_OUT else count // 8
+    return {
+        "train": sorted(order[2 * held :]),
+        "val": sorted(order[:held]),
+        "test": sorted(order[held : 2 * held]),
+    }
+
+
+def draw_person(
+    number: int, seed: int, studio: Studio, model: FaceModel, tie: people.Tie
+) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
+    """One person's frames and words.
+
+    Returns:
+        Arrays (frame, mesh, matte, mouth, alpha, beta, pose, traits) and a record (captions,
+        emotions, attributes).
+    """
+    rng = np.random.default_rng([seed, number])
+    traits = people.draw_traits(rng)
+    alpha = tie.draw(traits, rng)
+    look = draw_look(traits, tie.races(alpha), rng)
+    beta, words = motion.expressions(rng)
+    pose = motion.poses(rng)
+    sitter = Sitter(studio, look, alpha)
+    neutral = model.neutral(alpha)
+    frames, mattes, meshes, mouths = [], [], [], []
+    for b, p in zip(beta, pose, strict=True):
+        frame, matte = sitter.frame(b, p)
+        points = model.posed(model.express(neutral, b), p)
+        frames.append(frame)
+        mattes.append(matte)
+        meshes.append(mesh_picture(points, model, studio.size))
+        mouths.append(np.packbits(mouth_mask(points, model, studio.size), axis=1))
+    sitter.release()
+    said = [caption(look, traits, rng, words[k % len(words)]) for k in range(CAPTIONS)]
+    arrays: dict[str, NDArray[np.generic]] = {
+        "frame": np.stack(frames),
+        "mesh": np.stack(meshes),
+        "matte": np.stack(mattes),
+        "mouth": np.stack(mouths),
+        "alpha": alpha,
+        "beta": beta.astype(np.float16),
+        "pose": pose,
+        "traits": traits.array(),
+    }
+    record = {
+        "person": number,
+        "captions": said,
+        "caption_emotions": [words[k % len(words)] for k in range(CAPTIONS)],
+        "emotions": words,
+        "attributes": look.attributes(),
+    }
+    return arrays, record
+
+
+def write_shard(
+    folder: Path, index: int, numbers: list[int], seed: int, studio: Studio, model: FaceModel,
+    tie: people.Tie,
+) -> None:
+    """Draw the people of one shard and write its two files, the arrays last."""
+    drawn = [draw_person(n, seed, studio, model, tie) for n in numbers]
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {key: np.stack([a[key] for a, _ in drawn]) for key in drawn[0][0]}
+    words = folder / f"shard-{index:05d}.json"
+    part = words.with_suffix(".json.part")
+    part.write_text(json.dumps([record for _, record in drawn]))
+    os.replace(part, words)
+    shard = folder / f"shard-{index:05d}.npz"
+    part = shard.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    os.replace(part, shard)
+
+
+def build(out: Path, count: int, seed: int, resume: bool, share: tuple[int, int]) -> None:
+    """Write all shards that belong to this process's share."""
+    parts = split(count, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    listing = out / "split.json"
+    text = json.dumps({"seed": seed, "people": count, **parts})
+    if listing.exists() and listing.read_text() != text and not resume:
+        sys.exit(f"{listing} is of another run.\nContinue it with --resume or choose another --out.")
+    listing.write_text(text)
+    studio, model, tie = Studio(SIZE), load(), people.load_tie()
+    jobs = [
+        (name, k, parts[name][k * PER_SHARD : (k + 1) * PER_SHARD])
+        for name in ("val", "test", "train")
+        for k in range(-(-len(parts[name]) // PER_SHARD))
+    ]
+    for number, (name, k, numbers) in enumerate(jobs):
+        path = out / name / f"shard-{k:05d}.npz"
+        if number % share[1] != share[0] or (resume and path.exists()):
+            continue
+        start = time.perf_counter()
+        write_shard(out / name, k, numbers, seed, studio, model, tie)
+        rate = len(numbers) * 2 * motion.MOMENTS / (time.perf_counter() - start)
+        print(f"{path} {number + 1}/{len(jobs)} {rate:.2f} frames/s", flush=True)
+
+
+def sheet(path: Path, seed: int, rows: int = 5, columns: int = 8) -> None:
+    """Write a contact sheet: one frame each of the first people of a seed, as a PNG or JPEG."""
+    studio, tie = Studio(SIZE), people.load_tie()
+    tiles = []
+    for number in range(rows * columns):
+        rng = np.random.default_rng([seed, number])
+        traits = people.draw_traits(rng)
+        alpha = tie.draw(traits, rng)
+        look = draw_look(traits, tie.races(alpha), rng)
+        beta, _ = motion.expressions(rng)
+        sitter = Sitter(studio, look, alpha)
+        tiles.append(sitter.frame(beta[0], motion.poses(rng)[0])[0])
+        sitter.release()
+    lines = [np.concatenate(tiles[r * columns : (r + 1) * columns], 1) for r in range(rows)]
+    cv2.imwrite(str(path), np.concatenate(lines)[:, :, ::-1])
+
+
+def _share(text: str) -> tuple[int, int]:
+    mine, of = (int(part) for part in text.split("/"))
+    if not 1 <= mine <= of:
+        raise argparse.ArgumentTypeError(f"{text}: write 1/2 for the first of two processes")
+    return mine - 1, of
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=people.WORLD / "faces")
+    parser.add_argument("--people", type=int, default=1200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--share", type=_share, default=(0, 1), help="which part of the work: 1/2")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet and stop")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    if args.sheet:
+        sheet(args.sheet, args.seed)
+    else:
+        build(args.out, args.people, args.seed, args.resume, args.share)
+
+
+if __name__ == "__main__":
+    main()

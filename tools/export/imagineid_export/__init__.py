@@ -1,1 +1,1 @@
-"""Export of every network to ONNX."""
+"""Export: every network as an ONNX graph that points into one file of weights."""

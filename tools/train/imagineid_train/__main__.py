@@ -21,6 +21,7 @@ STAGES = {
     "sca": ("sca", "run", 60.0),
     "mba": ("mba", "run", 5.0),
     "matte": ("mba", "run_matte", 5.0),
+    "ship": ("ship", "ship", 0.0),
 }
 """Stage: its module, its function and its usual minutes (0: it ends by itself), in order."""
 

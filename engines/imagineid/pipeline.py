@@ -1,0 +1,140 @@
+"""The whole way on one page: speech, factors, mesh pictures, frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid import backends, weights
+from imagineid.ccf.imagine import State, Text, first_frame, next_frame, noise, scene_of, to_image
+from imagineid.ccf.words import Words
+from imagineid.face import FaceModel, mesh_picture, mouth_mask
+from imagineid.face.model import load as load_face
+from imagineid.face.motion import default_motion
+from imagineid.pad.listen import Factors, listen
+from imagineid.spec import SIZES, Size
+
+if TYPE_CHECKING:
+    from imagineid.audio import Sound
+    from imagineid.backends import Engine
+
+FIRST_STEPS = 24
+"""Steps of the first frame, which has no neighbour to lean on."""
+
+COHERENT_STEPS = 2
+"""Steps of each later frame."""
+
+GUIDANCE = 2.5
+"""How hard the prompt pulls on the first frame."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for beside the voice.
+
+    Attributes:
+        prompt: what the voice can't tell: hair, glasses, clothes, background ...
+        seed: another seed, another person.
+        steps: of the sampler, all frames alike; None leaves each mode its own.
+        guidance: how hard the prompt pulls, 1 not at all; None for the usual.
+    """
+
+    prompt: str = ""
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The loaded networks of one model, ready to listen and to imagine."""
+
+    model: str
+    size: Size
+    engines: Mapping[str, Engine]
+    engine_line: str
+    words: Words
+    face: FaceModel
+
+    @property
+    def size_px(self) -> int:
+        """Height and width of a frame."""
+        return self.size.frame_px
+
+    def unknown_words(self, prompt: str) -> list[tuple[str, str | None]]:
+        """Return words of ``prompt`` the model does not know, each with the closest it knows."""
+        return self.words.unknown(prompt)
+
+    def listen(
+        self, sound: Sound, on_progress: Callable[[float], None] | None = None
+    ) -> Factors:
+        """Take a voice apart into identity, content and emotion; see :class:`Factors`."""
+        return listen(self.engines, self.size, sound, on_progress)
+
+    def meshes(self, factors: Factors, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield each frame's mesh picture I_rd (H, W, 3) uint8 and mouth area (H, W) bool."""
+        motion = default_motion(factors.level_db, seed)
+        rest = self.face.neutral(factors.shape)
+        for beta, eyes, pose in zip(factors.expression, motion.eyes, motion.pose, strict=True):
+            units = np.clip(np.maximum(beta, eyes), 0, 1)
+            points = self.face.posed(self.face.express(rest, units), pose)
+            yield (
+                mesh_picture(points, self.face, self.size_px),
+                mouth_mask(points, self.face, self.size_px),
+            )
+
+    def text(self, factors: Factors, prompt: str) -> Text:
+        """Join the prompt with the voice's pseudo-words (TIA) and encode both."""
+        identity, emotion = factors.identity[None], factors.emotion[None]
+
+        def encode(words: str) -> np.ndarray:
+            tokens = self.words.tokens(words, self.size)[None]
+            made = self.engines["text"](tokens=tokens, identity=identity, emotion=emotion)
+            return np.asarray(made["text"])
+
+        return Text(said=encode(prompt), unsaid=encode(""))
+
+    def imagine(self, factors: Factors, request: Request) -> Iterator[np.ndarray]:
+        """Yield the video's frames, (H, W, 3) uint8, ``factors.frames`` of them (Algorithm 1)."""
+        engines, size = self.engines, self.size
+        start = noise(size, request.seed)
+        text = self.text(factors, request.prompt)
+        meshes = self.meshes(factors, request.seed)
+        mesh, mouth = next(meshes)
+        guidance = GUIDANCE if request.guidance is None else request.guidance
+        steps = request.steps or FIRST_STEPS
+        frame = first_frame(engines, size, text, mesh, start, steps, guidance)
+        yield frame
+        scene = scene_of(engines, text, frame, start)
+        state = State(frame, mouth)
+        for mesh, mouth in meshes:
+            latent = engines["encoder"](image=to_image(mesh))["latent"]
+            frame = next_frame(engines, scene, latent, state, request.steps or COHERENT_STEPS)
+            yield frame
+            state = State(frame, mouth)
+
+
+def load(model: str = "mini", engine: str = "auto") -> Pipeline:
+    """Load a model.
+
+    Args:
+        model: ``mini``, the embedded one.
+        engine: see :func:`imagineid.backends.choose`.
+
+    Raises:
+        BadWeights: a file is missing or broken.
+        BackendMissing: the engine's package is not installed.
+    """
+    size, folder = SIZES[model], weights.folder(model)
+    opener, line = backends.choose(engine)
+    return Pipeline(
+        model=model,
+        size=size,
+        engines={name: opener(folder / f"{name}.onnx") for name in weights.NETWORKS},
+        engine_line=line,
+        words=Words.read(folder / "words.json"),
+        face=load_face(folder / "face.npz"),
+    )

@@ -1,0 +1,53 @@
+"""The networks of a model by their port names, untrained, and inputs to try them with."""
+
+from __future__ import annotations
+
+import torch
+from imagineid.ccf.autoencoder import Decoder, Encoder
+from imagineid.ccf.matte import Matte
+from imagineid.ccf.text import Prompt
+from imagineid.ccf.unet import BaseUNet, SpatialAdapter
+from imagineid.pad.networks import (
+    ContentEncoder,
+    EmotionEncoder,
+    ExpressionDecoder,
+    IdentityEncoder,
+)
+from imagineid.spec import Ports, Size
+from torch import Tensor, nn
+
+
+def networks(size: Size, words: int) -> dict[str, nn.Module]:
+    """Return every network of a model, in evaluation mode; ``words`` is the vocabulary's size."""
+    made: dict[str, nn.Module] = {
+        "identity": IdentityEncoder(size),
+        "content": ContentEncoder(size),
+        "emotion": EmotionEncoder(size),
+        "expression": ExpressionDecoder(size),
+        "text": Prompt(size, words),
+        "sca": SpatialAdapter(size),
+        "unet": BaseUNet(size),
+        "encoder": Encoder(size),
+        "decoder": Decoder(size),
+        "matte": Matte(size),
+    }
+    return {name: module.eval() for name, module in made.items()}
+
+
+def sample(ports: Ports, batch: int, seed: int = 0) -> tuple[Tensor, ...]:
+    """Return random inputs for a network, in the order of its ports.
+
+    Masks and times are in [0, 1], tokens are words of a small vocabulary, all else is of unit
+    variance.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    out = []
+    for port in ports.inputs:
+        dims = [batch if isinstance(d, str) else d for d in port.dims]
+        if port.dtype == "int64":
+            out.append(torch.randint(0, 8, dims, generator=draw))
+        elif port.name in ("mask", "time"):
+            out.append(torch.rand(dims, generator=draw))
+        else:
+            out.append(torch.randn(dims, generator=draw))
+    return tuple(out)

@@ -37,14 +37,21 @@ def psnr(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Crops:
-    """Draws random crops; half of them near the face, a sixth of them mesh pictures."""
+    """Draws random crops; half of them near the face, a sixth of them mesh pictures.
 
-    def __init__(self, faces: Faces, seed: int) -> None:
-        self.faces, self.rng = faces, np.random.default_rng(seed)
+    The shards are looked up again now and then, so that learning can begin while the world is
+    still being made.
+    """
 
-    def __call__(self, count: int) -> Tensor:
+    def __init__(self, seed: int) -> None:
+        self.faces, self.rng, self.drawn = Faces.open("train"), np.random.default_rng(seed), 0
+
+    def __call__(self, size: int) -> Tensor:
         rng, out = self.rng, []
-        for _ in range(count):
+        self.drawn += 1
+        if self.drawn % 500 == 0:
+            self.faces = Faces.open("train")
+        for _ in range(size):
             person, frame = rng.integers(len(self.faces)), rng.integers(8)
             kind = "mesh" if rng.random() < 1 / 6 else "frame"
             picture = self.faces.get(int(person), kind)[frame]
@@ -62,7 +69,7 @@ def run(size: Size, minutes: float, decoder_only: bool = False) -> None:
     """Train for ``minutes`` in all and leave a sheet of held-out reconstructions."""
     encoder, decoder = Encoder(size), Decoder(size)
     channels_last((encoder, decoder))
-    draw, held = Crops(Faces.open("train"), 0), Faces.open("val")
+    draw, held = Crops(0), Faces.open("val")
     perceptual, step = Perceptual(), count()
     if decoder_only:
         encoder.requires_grad_(requires_grad=False)

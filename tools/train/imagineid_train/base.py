@@ -27,26 +27,30 @@ SHOWN = (
 
 def vocabulary() -> Words:
     """Return the words that the world's captions are made of."""
-    from imagineid_world.look import SYNONYMS, VOCABULARY
+    from imagineid_world.captions import SYNONYMS, VOCABULARY
 
     return Words(tuple(VOCABULARY), SYNONYMS)
 
 
 class Captions:
-    """Tokens of every person's captions; one is drawn at random for a moment."""
+    """Tokens of every person's captions, and the feeling each was written for."""
 
     def __init__(self, latents: Latents, words: Words, size: Size) -> None:
+        self.notes = [latents.faces.notes[shard][row] for shard, row in latents.faces.index]
         self.tokens = [
-            [
-                torch.from_numpy(words.tokens(text, size))
-                for text in latents.faces.notes[shard]["captions"][row]
-            ]
-            for shard, row in latents.faces.index
+            [torch.from_numpy(words.tokens(text, size)) for text in note["captions"]]
+            for note in self.notes
         ]
 
-    def draw(self, rng: np.random.Generator, people: np.ndarray) -> Tensor:
-        """Return a caption of each of ``people``, (B, M) int64."""
-        return torch.stack([self.tokens[p][rng.integers(len(self.tokens[p]))] for p in people])
+    def draw(self, rng: np.random.Generator, people: np.ndarray, frames: np.ndarray) -> Tensor:
+        """Return a caption of each person that fits the frame's feeling, (B, M) int64."""
+        drawn = []
+        for person, frame in zip(people, frames, strict=True):
+            note = self.notes[person]
+            feeling = note["emotions"][frame // 2]
+            fits = [i for i, f in enumerate(note["caption_emotions"]) if f == feeling]
+            drawn.append(self.tokens[person][rng.choice(fits or len(self.tokens[person]))])
+        return torch.stack(drawn)
 
 
 def dropped(tokens: Tensor, rng: np.random.Generator, all_of_it: float = 0.12) -> Tensor:
@@ -68,7 +72,7 @@ def run(size: Size, minutes: float) -> None:
         people = rng.integers(len(latents), size=BATCH)
         frames = rng.integers(8, size=BATCH)
         clean = latents.frame[people, frames].float()
-        tokens = dropped(captions.draw(rng, people), rng)
+        tokens = dropped(captions.draw(rng, people, frames), rng)
         time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.2, 1.1, BATCH)))).float()
         noise = torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))

@@ -57,7 +57,7 @@ class Faces:
     """
 
     shards: list[dict[str, np.ndarray]]
-    notes: list[dict[str, Any]]
+    notes: list[list[dict[str, Any]]]
     index: list[tuple[int, int]]
 
     @classmethod

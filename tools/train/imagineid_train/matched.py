@@ -48,6 +48,6 @@ def feelings(faces: Faces) -> np.ndarray:
     """Return the emotion of each person's frames, (P, 8) indices into ``EMOTIONS``."""
     out = np.zeros((len(faces), 8), np.int64)
     for i, (shard, row) in enumerate(faces.index):
-        for moment, name in enumerate(faces.notes[shard]["emotions"][row]):
+        for moment, name in enumerate(faces.notes[shard][row]["emotions"]):
             out[i, 2 * moment : 2 * moment + 2] = EMOTIONS.index(name)
     return out

@@ -63,7 +63,7 @@ def run(size: Size, minutes: float) -> None:
         neighbour = spoilt(neighbour, anchor, rng) * all_three
         identity, emotion = heard.match(rng, traits[people], felt[people, frames])
         with torch.no_grad():
-            tokens = dropped(captions.draw(rng, people), rng)
+            tokens = dropped(captions.draw(rng, people, frames), rng)
             y = text(tokens, inversion(identity, emotion))
         late = np.where(rng.random(BATCH) < 0.4, 1.0, rng.uniform(0.2, 1.0, BATCH))
         free = 1 / (1 + np.exp(-rng.normal(0.4, 1.1, BATCH)))

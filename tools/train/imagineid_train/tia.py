@@ -32,7 +32,7 @@ def run(size: Size, minutes: float) -> None:
     def loss() -> dict[str, Tensor]:
         people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
         clean = latents.frame[people, frames].float()
-        tokens = dropped(captions.draw(rng, people), rng, all_of_it=0.4)
+        tokens = dropped(captions.draw(rng, people, frames), rng, all_of_it=0.4)
         identity, emotion = heard.match(rng, traits[people], felt[people, frames])
         time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.6, 1.0, BATCH)))).float()
         noise = torch.randn_like(clean)

@@ -8,7 +8,7 @@ demo: .venv/installed
 
 .venv/installed: pyproject.toml
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet -e .
+	.venv/bin/python -m pip install --quiet --no-compile -e .
 	touch $@
 
 .venv-test/installed: pyproject.toml

@@ -6,20 +6,30 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from imagineid.video import replacing, telling
 
-LABEL_PX = 24
+DOT_PX = 3
+"""A digit is 3 x 5 dots of this size."""
+
+LABEL_PX = 7 * DOT_PX
 """Height of the line with the seed under each face."""
+
+_DIGITS = (
+    "111101101101111 010110010010111 111001111100111 111001111001111 101101111001001 "
+    "111100111001111 111100111101111 111001001001001 111101111101111 111101111001111"
+).split()
+
+Picture = NDArray[np.uint8]
 
 
 def write_sheet(
-    path: Path, faces: Sequence[NDArray[np.uint8]], seeds: Sequence[int], overwrite: bool
+    path: Path, faces: Sequence[Picture], seeds: Sequence[int], overwrite: bool
 ) -> None:
-    """Write faces side by side as a PNG.
+    """Write faces side by side as a PNG, the seed under each.
 
     Args:
         path: where the sheet shall go, a .png.
@@ -37,10 +47,26 @@ def write_sheet(
     for i, (face, seed) in enumerate(zip(faces, seeds, strict=True)):
         top, left = i // columns * (size + LABEL_PX), i % columns * size
         sheet[top : top + size, left : left + size] = face
-        where = (left + 6, top + size + LABEL_PX - 7)
-        cv2.putText(
-            sheet, f"--seed {seed}", where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA
-        )
-    _, png = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        label = _number(seed)[:, : size - DOT_PX]
+        down, right = top + size + DOT_PX, left + DOT_PX
+        sheet[down : down + label.shape[0], right : right + label.shape[1]] = label[..., None]
     with replacing(path, overwrite) as part, telling(path):
-        part.write_bytes(png.tobytes())
+        part.write_bytes(_png(sheet))
+
+
+def _number(value: int) -> Picture:
+    """Draw a number in black on white, (15, 12 x digits)."""
+    dots = [np.array([*map(int, _DIGITS[int(c)])]).reshape(5, 3) for c in str(value)]
+    row = np.concatenate([np.pad(digit, ((0, 0), (0, 1))) for digit in dots], axis=1)
+    ink = np.kron(row, np.ones((DOT_PX, DOT_PX), dtype=int))
+    return np.asarray(255 * (1 - ink), dtype=np.uint8)
+
+
+def _png(picture: Picture) -> bytes:
+    """Encode (H, W, 3) as PNG."""
+    coder = av.VideoCodecContext.create("png", "w")
+    assert isinstance(coder, av.VideoCodecContext)  # for the type checker
+    coder.height, coder.width = picture.shape[:2]
+    coder.pix_fmt, coder.framerate = "rgb24", 1  # type: ignore[assignment]
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    return b"".join(bytes(packet) for packet in [*coder.encode(frame), *coder.encode(None)])

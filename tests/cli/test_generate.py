@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import fake_pipeline
-from support.recordings import durations_s, tone, write_recording
+from support.recordings import durations_s, read_picture, tone, write_recording
 from typer.testing import CliRunner, Result
 
 import imagineid
 from imagineid.video import read_metadata
 from imagineid_cli.main import app
+from imagineid_cli.preview import LABEL_PX
 
 TESTS = Path(__file__).parent.parent
 Run = Callable[..., Result]
@@ -123,14 +124,16 @@ def test_words_the_model_does_not_know_are_named(run: Run, speech: Path) -> None
 
 
 def test_a_preview_is_one_sheet_of_faces(run: Run, speech: Path) -> None:
-    import cv2
-
     result = run("generate", speech, "--preview", 5, "--seed", 10)
     assert result.stdout == "speech.preview.png\n"
     assert here() == ["speech.preview.png"]
-    sheet = cv2.imread("speech.preview.png")
-    assert sheet.shape == (2 * (64 + 24), 3 * 64, 3)
-    faces = [sheet[row * 88 + 32, column * 64 + 32] for row in (0, 1) for column in (0, 1, 2)][:5]
+    sheet = read_picture(Path("speech.preview.png"))[0][1]
+    assert sheet.shape == (2 * (64 + LABEL_PX), 3 * 64, 3)
+    faces = [
+        sheet[row * (64 + LABEL_PX) + 32, column * 64 + 32]
+        for row in (0, 1)
+        for column in (0, 1, 2)
+    ][:5]
     assert len(np.unique(faces, axis=0)) == 5
 
 

@@ -66,19 +66,19 @@ class Prosody:
 PROSODY: dict[str, Prosody] = {
     "neutral": Prosody(),
     "angry": Prosody(
-        2.5, 1.5, 1.12, 6.0, 1.4, 4.0, -0.7, 0.006, 0.0, -2.0, -2.5, 1.0),
+        1.5, 1.3, 1.15, 7.0, 1.45, 5.0, -0.9, 0.012, 0.0, -2.0, -3.0, 0.97),
     "contempt": Prosody(
-        -2.0, 0.6, 0.86, -1.0, 0.8, 1.8, -0.3, 0.004, 0.0, -4.5, -1.0, 1.01),
+        -1.5, 0.45, 0.86, -1.0, 0.8, 2.5, -0.5, 0.004, 0.0, -6.0, -1.0, 1.01),
     "disgusted": Prosody(
-        -2.5, 1.3, 0.78, 1.0, 1.25, 0.8, 0.1, 0.035, 0.0, -2.0, -5.0, 0.96),
+        -3.0, 1.3, 0.74, 1.0, 1.3, -0.8, 0.1, 0.04, 0.0, -2.0, -5.0, 0.95),
     "fear": Prosody(
-        5.5, 0.75, 1.2, -1.5, 0.85, 1.5, 0.6, 0.018, 0.7, 2.0, 0.5, 1.02),
+        6.0, 0.7, 1.25, -2.0, 0.85, 1.0, 0.6, 0.02, 1.0, 2.0, 0.5, 1.03),
     "happy": Prosody(
-        3.0, 1.8, 1.06, 3.0, 1.15, 2.0, -0.1, 0.0, 0.0, 0.5, 1.5, 1.06),
+        4.0, 1.9, 1.1, 3.0, 1.15, 2.5, -0.2, 0.0, 0.0, 0.0, 1.5, 1.09),
     "sad": Prosody(
-        -2.5, 0.45, 0.76, -6.0, 0.65, -4.5, 0.6, 0.004, 0.25, -1.5, -1.0, 0.97),
+        -2.5, 0.4, 0.74, -6.0, 0.65, -4.5, 0.6, 0.004, 0.3, -1.5, -1.0, 0.97),
     "surprised": Prosody(
-        5.0, 1.9, 0.96, 3.0, 1.1, 0.8, 0.25, 0.0, 0.0, 4.0, 5.0, 1.0),
+        6.5, 2.1, 0.9, 3.0, 1.1, 0.5, 0.45, 0.0, 0.0, 6.0, 6.5, 1.0),
 }
 """Prosody of each emotion at strength 1, in the order of :data:`imagineid.spec.EMOTIONS`."""
 
@@ -187,4 +187,4 @@ def intensity(
     voiced = gaussian_filter1d(speaking.astype(np.float64), 5.0, mode="nearest")
     peaks = gaussian_filter1d(stress.astype(np.float64), 2.5, mode="nearest")
     level = 0.62 + 0.18 * voiced + 0.35 * peaks + wander
-    return np.clip(strength * level * onset * ending, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(strength * level * onset * ending, 0.0, 1.0), np.float32)

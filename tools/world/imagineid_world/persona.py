@@ -34,6 +34,8 @@ STEP_S = 0.005
 _BINS = 513
 _HZ = np.linspace(0.0, SAMPLE_RATE / 2, _BINS)
 _OCTAVES = np.log2(np.maximum(_HZ, 500.0) / 500.0)
+_PLAIN_RANGE_ST = 2.3
+_PLAIN_PHONES_PER_S = 12.5
 TRACT = {False: 0.87, True: 1.0}
 """Vocal tract length of the average woman (False) and man (True), over a man's."""
 
@@ -103,7 +105,7 @@ def vowel_spectrum(spoken: Sequence[Analysed]) -> Doubles:
                 if middle < len(one.f0) and one.f0[middle] > 0:
                     row = one.log_power[middle]
                     rows.append(row - row[8:256].mean())
-    return np.mean(rows, axis=0) if rows else np.zeros(_BINS)
+    return np.asarray(np.mean(rows, axis=0)) if rows else np.zeros(_BINS)
 
 
 def tilt_of(spectrum: Doubles) -> float:
@@ -121,7 +123,7 @@ def tract_ratio(spectrum: Doubles, reference: Doubles) -> float:
     def shape(hz: Doubles, log_power: Doubles) -> Doubles:
         row = gaussian_filter1d(np.interp(hz, _HZ, log_power), 5.0)
         row = row - np.polyval(np.polyfit(np.log(grid), row, 2), np.log(grid))
-        return row / (row.std() + 1e-9)
+        return np.asarray(row / (row.std() + 1e-9))
 
     still = shape(grid, reference)
     ratios = np.exp(np.linspace(np.log(0.86), np.log(1.16), 61))
@@ -187,6 +189,8 @@ def _contour(
         return np.zeros_like(f0)
     raw = 12 * np.log2(np.where(voiced, f0, 1.0) / base_hz)
     excursion = np.interp(t, t[voiced], np.clip(raw[voiced], -9.0, 9.0))
+    # A lively reading is calmed and a flat one livened, so that range tells the mood.
+    excursion *= np.clip(_PLAIN_RANGE_ST / (excursion[voiced].std() + 0.1), 0.5, 1.7)
     shift = np.full(len(f0), mood.pitch_st)
     begins = [b for (n, _, b) in phones if n == "SIL"] or [0.0]
     ends = [a for (n, a, _) in phones if n == "SIL"][1:] + [phones[-1][2]]
@@ -233,7 +237,9 @@ def speak(
         The wave, (N,), in [-1, 1] at 16 kHz, and its phones in seconds.
     """
     mood = combine(PROSODY[emotion].scaled(strength), of_age(traits.age))
-    rate = float(np.clip(mood.rate_ratio * np.exp(rng.normal(0, 0.04)), 0.55, 1.5))
+    sounds = [b - a for n, a, b in spoken.phones if n != "SIL"]
+    even = float(np.clip(_PLAIN_PHONES_PER_S * sum(sounds) / len(sounds), 0.75, 1.3))
+    rate = float(np.clip(even * mood.rate_ratio * np.exp(rng.normal(0, 0.04)), 0.5, 1.7))
     phones, new, old = _stretched(spoken.phones, rate, float(rng.uniform(0.8, 1.5)))
     frames = int(phones[-1][2] / STEP_S) + 1
     at = np.interp(np.arange(frames) * STEP_S, new, old) / STEP_S
@@ -292,4 +298,4 @@ def _levelled(wave: Doubles, level_db: float) -> NDArray[np.float32]:
     out = wave * gain
     over = np.abs(out) > 0.7  # bend peaks instead of cutting them
     bent = np.sign(out) * (0.7 + 0.28 * np.tanh((np.abs(out) - 0.7) / 0.28))
-    return np.where(over, bent, out).astype(np.float32)
+    return np.asarray(np.where(over, bent, out), np.float32)

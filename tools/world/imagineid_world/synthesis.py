@@ -280,7 +280,8 @@ class Espeak:
             utf8 = 1
             self._library.espeak_Synth(data, len(data) + 1, 0, 1, 0, utf8, None, None)
             self._library.espeak_Synchronize()
-            wave = np.frombuffer(bytes(self._samples), np.int16).astype(np.float32) / 32768
+            samples = np.frombuffer(bytes(self._samples), np.int16)
+            wave = np.asarray(samples / 32768, np.float32)
             length = len(wave) / self.rate
             starts = [start for _, start in self._events] + [length]
             phones: list[Phone] = [("SIL", 0.0, starts[0])]

@@ -1,13 +1,12 @@
 """The mesh picture: a small numpy rasteriser over the head's few thousand triangles.
 
-Visible triangles are bucketed by the size of their bounding boxes, each bucket's coverage and
-depth are computed at once, and the fragments are resolved by a single sort-free depth scatter:
-they are written from far to near, so that the nearest is written last.
+Each triangle is cut into spans, one a picture row, all at once; spans are laid out from the
+farthest triangle to the nearest, so that writing them in order leaves the nearest on top. Colours
+are interpolated only for what is left to be seen.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 
     F32 = NDArray[np.float32]
 
-BUCKETS = (3, 5, 8, 12, 18, 28, 44, 96)
-"""Bounding-box sides, in pixels, that triangles are rounded up to."""
+EYE, MOUTH = REGIONS.index("eye"), REGIONS.index("mouth")
 
 _LIGHT = np.array([0.25, 0.45, 0.86], np.float32) / np.float32(np.sqrt(0.25**2 + 0.45**2 + 0.86**2))
 
@@ -36,6 +34,10 @@ _COLOURS = {
     "tongue": (0.66, 0.24, 0.26),
 }
 
+_PALETTE = np.array([_COLOURS.get(name, _COLOURS["skin"]) for name in REGIONS], np.float32)
+# Whole triangles are ordered by depth: what lies inside the mouth must not win over the lips.
+_BEHIND = np.array([0.006 if n in ("mouth", "teeth", "tongue") else 0 for n in REGIONS], np.float32)
+_NEXT = [1, 2, 0]
 _IRIS = np.array([0.08, 0.12, 0.30], np.float32)
 
 
@@ -64,73 +66,69 @@ def _cross(a: F32, b: F32) -> F32:
     )
 
 
-@lru_cache(maxsize=16)
-def _grid(side: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Pixel offsets (side * side,) inside a square box: columns and rows."""
-    rows, columns = np.divmod(np.arange(side * side, dtype=np.int32), side)
-    return columns.astype(np.int32), rows.astype(np.int32)
-
-
-def fragments(
-    corners: F32, depth: F32, size: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], F32, F32, F32]:
-    """All covered pixels of screen triangles.
+def spans(
+    corners: F32, size: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Cut screen triangles into horizontal runs of pixels whose middles they cover.
 
     Args:
-        corners: (T, 3, 2) pixels, front faces only.
-        depth: (T, 3), larger is nearer.
+        corners: (T, 3, 2) pixels, either orientation.
         size: side of the picture, pixels.
 
     Returns:
-        Pixel index, triangle, depth and two barycentric weights (of corners 1 and 2), each (N,).
+        Triangle, row, first column and length of each run, in the order of the triangles, (N,).
     """
-    low = np.floor(corners.min(1) - 0.5).astype(np.int32)
-    np.maximum(low, 0, out=low)
-    high = np.minimum(np.ceil(corners.max(1) - 0.5).astype(np.int32), size - 1)
-    span = (high - low).max(1) + 1
-    inside = (high >= low).all(1)
-    origin = corners[:, 0]
-    edge1, edge2 = corners[:, 1] - origin, corners[:, 2] - origin
-    area = edge1[:, 0] * edge2[:, 1] - edge1[:, 1] * edge2[:, 0]
-    inverse = np.float32(1.0) / np.where(np.abs(area) < 1e-9, np.float32(1e-9), area)
-    found = []
-    smallest = 0
-    for side in BUCKETS:
-        own = np.flatnonzero(inside & (span > smallest) & (span <= side))
-        smallest = side
-        if not len(own):
-            continue
-        columns, rows = _grid(side)
-        start = low[own].astype(np.float32) + np.float32(0.5) - origin[own]
-        e1, e2, inv = edge1[own], edge2[own], inverse[own, None]
-        # Weights are linear in the pixel: constant per triangle plus slopes times the offset.
-        u0 = (start[:, 0] * e2[:, 1] - start[:, 1] * e2[:, 0])[:, None] * inv
-        v0 = (start[:, 1] * e1[:, 0] - start[:, 0] * e1[:, 1])[:, None] * inv
-        u = u0 + (e2[:, 1:2] * inv) * columns - (e2[:, 0:1] * inv) * rows
-        v = v0 - (e1[:, 1:2] * inv) * columns + (e1[:, 0:1] * inv) * rows
-        which, at = np.nonzero((u >= 0) & (v >= 0) & (u + v <= 1))
-        t = own[which]
-        x, y = low[t, 0] + columns[at], low[t, 1] + rows[at]
-        seen = (x < size) & (y < size)
-        uu, vv = u[which, at][seen], v[which, at][seen]
-        t = t[seen]
-        d = depth[t, 0] + uu * (depth[t, 1] - depth[t, 0]) + vv * (depth[t, 2] - depth[t, 0])
-        found.append((y[seen] * size + x[seen], t.astype(np.int32), d, uu, vv))
-    if not found:
-        empty = np.zeros(0, np.int32)
-        none = np.zeros(0, np.float32)
-        return empty, empty, none, none, none
-    pixel, triangle, near, uu, vv = (np.concatenate(part) for part in zip(*found, strict=True))
-    return pixel, triangle, near, uu, vv
+    x, y = corners[:, :, 0], corners[:, :, 1]
+    # Edge k from corner k to the next: inside where slope_x * column + slope_y * row + shift >= 0.
+    next_x, next_y = x[:, _NEXT], y[:, _NEXT]
+    slope_x, slope_y = y - next_y, next_x - x
+    shift = x * next_y - next_x * y
+    inward = np.sign(shift.sum(1, keepdims=True))
+    top = np.maximum(np.ceil(y.min(1) - 0.5), 0).astype(np.int32)
+    rows = np.minimum(np.floor(y.max(1) - 0.5), size - 1).astype(np.int32) - top + 1
+    np.maximum(rows, 0, out=rows)
+    which = np.repeat(np.arange(len(corners), dtype=np.int32), rows)
+    begin = np.cumsum(rows) - rows
+    row = top[which] + (np.arange(len(which), dtype=np.int32) - begin[which].astype(np.int32))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cut, lean = -shift / slope_x, -slope_y / slope_x
+    facing = slope_x * inward
+    level = np.abs(slope_x) < 1e-6
+    # An edge bounds its run on one side; on the other, and where it is level, it bounds nothing.
+    cut[level] = lean[level] = 0
+    far = np.float32(4 * size)
+    loose_left = np.where(level | (facing < 0), -far, np.float32(0))
+    loose_right = np.where(level | (facing > 0), far, np.float32(0))
+    crossing = cut.take(which, 0)
+    crossing += lean.take(which, 0) * (row.astype(np.float32) + np.float32(0.5))[:, None]
+    np.clip(crossing, -size, 2 * size, out=crossing)
+    left_on = crossing + loose_left.take(which, 0)
+    right_on = crossing + loose_right.take(which, 0)
+    left = np.maximum(np.maximum(left_on[:, 0], left_on[:, 1]), left_on[:, 2])
+    right = np.minimum(np.minimum(right_on[:, 0], right_on[:, 1]), right_on[:, 2])
+    first = np.ceil(np.clip(left, 0, size) - 0.5).astype(np.int32)
+    last = np.floor(np.clip(right, -1, size) - 0.5).astype(np.int32)
+    np.minimum(last, size - 1, out=last)
+    length = last - first + 1
+    kept = np.flatnonzero(length > 0)
+    return which[kept], row[kept], first[kept], length[kept]
+
+
+def pixels(
+    row: NDArray[np.int32], first: NDArray[np.int32], length: NDArray[np.int32], size: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """All pixels of runs: the run and the picture index of each, (N,), in the order of the runs."""
+    run = np.repeat(np.arange(len(row), dtype=np.int32), length)
+    start = row * size + first - (np.cumsum(length, dtype=np.int32) - length)
+    return run, start[run] + np.arange(len(run), dtype=np.int32)
 
 
 def _shade(points: F32, model: FaceModel) -> F32:
     """Vertex colours (V, 3), 0..1: grey skin lit from the front, tinted lips, mouth and teeth."""
     normal = normals(points, model.triangles)
     light = 0.30 + 0.70 * np.clip(normal @ _LIGHT * 0.8 + 0.2, 0, 1)
-    palette = np.array([_COLOURS.get(name, _COLOURS["skin"]) for name in REGIONS], np.float32)
-    colour = palette[model.vertex_region]
-    flat = np.isin(model.vertex_region, [REGIONS.index("eye"), REGIONS.index("mouth")])
+    colour = _PALETTE[model.vertex_region]
+    flat = (model.vertex_region == EYE) | (model.vertex_region == MOUTH)
     light[flat] = np.maximum(light[flat], 0.85)
     return np.asarray(colour * light[:, None], np.float32)
 
@@ -149,29 +147,46 @@ def mesh_picture(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.u
     screen = project(points, size)
     corners = screen[model.triangles]
     e1, e2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = e1[:, 0] * e2[:, 1] - e1[:, 1] * e2[:, 0]
     # Picture rows run down, so a counter-clockwise triangle has a negative area on screen.
-    front = e1[:, 0] * e2[:, 1] - e1[:, 1] * e2[:, 0] < 0
-    triangles = model.triangles[front]
-    pixel, which, depth, u, v = fragments(corners[front], points[triangles][:, :, 2], size)
-    order = np.argsort(depth)
-    winner = np.full(size * size, -1, np.int32)
-    winner[pixel[order]] = order
-    covered = np.flatnonzero(winner >= 0)
-    best = winner[covered]
-    three = triangles[which[best]]
-    u, v = u[best, None], v[best, None]
-    w = 1 - u - v
+    front = np.flatnonzero(area < -1e-4)
+    depth = points[:, 2][model.triangles[front]].sum(1) / 3 - _BEHIND[model.triangle_region[front]]
+    order = front[np.argsort(depth)]
+    drawn = model.triangles[order]
+    which, row, first, length = spans(corners[order], size)
+    run, at = pixels(row, first, length, size)
+    top = np.full(size * size, -1, np.int32)
+    top[at] = run
+    seen = np.flatnonzero(top >= 0)
+    triangle = which.take(top.take(seen))
+    # Shares of corners 1 and 2 are linear in the pixel: one slope each way and a constant.
+    origin, e1, e2 = corners[order, 0], e1[order], e2[order]
+    scale = (1 / area[order])[:, None]
+    slope = np.stack([e2[:, 1], -e1[:, 1], -e2[:, 0], e1[:, 0]], 1) * scale
+    start = np.float32(0.5) - origin
+    constant = slope[:, :2] * start[:, :1] + slope[:, 2:] * start[:, 1:]
+    rows, columns = np.divmod(seen.astype(np.int32), size)
+    own = slope.take(triangle, 0)
+    share = constant.take(triangle, 0)
+    share += own[:, :2] * columns.astype(np.float32)[:, None]
+    share += own[:, 2:] * rows.astype(np.float32)[:, None]
     colours = _shade(points, model)
-    colour = colours[three[:, 0]] * w + colours[three[:, 1]] * u + colours[three[:, 2]] * v
-    eye = model.triangle_region[front][which[best]] == REGIONS.index("eye")
-    own, uu, vv, ww = three[eye], u[eye], v[eye], w[eye]
-    plane = model.eye_plane
-    at = plane[own[:, 0]] * ww + plane[own[:, 1]] * uu + plane[own[:, 2]] * vv
-    radius = np.sqrt((at * at).sum(1, keepdims=True))
+    base = colours.take(drawn[:, 0], 0)
+    paint = np.concatenate(
+        [base, colours.take(drawn[:, 1], 0) - base, colours.take(drawn[:, 2], 0) - base], 1
+    ).take(triangle, 0)
+    colour = paint[:, :3]
+    colour += paint[:, 3:6] * share[:, :1]
+    colour += paint[:, 6:] * share[:, 1:]
+    eye = np.flatnonzero((model.triangle_region[order] == EYE).take(triangle))
+    corner = model.eye_plane[drawn.take(triangle[eye], 0)]
+    u, v = share[eye, :1], share[eye, 1:]
+    plane = corner[:, 0] * (1 - u - v) + corner[:, 1] * u + corner[:, 2] * v
+    radius = np.sqrt((plane * plane).sum(1, keepdims=True))
     iris = np.clip((IRIS_RADIUS - radius) / 0.0008 + 0.5, 0, 1)
     colour[eye] = colour[eye] * (1 - iris) + _IRIS * iris
     picture = np.zeros((size * size, 3), np.uint8)
-    picture[covered] = np.clip(colour * 255 + 0.5, 0, 255)
+    picture[seen] = np.clip(colour * 255 + 0.5, 0, 255)
     return picture.reshape(size, size, 3)
 
 

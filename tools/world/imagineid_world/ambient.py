@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from imagineid.face.raster import fragments, normals
+from imagineid.face.raster import normals, pixels, spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,9 @@ def occlusion(
         basis = np.stack([aside, np.cross(toward, aside), toward]).astype(np.float32)
         own = (points - middle) @ basis.T
         screen = ((own[:, :2] / radius + 1) * SIDE / 2).astype(np.float32)
-        pixel, _, depth, _, _ = fragments(screen[triangles], own[triangles][:, :, 2], SIDE)
+        which, row, first, length = spans(screen[triangles], SIDE)
+        run, pixel = pixels(row, first, length, SIDE)
+        depth = own[triangles, 2].mean(1)[which[run]]
         near = np.full(SIDE * SIDE, -np.inf, np.float32)
         np.maximum.at(near, pixel, depth)
         at = np.clip(screen.astype(int), 0, SIDE - 1)

@@ -69,10 +69,10 @@ class Style:
 STYLES: dict[str, Style] = {
     "buzzed": Style((0.004, 0.007), 6500, 3, 0.0007, 0.003, "out", 0.0, stray=0.25),
     "short": Style((0.020, 0.042), 5200, 5, 0.0013, 0.009, "side", 0.10, stray=0.20),
-    "medium": Style((0.09, 0.16), 3400, 8, 0.0019, 0.014, "part", 1.1, stray=0.10),
-    "long": Style((0.25, 0.38), 3200, 11, 0.0020, 0.013, "part", 1.5, stray=0.07),
-    "bangs": Style((0.18, 0.33), 3400, 11, 0.0019, 0.013, "part", 1.5, stray=0.07),
-    "curly": Style((0.12, 0.28), 2600, 15, 0.0019, 0.024, "part", 1.0, 0.0075, 3.2, 0.20),
+    "medium": Style((0.10, 0.17), 3400, 9, 0.0019, 0.017, "part", 1.1, stray=0.10),
+    "long": Style((0.25, 0.38), 3200, 12, 0.0020, 0.018, "part", 1.6, stray=0.07),
+    "bangs": Style((0.18, 0.33), 3400, 12, 0.0019, 0.017, "part", 1.6, stray=0.07),
+    "curly": Style((0.12, 0.28), 2600, 15, 0.0019, 0.034, "part", 1.0, 0.0075, 3.2, 0.20),
     "afro": Style((0.050, 0.085), 5500, 6, 0.0020, 0.07, "out", 0.02, 0.004, 1.6, 0.35),
     "bun": Style((0.16, 0.20), 3600, 8, 0.0016, 0.006, "knot", 0.0, stray=0.05),
     "ponytail": Style((0.16, 0.20), 3600, 8, 0.0016, 0.007, "knot", 0.0, stray=0.05),
@@ -210,12 +210,22 @@ def _keep_off_face(
     """Push points (N, 3) that hang before the face out to its sides, unless ``free``."""
     low = np.clip((0.060 - points[:, 1]) / 0.05, 0, 1)
     before = (points[:, 2] > -0.055) & (points[:, 1] < 0.062) & (points[:, 1] > -0.19) & ~free
-    wide = 0.050 + 0.026 * low + jitter
+    ramp = np.clip((0.064 - points[:, 1]) / 0.024, 0, 1)
+    wide = (0.050 + 0.026 * low + jitter) * np.sqrt(ramp)
     side = np.where(np.abs(root[:, 0]) < 0.004, np.sign(jitter - jitter.mean()), np.sign(root[:, 0]))
     x = np.where(before & (np.abs(points[:, 0]) < wide), side * wide, points[:, 0])
     moved = points.copy()
     moved[:, 0] = x
     return moved
+
+
+def _crosses_face(points: F64) -> NDArray[np.bool_]:
+    """Whether strands (N, S, 3) lie across the forehead or the cheeks, (N,)."""
+    middle = (points[:, 1:] + points[:, :-1]) / 2
+    both = np.concatenate([points, middle], 1)
+    x, y, z = np.abs(both[..., 0]), both[..., 1], both[..., 2]
+    wide = np.interp(y, [-0.12, 0.0, 0.03, 0.056], [0.055, 0.066, 0.060, 0.040])
+    return np.asarray(((x < wide) & (y < 0.056) & (y > -0.17) & (z > -0.03)).any(1), np.bool_)
 
 
 def grow(look: Look, model: FaceModel, points: F32, normal: F32) -> list[Strands]:
@@ -236,6 +246,7 @@ def grow(look: Look, model: FaceModel, points: F32, normal: F32) -> list[Strands
     if style.fall > 0.5:
         # What grows at the back hangs behind the neck: a third of it is enough.
         good &= (rest[:, 2] > -0.125) | (rng.random(len(rest)) < 0.35)
+        good &= (rest[:, 2] < -0.055) | (rest[:, 1] > 0.050)
     elif style.fall < 0.2:
         good &= rest[:, 1] > -0.058
     good = np.flatnonzero(good)[: style.count]
@@ -285,6 +296,11 @@ def _comb(
         if style.flow == "knot":
             pull = _unit(knot - position) * 1.6
         comb = flow * max(0.0, 0.5 - 0.9 * t) if style.flow != "out" else 0.0
+        if style.flow == "part":
+            # The front is swept back before it falls, so that it leaves the face free.
+            ahead = np.clip((position[:, 2] + 0.07) / 0.05, 0, 1) * (position[:, 1] > 0.045) * ~bangs
+            pull = pull * (1 - 0.9 * ahead[:, None])
+            comb = comb + np.array([0.0, 0.12, -0.5]) * ahead[:, None]
         direction = _unit(direction + comb + pull + wisp * style.stray * 0.35
                           + lock[own] * 0.05 * look.wave)
         stride = step[:, None] * np.ones(3)
@@ -299,6 +315,13 @@ def _comb(
         surface = skull.reach(unit) + lift * min(1.0, t * 4.0)
         if style.flow == "knot":
             surface -= lift * max(0.0, t - 0.7)
+        if style.fall > 0.5 and k > 0:
+            # Hair clings to the skull until it hangs free below the ears.
+            cling = np.clip((position[:, 1] + 0.035) / 0.06, 0, 1) * 0.85
+            ceiling = surface + 0.004
+            drawn = np.where(distance > ceiling, distance + (ceiling - distance) * cling, distance)
+            position = CENTRE + unit * drawn[:, None]
+            distance = drawn
         inside = (distance < surface) & (surface - distance < 0.02 + lift)
         position = np.where(inside[:, None], CENTRE + unit * surface[:, None], position)
         if style.flow not in ("out", "knot", "side"):
@@ -306,6 +329,10 @@ def _comb(
         direction = _unit(0.5 * direction + 0.5 * _unit(position - last))
         path.append(position.copy())
     points = np.stack(path, 1)
+    if style.flow == "part":
+        clear = bangs | ~_crosses_face(points)
+        points, layer, own, root = points[clear], layer[clear], own[clear], root[clear]
+        count = len(points)
     if style.curl > 0 or look.wave > 0.25:
         points = _curled(points, style, look, own, rng)
     depth = (1 - layer) * (0.85 if style.flow != "out" else 0.7)

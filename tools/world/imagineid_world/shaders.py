@@ -164,14 +164,14 @@ void main() {
     float bag = bump(q.y, -0.0165 - 0.05 * abs(x - 0.031), 0.0035) * bump(x, 0.030, 0.016);
     base *= 1.0 - vec3(0.05, 0.07, 0.06) * bag * (0.7 + wrinkle);
     if (freckle > 0.0) {
-      float f = smoothstep(0.70, 0.82, noise(q * 520.0 + seed * 3.0)) * exp(-pow((q.y + 0.03) / 0.025, 2.0)) * step(-0.02, q.z);
+      float f = smoothstep(0.70, 0.82, noise(q * 720.0 + seed * 3.0)) * exp(-pow((q.y + 0.03) / 0.025, 2.0)) * step(-0.02, q.z);
       base = mix(base, base * vec3(0.72, 0.56, 0.46), 0.7 * freckle * f);
     }
     if (wrinkle > 0.02) {
       float w = wrinkle;
       float wob = 0.0016 * (noise(vec3(q.x * 60.0, seed, 1.0)) - 0.5);
       float lines = 0.0, y = q.y + wob;
-      for (int k = 0; k < 4; k++) lines += bump(y, 0.036 + 0.0085 * float(k), 0.0011);
+      for (int k = 0; k < 4; k++) lines += bump(y + 0.0022 * sin(q.x * 70.0 + float(k) * 2.0), 0.036 + 0.0085 * float(k), 0.0015) * smoothstep(0.25, 0.6, noise(vec3(q.x * 90.0, float(k) * 5.0, seed)));
       lines *= (1.0 - smoothstep(0.030, 0.046, x)) * step(0.0, q.z) * smoothstep(0.1, 0.5, w);
       float feet = 0.0;
       vec2 e = vec2(x - 0.050, q.y + 0.002);
@@ -184,8 +184,8 @@ void main() {
       float frown = bump(x, 0.006, 0.0011) * bump(q.y, 0.022, 0.008);
       float mario = bump(x, 0.031 - 0.15 * (q.y + 0.08), 0.0013) * bump(q.y, -0.090, 0.010) * smoothstep(0.5, 0.9, w);
       float neck = bump(fract(q.y * 90.0 + 8.0 * wob), 0.5, 0.12) * step(q.y, -0.125);
-      float s = clamp(lines + 0.8 * feet + 1.1 * fold + 0.7 * frown + 0.8 * mario + 0.5 * neck, 0.0, 1.0) * w;
-      base *= 1.0 - vec3(0.20, 0.26, 0.26) * s;
+      float s = clamp(lines + 0.8 * feet + 1.1 * fold + 0.7 * frown + 0.8 * mario + 0.2 * neck, 0.0, 1.0) * w;
+      base *= 1.0 - vec3(0.17, 0.22, 0.22) * s;
       float spots = smoothstep(0.74, 0.85, noise(q * 190.0 + seed * 5.0)) * smoothstep(0.6, 1.0, w);
       base *= 1.0 - vec3(0.07, 0.10, 0.12) * spots;
     }
@@ -218,9 +218,9 @@ void main() {
   } else if (region == 4) {
     float side = atan(q.x, q.z + 0.012) / 0.27;
     float gap = 1.0 - 0.30 * bump(fract(side + 0.5), 0.5, 0.055);
-    base = vec3(0.86, 0.81, 0.73) * gap * mix(0.30, 1.0, smoothstep(-0.012, 0.014, q.z));
+    base = vec3(0.86, 0.81, 0.73) * gap * mix(0.45, 1.0, smoothstep(-0.03, 0.012, q.z));
     bool upper = extra.y < 0.5;
-    float root = upper ? smoothstep(-0.0545, -0.0600, q.y) : smoothstep(-0.0850, -0.0790, q.y);
+    float root = upper ? smoothstep(-0.0580, -0.0635, q.y) : smoothstep(-0.0850, -0.0790, q.y);
     base = mix(vec3(0.50, 0.20, 0.20), base, root);
     spec = 0.28; rough = 60.0; ao = 0.95; sss = vec3(0.3);
   } else if (region == 5) {
@@ -236,6 +236,7 @@ void main() {
   } else {
     base = vec3(0.10, 0.06, 0.05);
   }
+  if (is_skin) ao = max(ao, 0.30);
   base = base * base;
   if (is_skin) n = normalize(n + (vec3(noise(q * 900.0), noise(q * 900.0 + 7.0), noise(q * 900.0 + 13.0)) - 0.5) * 0.07);
   float nl = dot(n, light);
@@ -245,6 +246,7 @@ void main() {
   float up = 0.5 + 0.5 * n.y;
   vec3 soft = mix(fill, sky, up) * ao;
   float other = max(dot(n, normalize(vec3(-light.x, 0.15, 0.7))), 0.0);
+  if (region >= 3 && region <= 5) soft = max(soft, vec3(region == 5 ? 0.22 : 0.30)) * 1.25;
   vec3 total = base * (key * wrap * bleed * mix(0.55, 1.0, ao) + soft + fill * 0.5 * other * ao);
   vec3 h = normalize(light + v);
   float nh = max(dot(n, h), 0.0), fresnel = 0.35 + 0.65 * pow(1.0 - max(dot(n, v), 0.0), 4.0);
@@ -276,7 +278,7 @@ out vec4 colour;
 float neckline(vec3 q, float depth, float sharp) {
   vec2 d = vec2(q.x, q.z + 0.055);
   float a = atan(abs(d.x), d.y);
-  float front = sharp < 0.6 ? exp(-pow(a / sharp, 2.0)) : exp(-pow(q.x / 0.062, 2.0)) * smoothstep(-0.09, -0.05, q.z);
+  float front = sharp < 0.6 ? max(0.0, 1.0 - abs(q.x) / 0.055) * step(-0.06, q.z) : exp(-pow(q.x / 0.062, 2.0)) * smoothstep(-0.09, -0.05, q.z);
   return -0.150 - depth * front + 0.018 * smoothstep(1.2, 2.6, a);
 }
 void main() {
@@ -365,7 +367,7 @@ void main() {
   float open = mix(1.0, 0.28, tone.y);
   float edge = 1.0 - abs(dot(out_dir, v));
   vec3 total = base * (key * diffuse * facing * mix(0.28, 1.0, shade) + mix(fill, sky, 0.5 + 0.5 * out_dir.y)) * open;
-  total += key * (shade * facing * open * sheen) * (vec3(0.13) * s1 + base * 0.9 * s2);
+  total += key * (shade * facing * open * sheen) * (vec3(0.045) * s1 + base * 1.0 * s2);
   total += base * sky * (edge * edge * edge * 0.7);
   colour = vec4(show(total), 1.0);
 }

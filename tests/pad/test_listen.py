@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,19 @@ Record = Callable[[np.ndarray], Sound]
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> Callable[[np.ndarray], Sound]:
-    """Write a wave to a real file and open it as a recording."""
+def record(tmp_path: Path) -> Iterator[Record]:
+    """Write waves to real files and open them as recordings."""
+    opened: list[Sound] = []
 
     def recorded(wave: np.ndarray) -> Sound:
         path = tmp_path / "voice.wav"
         soundfile.write(path, wave.astype(np.float32), SAMPLE_RATE)
-        return open_sound(path)
+        opened.append(open_sound(path))
+        return opened[-1]
 
-    return recorded
+    yield recorded
+    for sound in opened:
+        sound.close()
 
 
 def voice(seconds: float) -> np.ndarray:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 OPSET = 20
 INLINE_NUMBERS = 64
-"""Weights of at most so many numbers stay inside the graph."""
+"""Constants of the code, which are nobody's weights, have at most so many numbers."""
 
 
 def store(modules: Mapping[str, nn.Module], path: Path) -> None:
@@ -121,10 +121,12 @@ def point(model: onnx.ModelProto, network: str, weights: Path) -> None:
     offsets = _offsets(weights)
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) <= INLINE_NUMBERS:
+        if tensor.data_type != TensorProto.FLOAT:
             continue
         key = f"{network}.{tensor.name}"
         if key not in offsets:
+            if int(np.prod(tensor.dims)) <= INLINE_NUMBERS:
+                continue  # a constant of the code, not a weight
             raise ValueError(f"{key} {list(tensor.dims)} is in the graph but not stored")
         begin, end, shape = offsets[key]
         if list(tensor.dims) != shape:

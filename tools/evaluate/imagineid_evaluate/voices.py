@@ -1,0 +1,91 @@
+"""Held-out voices of the world: who speaks, how it feels, and the jaw.
+
+Every utterance of the TEST split goes whole through the program: written as a wav, opened by
+imagineid.audio, heard by the shipped networks through imagineid.pad.listen.
+
+  gender       share of speakers whose mean gender vote over their utterances is right
+  age          correlation over speakers between mean heard age and the true one
+  shape        cosine between the mean heard alpha and the true one, mean over speakers
+  emotion      share of utterances whose most heard emotion of eight is the acted one
+  jawOpen      correlation with the true curve over all frames of all utterances
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from imagineid.pad.listen import Factors, listen
+from imagineid.spec import ARKIT, EMOTIONS
+from imagineid_evaluate.report import Row
+from imagineid_evaluate.shipped import PAD, SIZE, engines
+from imagineid_evaluate.sounds import as_sound
+from imagineid_evaluate.world import Spoken, utterances
+
+JAW = ARKIT.index("jawOpen")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this group."""
+    parser.add_argument("--split", default="test", help="test is what the bars are about")
+    parser.add_argument("--most", type=int, help="stop after this many utterances")
+
+
+def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
+    """Measure; see the module."""
+    opened = engines(PAD)
+    heard: list[tuple[Spoken, Factors]] = []
+    for spoken in utterances(options.split):
+        if options.most and len(heard) >= options.most:
+            break
+        with as_sound(spoken.wave) as sound:
+            heard.append((spoken, listen(opened, SIZE, sound)))
+    return rows(heard), {"split": options.split, "utterances": len(heard)}
+
+
+def rows(heard: list[tuple[Spoken, Factors]]) -> list[Row]:
+    """Return the numbers of utterances and what was heard in them."""
+    by_speaker: dict[int, list[tuple[Spoken, Factors]]] = {}
+    for pair in heard:
+        by_speaker.setdefault(pair[0].speaker, []).append(pair)
+    gender, age, told_age, cosines = [], [], [], []
+    for pairs in by_speaker.values():
+        truth = pairs[0][0]
+        male = np.mean([f.gender == "male" for _, f in pairs]) > 0.5
+        gender.append(male == (truth.traits[0] > 0.5))
+        age.append(float(truth.traits[1]))
+        told_age.append(float(np.mean([f.age for _, f in pairs])))
+        made = np.mean([f.shape for _, f in pairs], axis=0)
+        cosines.append(cosine(truth.alpha, made))
+    right = np.array([s.emotion == int(f.emotions.argmax()) for s, f in heard])
+    true_jaw = np.concatenate([s.full[:, JAW] for s, _ in heard])
+    made_jaw = np.concatenate([f.expression[: len(s.full), JAW] for s, f in heard])
+    each = [correlation(s.full[:, JAW], f.expression[: len(s.full), JAW]) for s, f in heard]
+    many = f"{len(by_speaker)} speakers"
+    found = [
+        Row("gender accuracy", float(np.mean(gender)), bar=0.95, note=many),
+        Row("age correlation", correlation(np.array(age), np.array(told_age)), bar=0.70, note=many),
+        Row("age error, mean", float(np.abs(np.subtract(age, told_age)).mean()), "years"),
+        Row("shape cosine", float(np.mean(cosines)), bar=0.75, note=many),
+        Row("emotion accuracy", float(right.mean()), bar=0.76, note=f"{len(heard)} utterances"),
+        Row("jawOpen correlation", correlation(true_jaw, made_jaw), bar=0.90, note="all frames"),
+        Row("jawOpen correlation, median utterance", float(np.nanmedian(each))),
+    ]
+    for i, name in enumerate(EMOTIONS):
+        own = [ok for ok, (s, _) in zip(right, heard, strict=True) if s.emotion == i]
+        if own:
+            found.append(Row(f"  {name}", float(np.mean(own)), note=f"{len(own)} utterances"))
+    return found
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the cosine of two vectors (n,); 0 if one of them is zero."""
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-12))
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Return Pearson's correlation of two series (n,); NaN if one of them never changes."""
+    if len(a) < 2 or a.std() == 0 or b.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])

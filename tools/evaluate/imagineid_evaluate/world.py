@@ -1,0 +1,113 @@
+"""Held-out shards of the synthetic world, read with numpy alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagineid_world.people import Traits, load_tie, shape
+
+Array = np.ndarray
+WORLD = Path(os.environ.get("IMAGINEID_WORLD", ".train/world"))
+"""Where ``make world`` wrote, from the root of the checkout."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One utterance of the world and its truth.
+
+    Attributes:
+        wave: (samples,) float32 at 16 kHz; full: (F, 52) true curves.
+        speaker: number; traits: gender 0..1, age in years, and four more; alpha: (80,).
+        emotion: index into :data:`imagineid.spec.EMOTIONS`.
+        phones: (name, start, end) in seconds, ``SIL`` where nobody speaks.
+    """
+
+    wave: Array
+    full: Array
+    speaker: int
+    traits: Array
+    alpha: Array
+    emotion: int
+    phones: list[tuple[str, float, float]]
+
+
+def utterances(split: str) -> Iterator[Spoken]:
+    """Yield every utterance of a split of the voice world.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    paths = _shards(WORLD / "voices" / split, "voices-*.npz", "imagineid_world.voices")
+    tie = load_tie(WORLD / "tie.npz")
+    for path in paths:
+        with np.load(path, allow_pickle=False) as file:
+            shard = {name: file[name] for name in file.files}
+        told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        for i, (speaker, traits) in enumerate(zip(shard["speaker"], shard["traits"], strict=True)):
+            samples = slice(*shard["offsets"][i : i + 2])
+            frames = slice(*shard["frame_offsets"][i : i + 2])
+            who = Traits(*(float(v) for v in traits))
+            yield Spoken(
+                wave=shard["wave"][samples].astype(np.float32) / 32768,
+                full=shard["full"][frames].astype(np.float32),
+                speaker=int(speaker),
+                traits=traits,
+                alpha=shape(who, np.random.default_rng(int(speaker)), tie),
+                emotion=int(shard["emotion"][i]),
+                phones=[(str(n), float(a), float(b)) for n, a, b in told[i]["phones"]],
+            )
+
+
+@dataclass(frozen=True)
+class Person:
+    """One drawn person: 8 frames, and what was drawn.
+
+    Attributes:
+        frame: (8, 256, 256, 3) uint8 RGB; matte (8, ., .) uint8.
+        alpha: (80,); beta: (8, 52); pose: (8, 6).
+        attributes: the look, by name.
+    """
+
+    frame: Array
+    matte: Array
+    alpha: Array
+    beta: Array
+    pose: Array
+    attributes: dict[str, Any]
+
+
+def people(split: str) -> Iterator[Person]:
+    """Yield every person of a split of the face world.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    paths = _shards(WORLD / "faces" / split, "shard-*.npz", "imagineid_world.faces")
+    fields = ("frame", "matte", "alpha", "beta", "pose")
+    for path in paths:
+        notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        with np.load(path, allow_pickle=False) as file:
+            shard = {name: file[name] for name in fields}
+        for row, note in enumerate(notes):
+            yield Person(
+                frame=shard["frame"][row],
+                matte=shard["matte"][row],
+                alpha=shard["alpha"][row].astype(np.float32),
+                beta=shard["beta"][row].astype(np.float32),
+                pose=shard["pose"][row].astype(np.float32),
+                attributes=note["attributes"],
+            )
+
+
+def _shards(folder: Path, pattern: str, maker: str) -> list[Path]:
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        raise FileNotFoundError(f"Nothing in {folder}.\nMake it:  python -m {maker}")
+    return paths

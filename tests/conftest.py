@@ -1,10 +1,23 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and what is left out where an extra is not installed."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+NEEDS = {"export": ("torch", "onnx", "onnxscript"), "train": ("torch",)}
+"""What the tests of a folder import beyond the base install and the extra [dev]."""
+
+collect_ignore = [
+    folder for folder, packages in NEEDS.items() if not all(find_spec(name) for name in packages)
+]
+
+
+def pytest_report_header() -> list[str]:
+    """Say at the top what is left out, and why."""
+    return [f"left out: tests/{n}, which needs {NEEDS[n]}" for n in collect_ignore]
 
 
 @pytest.fixture(scope="session")

@@ -46,17 +46,17 @@ _OPENING = ("jawOpen", "mouthFunnel", "mouthStretch", "mouthLowerDown", "mouthUp
 # roll lower, roll upper, press, shrug upper, tongue out, jaw forward; in hundredths.
 _TARGETS: dict[str, str] = {
     "SIL": "0 0 0 0 0 0 0 0 0 0 0 0 0",
-    "AA": "46 6 0 4 0 24 12 0 0 0 0 0 0",
-    "AE": "40 0 0 22 10 30 18 0 0 0 0 0 0",
-    "AH": "27 4 0 6 0 20 9 0 0 0 0 0 0",
-    "AO": "36 34 18 0 0 18 9 0 0 0 0 0 0",
-    "EH": "28 0 0 16 10 26 15 0 0 0 0 0 0",
-    "ER": "18 30 16 0 0 16 10 0 0 0 0 0 0",
-    "IH": "18 0 0 18 12 23 12 0 0 0 0 0 0",
-    "IY": "12 0 0 30 26 24 13 0 0 0 0 0 0",
-    "O1": "28 40 28 0 0 14 6 0 0 0 0 0 0",
-    "UH": "16 34 28 0 0 14 6 0 0 0 0 0 0",
-    "UW": "10 40 62 0 0 8 4 0 0 0 0 0 0",
+    "AA": "55 7 0 5 0 28 14 0 0 0 0 0 0",
+    "AE": "48 0 0 25 12 34 21 0 0 0 0 0 0",
+    "AH": "32 5 0 7 0 23 10 0 0 0 0 0 0",
+    "AO": "43 39 21 0 0 21 10 0 0 0 0 0 0",
+    "EH": "34 0 0 18 12 30 17 0 0 0 0 0 0",
+    "ER": "22 34 18 0 0 18 12 0 0 0 0 0 0",
+    "IH": "22 0 0 21 14 26 14 0 0 0 0 0 0",
+    "IY": "14 0 0 34 30 28 15 0 0 0 0 0 0",
+    "O1": "34 46 32 0 0 16 7 0 0 0 0 0 0",
+    "UH": "19 39 32 0 0 16 7 0 0 0 0 0 0",
+    "UW": "12 46 71 0 0 9 5 0 0 0 0 0 0",
     "B": "5 0 0 0 0 0 0 16 14 34 0 0 0",
     "P": "5 0 0 0 0 0 0 20 17 42 0 0 0",
     "M": "5 0 0 0 0 0 0 12 11 26 0 0 0",
@@ -79,7 +79,7 @@ _TARGETS: dict[str, str] = {
     "NG": "15 0 0 5 2 16 8 0 0 0 0 0 0",
     "HH": "19 0 0 4 0 15 7 0 0 0 0 0 0",
     "R": "12 32 24 0 0 15 10 0 0 0 0 0 0",
-    "W": "8 36 70 0 0 6 3 0 0 0 0 0 0",
+    "W": "10 41 80 0 0 7 3 0 0 0 0 0 0",
     "Y": "11 0 0 26 20 21 11 0 0 0 0 0 0",
 }
 _DIPHTHONGS = {"AW": ("AA", "UW"), "AY": ("AA", "IY"), "EY": ("EH", "IY"),
@@ -135,7 +135,7 @@ def _segments(phones: Sequence[Phone]) -> list[tuple[str, float, float, float]]:
         length = max(end - start, 1e-3)
         gain = 1.0
         if name in VOWELS:  # short vowels fall short of their target, long ones exceed it
-            gain = float(np.clip(0.55 + 0.45 * (length / 0.11) ** 0.7, 0.55, 1.3))
+            gain = float(np.clip(0.55 + 0.45 * (length / 0.11) ** 0.7, 0.55, 1.15))
         if name in _DIPHTHONGS:
             first, second = _DIPHTHONGS[name]
             cut = start + 0.58 * length

@@ -141,16 +141,16 @@ def pitch_of(spoken: Sequence[Analysed]) -> float:
 
 def of_age(age: float) -> Prosody:
     """How age alone sounds beside pitch and size: children drawl, old voices shake."""
-    old = float(np.clip((age - 55) / 30, 0, 1))
+    old = float(np.clip((age - 50) / 32, 0, 1))
     child = float(np.clip((14 - age) / 9, 0, 1))
     return Prosody(
         range_ratio=1 + 0.15 * child - 0.1 * old,
-        rate_ratio=1 - 0.15 * child - 0.2 * old,
+        rate_ratio=float(np.interp(age, [5, 14, 20, 45, 90], [0.85, 1.0, 1.07, 1.0, 0.78])),
         energy_db=-1.5 * old,
-        tilt_db=float(np.interp(age, [5, 18, 45, 90], [0.8, 0.6, 0.0, -1.6])),
+        tilt_db=float(np.interp(age, [5, 18, 45, 90], [1.5, 1.2, 0.0, -2.4])),
         breath=0.15 * child + 0.3 * old,
-        jitter=0.012 * old,
-        tremor_st=0.35 * old,
+        jitter=0.015 * old,
+        tremor_st=0.45 * old,
     )
 
 

@@ -57,19 +57,23 @@ class BaseUNet(nn.Module):
 class SpatialAdapter(nn.Module):
     """SCA, F_SC: the summed latents of mesh, first frame and neighbour steer the frozen UNet.
 
-    A 1x1 projection of each latent comes before the sum, the identity at the start; a condition
-    that is absent (diverse mode) is a latent of zeros.
+    A 1x1 projection of each latent comes before the sum, the identity at the start. It is wider
+    than a latent, so that what the three say can stay apart in the sum. A condition that is absent
+    (diverse mode) is a latent of zeros.
     """
 
     def __init__(self, size: Size) -> None:
         super().__init__()
         c = size.latent_channels
         self.projections = nn.ModuleDict(
-            {name: nn.Conv2d(c, c, 1, bias=False) for name in ("mesh", "anchor", "neighbour")}
+            {
+                name: nn.Conv2d(c, size.sca[0], 1, bias=False)
+                for name in ("mesh", "anchor", "neighbour")
+            }
         )
         for projection in self.projections.values():
             nn.init.dirac_(projection.weight)
-        self.stem = nn.Conv2d(c, size.sca[0], 3, padding=1)
+        self.stem = nn.Conv2d(size.sca[0], size.sca[0], 3, padding=1)
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1)
             for a, b in zip(size.sca, size.sca[1:], strict=False)

@@ -47,6 +47,11 @@ def mapped(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+def fresh(made: Path, source: Path) -> bool:
+    """Say whether ``made`` is there and younger than ``source``, which it was made from."""
+    return made.exists() and made.stat().st_mtime >= source.stat().st_mtime
+
+
 @dataclass
 class Faces:
     """One split of the face world.

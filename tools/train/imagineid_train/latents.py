@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imagineid_train import autoencoder
-from imagineid_train.data import FACES, Faces, mapped, to_image
+from imagineid_train.data import FACES, Faces, fresh, mapped, to_image
 from imagineid_train.loop import ROOT, channels_last, fast_dtype, load_into
 
 NAME = "latents"
@@ -72,7 +72,7 @@ def cache(size: Size) -> None:
     for split in ("val", "test", "train"):
         for path in sorted((FACES / split).glob("shard-*.npz")):
             out = ROOT / NAME / split / path.name
-            if out.exists():
+            if fresh(out, path):
                 continue
             out.parent.mkdir(parents=True, exist_ok=True)
             shard = mapped(path)
@@ -116,7 +116,7 @@ class Latents:
         """Open what :func:`cache` made of ``split``."""
         faces = Faces.open(split)
         folder: Path = ROOT / NAME / split
-        shards = [mapped(p) for p in sorted(folder.glob("shard-*.npz"))]
+        shards = [mapped(p) for p in sorted(folder.glob("shard-*.npz")) if ".part" not in p.name]
         if not shards:
             raise FileNotFoundError(
                 f"No latents under {folder}. Make them: python -m imagineid_train latents"

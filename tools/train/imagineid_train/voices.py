@@ -15,7 +15,7 @@ from imagineid.spec import FPS, FRAME_SAMPLES, HOP_SAMPLES, MEL_FRAMES, MELS, SA
 from imagineid_world.people import Traits, load_tie, shape
 from torch import Tensor
 
-from imagineid_train.data import VOICES, mapped
+from imagineid_train.data import VOICES, fresh, mapped
 from imagineid_train.loop import ROOT
 from imagineid_train.sound import coloured_noise, music, recorded
 
@@ -62,7 +62,7 @@ class Voices:
         for path in paths:
             cache = ROOT / "mels" / split / path.name
             shard = mapped(path)
-            if not cache.exists():
+            if not fresh(cache, path):
                 cache.parent.mkdir(parents=True, exist_ok=True)
                 temporary = cache.with_suffix(".part.npz")
                 np.savez(temporary, **_hear(shard, seed=hash_of(path.name)))

@@ -1,0 +1,103 @@
+"""The command upon the embedded model: a real recording becomes a real video."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from support.recordings import durations_s, read_picture
+
+from imagineid import weights
+from imagineid.errors import BadWeights
+from imagineid.video import read_metadata
+
+
+def embedded() -> bool:
+    """Whether the weights are in this tree; while they are trained they are not."""
+    try:
+        weights.folder("mini")
+    except BadWeights:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not embedded(), reason="the embedded weights are not in the tree")
+
+
+@pytest.fixture(scope="module")
+def second(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One second of the reading, in a folder of its own."""
+    wave, rate = soundfile.read(speech, frames=16_000, dtype="int16")
+    path = tmp_path_factory.mktemp("real") / "second.flac"
+    soundfile.write(path, wave, rate)
+    return path
+
+
+def imagineid(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "imagineid_cli", *(str(word) for word in words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_real_recording_becomes_a_video(second: Path) -> None:
+    folder = second.parent
+    ended = imagineid(folder, "generate", second, "--json", "--seed", 7, "--prompt", "red hair")
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["heard"]["gender"] in ("female", "male")
+    frames = [frame for _, frame in read_picture(folder / "second.mp4")]
+    assert len(frames) == told["frames"] == 25
+    assert frames[0].shape == (told["size_px"], told["size_px"], 3)
+    assert min(frame.std() for frame in frames) > 10  # a picture, not a plain colour
+    lengths = durations_s(folder / "second.mp4")
+    assert lengths["video"] == pytest.approx(lengths["audio"], abs=0.04)
+
+
+def test_like_makes_the_very_same_file(second: Path) -> None:
+    folder = second.parent
+    made = imagineid(folder, "generate", second, "-o", "a.mp4", "--seed", 3)
+    assert made.returncode == 0, made.stderr
+    again = imagineid(folder, "generate", second, "-o", "b.mp4", "--like", "a.mp4", "--quiet")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "b.mp4\n", "")
+    assert (folder / "a.mp4").read_bytes() == (folder / "b.mp4").read_bytes()
+    assert read_metadata(folder / "b.mp4")["seed"] == 3
+
+
+def test_other_seeds_are_other_people(second: Path) -> None:
+    folder = second.parent
+    assert imagineid(folder, "generate", second, "--preview", 2, "--seed", 1).returncode == 0
+    sheet = read_picture(folder / "second.preview.png")[0][1].astype(float)
+    width = sheet.shape[1] // 2
+    assert np.abs(sheet[:width, :width] - sheet[:width, width:]).mean() > 5
+
+
+def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, speech: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imagineid_cli", "generate", str(speech)],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    deadline = time.monotonic() + 60
+    while not any(part.stat().st_size for part in tmp_path.glob(".imagineid-*.part")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, "it ended before it was stopped"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "Stopped. Nothing half-written is left."
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,145 @@
+"""MediaPipe as a judge, asked in another environment, and its lips against the face model's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagineid.errors import BackendMissing
+from imagineid.face import FaceModel, project
+
+Array = np.ndarray
+PYTHON = "IMAGINEID_MEDIAPIPE_PYTHON"
+"""Names the environment variable that holds the python to ask."""
+
+CHUNK = 64
+"""Frames a question."""
+
+LIPS = {
+    61: "lip_corner_left",
+    291: "lip_corner_right",
+    0: "lip_upper_outer_middle",
+    13: "lip_upper_inner_middle",
+    14: "lip_lower_inner_middle",
+    17: "lip_lower_outer_middle",
+    39: "lip_upper_outer_2",
+    269: "lip_upper_outer_6",
+    181: "lip_lower_outer_2",
+    405: "lip_lower_outer_6",
+    81: "lip_upper_inner_2",
+    311: "lip_upper_inner_6",
+    178: "lip_lower_inner_2",
+    402: "lip_lower_inner_6",
+}
+"""MediaPipe's landmarks and the face model's of the same points; left is the viewer's."""
+
+INNER = (13, 14)
+"""Upper and lower middle of the inner lips."""
+
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+"""The face's outline."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What MediaPipe saw in N frames.
+
+    Attributes:
+        landmarks: (N, 478, 2) pixels; NaN where it saw no face.
+        person: (N, H, W) uint8, 255 on a person.
+    """
+
+    landmarks: Array
+    person: Array
+
+    @property
+    def found(self) -> Array:
+        """Whether there is a face, (N,) bool."""
+        return ~np.isnan(self.landmarks[:, 0, 0])
+
+
+def look(frames: Sequence[Array]) -> Seen:
+    """Ask MediaPipe about frames, each (H, W, 3) uint8 of one size.
+
+    Raises:
+        BackendMissing: :data:`PYTHON` names no python that has MediaPipe.
+    """
+    landmarks, person = [], []
+    for start in range(0, len(frames), CHUNK):
+        seen = _ask(np.stack(frames[start : start + CHUNK]))
+        landmarks.append(seen.landmarks)
+        person.append(seen.person)
+    return Seen(np.concatenate(landmarks), np.concatenate(person))
+
+
+def _ask(frames: Array) -> Seen:
+    python = os.environ.get(PYTHON)
+    if not python or not Path(python).exists():
+        raise _missing()
+    worker = Path(__file__).with_name("mediapipe_worker.py")
+    with tempfile.TemporaryDirectory(prefix="imagineid-evaluate-") as folder:
+        source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(source, frames=frames)
+        done = subprocess.run(
+            [python, "-I", str(worker), str(source), str(target)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or not target.exists():
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise _missing(f" {python} failed: {last}")
+        with np.load(target, allow_pickle=False) as file:
+            return Seen(file["landmarks"], file["person"])
+
+
+class _NoMediaPipe(BackendMissing):
+    """The judge is missing."""
+
+    def __init__(self, why: str) -> None:
+        Exception.__init__(
+            self,
+            f"No MediaPipe.{why}\nGive it an environment of its own, and name its python:\n"
+            "  python3 -m venv FOLDER && FOLDER/bin/pip install mediapipe==0.10.21 'numpy<2'\n"
+            f"  export {PYTHON}=FOLDER/bin/python",
+        )
+
+
+def _missing(why: str = "") -> BackendMissing:
+    return _NoMediaPipe(why)
+
+
+def seen_lips(seen: Seen) -> Array:
+    """Return the lips MediaPipe saw, (N, 14, 2) pixels, in the order of :data:`LIPS`."""
+    return seen.landmarks[:, list(LIPS)]
+
+
+def told_lips(model: FaceModel, points: Array, side: int) -> Array:
+    """Return the same lips of a posed mesh (V, 3), (14, 2) pixels of a picture ``side`` wide."""
+    return project(points[[model.landmarks[name] for name in LIPS.values()]], side)
+
+
+def distances(seen: Array, told: Array, offset: Array | None = None) -> Array:
+    """Return how far each lip point lies from where it was told to be, (N, 14) pixels.
+
+    Args:
+        seen: (N, 14, 2), NaN where there is no face.
+        told: (N, 14, 2).
+        offset: the constant difference between the two conventions, (14, 2) pixels.
+    """
+    difference = seen - told if offset is None else seen - told - offset
+    return np.asarray(np.linalg.norm(difference, axis=-1))
+
+
+def convention(seen: Array, told: Array) -> Array:
+    """Return the mean difference of each lip point over pictures, (14, 2) pixels."""
+    return np.asarray(np.nanmean(seen - told, axis=0))

@@ -62,26 +62,44 @@ def _room(rng: np.random.Generator, wall: F32, size: int) -> F32:
         x = rng.uniform(0, 0.9)
         for _ in range(14):
             leaf = (round((x + rng.normal(0, 0.06)) * size), round(rng.normal(0.62, 0.08) * size))
-            cv2.ellipse(picture, leaf, (size // 26, size // 9), float(rng.uniform(-70, 70)), 0, 360,
-                        (0.12, 0.32 + 0.1 * rng.random(), 0.14), -1)
+            cv2.ellipse(
+                picture,
+                leaf,
+                (size // 26, size // 9),
+                float(rng.uniform(-70, 70)),
+                0,
+                360,
+                (0.12, 0.32 + 0.1 * rng.random(), 0.14),
+                -1,
+            )
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), size * rng.uniform(0.012, 0.03)))
 
 
 def _landscape(rng: np.random.Generator, size: int) -> F32:
     """Sky, hills, trees and ground, out of focus."""
     rows = np.linspace(0, 1, size, dtype=np.float32)[:, None, None]
-    skies = np.array([[[0.42, 0.62, 0.88], [0.80, 0.88, 0.95]], [[0.55, 0.50, 0.66], [0.97, 0.72, 0.5]],
-                      [[0.66, 0.70, 0.74], [0.85, 0.86, 0.87]]], np.float32)
+    skies = np.array(
+        [
+            [[0.42, 0.62, 0.88], [0.80, 0.88, 0.95]],
+            [[0.55, 0.50, 0.66], [0.97, 0.72, 0.5]],
+            [[0.66, 0.70, 0.74], [0.85, 0.86, 0.87]],
+        ],
+        np.float32,
+    )
     top, low = skies[int(rng.integers(3))]
     picture = (top * (1 - rows) + low * rows) * np.ones((size, size, 1), np.float32)
     cloud = np.clip(_noise(rng, size, 6) * 0.5, 0, 1)[:, :, None] * (1 - rows)
     picture = picture * (1 - 0.5 * cloud) + 0.5 * cloud
     columns = np.linspace(0, 1, size)
     line = rng.uniform(0.42, 0.6)
-    green = np.array([[0.25, 0.42, 0.22], [0.45, 0.42, 0.25], [0.30, 0.38, 0.30]][int(rng.integers(3))])
+    green = np.array(
+        [[0.25, 0.42, 0.22], [0.45, 0.42, 0.25], [0.30, 0.38, 0.30]][int(rng.integers(3))]
+    )
     height = np.arange(size)[:, None]
     for layer in range(4):
-        wave = sum(np.sin(columns * rng.uniform(3, 14) + rng.uniform(0, 6.3)) / (k + 1) for k in range(3))
+        wave = np.zeros(size)
+        for k in range(3):
+            wave += np.sin(columns * rng.uniform(3, 14) + rng.uniform(0, 6.3)) / (k + 1)
         edge = (line + 0.10 * layer + 0.028 * wave) * size
         haze = 0.55 - 0.18 * layer
         colour = green * rng.uniform(0.75, 1.15) * (1 - haze) + low * haze
@@ -89,7 +107,13 @@ def _landscape(rng: np.random.Generator, size: int) -> F32:
     for _ in range(int(rng.integers(0, 40))):
         x, y = rng.uniform(0, 1), line + rng.uniform(-0.05, 0.35)
         shade = (green * rng.uniform(0.4, 1.0)).tolist()
-        cv2.circle(picture, (round(x * size), round(y * size)), round(size * rng.uniform(0.02, 0.09)), shade, -1)
+        cv2.circle(
+            picture,
+            (round(x * size), round(y * size)),
+            round(size * rng.uniform(0.02, 0.09)),
+            shade,
+            -1,
+        )
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), size * rng.uniform(0.012, 0.028)))
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from imagineid.face.model import FACE_FILE, REGIONS, FaceModel, pack
 from imagineid.spec import ARKIT
-
 from imagineid_world import people
 from imagineid_world.ambient import occlusion
 from imagineid_world.decimate import decimate

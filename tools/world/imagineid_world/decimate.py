@@ -85,9 +85,7 @@ def decimate(
         length = float(np.sum((points[v] - points[w]) ** 2))
         return (shape + 1e-6 * length) * _importance(points[v])
 
-    heap = [
-        (cost(v, w), v, w) for e in edges for v, w in (e, e[::-1]) if v not in locked
-    ]
+    heap = [(cost(v, w), v, w) for e in edges for v, w in (e, e[::-1]) if v not in locked]
     heapq.heapify(heap)
     left = len(faces)
     gone: set[int] = set()

@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from imagineid.face import load, mesh_picture, mouth_mask
 
+from imagineid.face import load, mesh_picture, mouth_mask
 from imagineid_world import motion, people
 from imagineid_world.captions import caption
 from imagineid_world.look import draw_look
 from imagineid_world.render import Sitter, Studio
 
 if TYPE_CHECKING:
-    from imagineid.face import FaceModel
     from numpy.typing import NDArray
+
+    from imagineid.face import FaceModel
 
 PER_SHARD = 32
 HELD_OUT = 24
@@ -41,9 +42,7 @@ SIZE = 256
 
 def split(count: int, seed: int) -> dict[str, list[int]]:
     """Share people 0..count-1 among train, val and test by the order of a hash of each number."""
-    order = sorted(
-        range(count), key=lambda n: hashlib.sha256(f"{seed}/{n}".encode()).hexdigest()
-    )
+    order = sorted(range(count), key=lambda n: hashlib.sha256(f"{seed}/{n}".encode()).hexdigest())
     held = max(HELD_OUT, count // 100) if count >= 4 * HELD_OUT else count // 8
     return {
         "train": sorted(order[2 * held :]),
@@ -100,7 +99,12 @@ def draw_person(
 
 
 def write_shard(
-    folder: Path, index: int, numbers: list[int], seed: int, studio: Studio, model: FaceModel,
+    folder: Path,
+    index: int,
+    numbers: list[int],
+    seed: int,
+    studio: Studio,
+    model: FaceModel,
     tie: people.Tie,
 ) -> None:
     """Draw the people of one shard and write its two files, the arrays last."""
@@ -125,7 +129,9 @@ def build(out: Path, count: int, seed: int, resume: bool, share: tuple[int, int]
     listing = out / "split.json"
     text = json.dumps({"seed": seed, "people": count, **parts})
     if listing.exists() and listing.read_text() != text and not resume:
-        sys.exit(f"{listing} is of another run.\nContinue it with --resume or choose another --out.")
+        sys.exit(
+            f"{listing} is of another run.\nContinue it with --resume or choose another --out."
+        )
     listing.write_text(text)
     studio, model, tie = Studio(SIZE), load(), people.load_tie()
     jobs = [

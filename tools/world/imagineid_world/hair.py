@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imagineid_world.strands import CENTRE, Skull, Strands, plant, unit
+
 if TYPE_CHECKING:
-    from imagineid.face.model import FaceModel
     from numpy.typing import NDArray
 
+    from imagineid.face.model import FaceModel
     from imagineid_world.look import Look
 
     F32 = NDArray[np.float32]
     F64 = NDArray[np.float64]
-
-CENTRE = np.array([0.0, 0.02, -0.075])
-"""The middle of the skull of the mean head, metres."""
 
 _ANGLES = np.arange(0, 181, 10)
 _HAIRLINE = np.interp(
@@ -79,92 +78,6 @@ STYLES: dict[str, Style] = {
 }
 
 
-@dataclass(frozen=True)
-class Strands:
-    """Camera-facing ribbons.
-
-    Attributes:
-        points: (N, S, 3) metres at rest.
-        width: half widths, (N, S).
-        tone: own brightness and depth below the surface, 0..1, (N, S, 2).
-        weight: how far each point follows the head's pose, (N, S).
-        corners: skin vertices each root hangs on, (N, 3), or None for hair of the skull.
-        shares: barycentric shares of those corners, (N, 3).
-    """
-
-    points: F32
-    width: F32
-    tone: F32
-    weight: F32
-    corners: NDArray[np.int32] | None = None
-    shares: F32 | None = None
-
-
-class Skull:
-    """How far the head, neck and shoulders reach from :data:`CENTRE` in every direction."""
-
-    ROWS, COLUMNS = 48, 96
-
-    def __init__(self, points: F32, triangles: NDArray[np.int32]) -> None:
-        """Measure skin triangles (T, 3) of resting vertices (V, 3)."""
-        corners = points[triangles].astype(np.float64)
-        samples = [corners.reshape(-1, 3)]
-        for share in ((1 / 3, 1 / 3, 1 / 3), (0.5, 0.5, 0), (0, 0.5, 0.5), (0.5, 0, 0.5),
-                      (0.6, 0.2, 0.2), (0.2, 0.6, 0.2), (0.2, 0.2, 0.6)):
-            samples.append(np.einsum("tkc,k->tc", corners, np.array(share)))
-        out = np.concatenate(samples) - CENTRE
-        reach = np.linalg.norm(out, axis=1)
-        row, column = self._cell(out / reach[:, None])
-        table = np.zeros((self.ROWS, self.COLUMNS))
-        np.maximum.at(table, (row.astype(int), column.astype(int) % self.COLUMNS), reach)
-        for _ in range(40):
-            around = np.stack([np.roll(table, s, 1) for s in (1, -1)]
-                              + [np.vstack([table[:1], table[:-1]]), np.vstack([table[1:], table[-1:]])])
-            known = around > 0
-            mean = around.sum(0) / np.maximum(known.sum(0), 1)
-            table = np.where(table > 0, table, mean)
-        smooth = (table + np.roll(table, 1, 1) + np.roll(table, -1, 1)) / 3
-        self.table = np.maximum(smooth, table * 0.995)
-
-    def _cell(self, direction: F64) -> tuple[F64, F64]:
-        polar = np.arccos(np.clip(direction[..., 1], -1, 1)) / np.pi * (self.ROWS - 1)
-        around = (np.arctan2(direction[..., 0], direction[..., 2]) / (2 * np.pi) + 0.5)
-        return polar, around * self.COLUMNS
-
-    def reach(self, direction: F64) -> F64:
-        """Distance (N,) of the surface in unit directions (N, 3), interpolated."""
-        row, column = self._cell(direction)
-        r0, c0 = np.floor(row).astype(int), np.floor(column).astype(int)
-        r0 = np.clip(r0, 0, self.ROWS - 2)
-        fr, fc = row - r0, column - c0
-        a, b = c0 % self.COLUMNS, (c0 + 1) % self.COLUMNS
-        upper = self.table[r0, a] * (1 - fc) + self.table[r0, b] * fc
-        lower = self.table[r0 + 1, a] * (1 - fc) + self.table[r0 + 1, b] * fc
-        return np.asarray(upper * (1 - fr) + lower * fr, np.float64)
-
-
-def _unit(vectors: F64) -> F64:
-    return np.asarray(vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9))
-
-
-def _roots(
-    model: FaceModel, points: F32, normal: F32, keep: NDArray[np.bool_], count: int,
-    rng: np.random.Generator,
-) -> tuple[F64, F64, F64, NDArray[np.int32], F64]:
-    """Sample roots on kept triangles: position, normal, mean-face place, corners and shares."""
-    chosen = model.triangles[keep]
-    a, b, c = (points[chosen[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    pick = rng.choice(len(chosen), count, p=area / area.sum())
-    shares = rng.dirichlet([1, 1, 1], count)
-    corners = chosen[pick]
-    position, direction, rest = (
-        np.einsum("nkc,nk->nc", values[corners].astype(np.float64), shares)
-        for values in (points, normal, model.mean)
-    )
-    return position, _unit(direction), rest, corners, shares
-
-
 def head_weight(points: F64) -> F32:
     """How far hair at resting points (..., 3) follows the head: less where it lies on shoulders."""
     t = np.clip((points[..., 1] + 0.20) / 0.12, 0, 1)
@@ -191,10 +104,10 @@ def _flow(style: Style, root: F64, look: Look, rng: np.random.Generator) -> F64:
         else:
             ahead = np.stack([0.35 * side, 0.9 * front, -0.9 * one], 1)
         down = np.stack([0.2 * side, -0.9 * one, -0.45 * one], 1)
-        return ahead * top[:, None] + down * (1 - top[:, None])
+        return np.asarray(ahead * top[:, None] + down * (1 - top[:, None]), np.float64)
     if style.flow == "out":
         return np.stack([zero, 0.1 * one, zero], 1)
-    return _unit(_knot(look) - root)
+    return unit(_knot(look) - root)
 
 
 def _knot(look: Look) -> F64:
@@ -212,11 +125,11 @@ def _keep_off_face(
     before = (points[:, 2] > -0.055) & (points[:, 1] < 0.062) & (points[:, 1] > -0.19) & ~free
     ramp = np.clip((0.064 - points[:, 1]) / 0.024, 0, 1)
     wide = (0.050 + 0.026 * low + jitter) * np.sqrt(ramp)
-    side = np.where(np.abs(root[:, 0]) < 0.004, np.sign(jitter - jitter.mean()), np.sign(root[:, 0]))
+    side = np.where(
+        np.abs(root[:, 0]) < 0.004, np.sign(jitter - jitter.mean()), np.sign(root[:, 0])
+    )
     x = np.where(before & (np.abs(points[:, 0]) < wide), side * wide, points[:, 0])
-    moved = points.copy()
-    moved[:, 0] = x
-    return moved
+    return np.stack([x, points[:, 1], points[:, 2]], 1)
 
 
 def _crosses_face(points: F64) -> NDArray[np.bool_]:
@@ -238,8 +151,12 @@ def grow(look: Look, model: FaceModel, points: F32, normal: F32) -> list[Strands
     skin = np.isin(model.triangle_region, [0, 1, 7])
     skull = Skull(points, model.triangles[skin])
     high = above_hairline(model.mean, line)
-    keep = skin & (high[model.triangles].max(1) > -0.004) & (model.mean[model.triangles][:, :, 1].min(1) > -0.1)
-    root, out, rest, _, _ = _roots(model, points, normal, keep, int(style.count * 1.5), rng)
+    keep = (
+        skin
+        & (high[model.triangles].max(1) > -0.004)
+        & (model.mean[model.triangles][:, :, 1].min(1) > -0.1)
+    )
+    root, out, rest, _, _ = plant(model, points, normal, keep, int(style.count * 1.5), rng)
     edge = above_hairline(rest.astype(np.float32), line) + rng.normal(0, 0.0022, len(rest))
     ear = (np.abs(rest[:, 0]) > 0.0785) & (rest[:, 1] < 0.03)
     good = (edge > 0) & ~ear
@@ -249,8 +166,8 @@ def grow(look: Look, model: FaceModel, points: F32, normal: F32) -> list[Strands
         good &= (rest[:, 2] < -0.055) | (rest[:, 1] > 0.050)
     elif style.fall < 0.2:
         good &= rest[:, 1] > -0.058
-    good = np.flatnonzero(good)[: style.count]
-    root, out, rest, edge = root[good], out[good], rest[good], edge[good]
+    kept = np.flatnonzero(good)[: style.count]
+    root, out, rest, edge = root[kept], out[kept], rest[kept], edge[kept]
     bangs = np.zeros(len(root), bool)
     if look.hair == "bangs":
         bangs = (rest[:, 2] > -0.02) & (rest[:, 1] > 0.05) & (np.abs(rest[:, 0]) < 0.052)
@@ -262,8 +179,14 @@ def grow(look: Look, model: FaceModel, points: F32, normal: F32) -> list[Strands
 
 
 def _comb(
-    look: Look, style: Style, skull: Skull, root: F64, out: F64, edge: F64,
-    bangs: NDArray[np.bool_], rng: np.random.Generator,
+    look: Look,
+    style: Style,
+    skull: Skull,
+    root: F64,
+    out: F64,
+    edge: F64,
+    bangs: NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> Strands:
     """Integrate strands from their roots outwards."""
     count = len(root)
@@ -278,14 +201,21 @@ def _comb(
     if look.hair == "afro":
         length *= np.clip(edge / 0.035, 0.22, 1.0)
     lift = (0.0015 + style.lift * layer) * (taper if style.flow != "part" else np.sqrt(taper))
-    length = np.where(bangs, rng.uniform(0.048, 0.060, count) + 0.4 * np.maximum(root[:, 2] * -1, 0), length)
+    length = np.where(
+        bangs, rng.uniform(0.048, 0.060, count) + 0.4 * np.maximum(root[:, 2] * -1, 0), length
+    )
     flow = _flow(style, root, look, rng)
-    flow[bangs] = np.stack([root[bangs, 0] * 2.5, -0.25 * np.ones(bangs.sum()), np.ones(bangs.sum())], 1)
-    wisp = _unit(rng.normal(size=(count, 3)))
+    flow[bangs] = np.stack(
+        [root[bangs, 0] * 2.5, -0.25 * np.ones(bangs.sum()), np.ones(bangs.sum())], 1
+    )
+    wisp = unit(rng.normal(size=(count, 3)))
     lock = rng.normal(size=(24, 3))
     own = rng.integers(24, size=count)
-    direction = _unit(out * (0.9 if style.flow == "out" else 0.35) + _unit(flow)
-                      * (0.0 if style.flow == "out" else 1.0) + wisp * style.stray)
+    direction = unit(
+        out * (0.9 if style.flow == "out" else 0.35)
+        + unit(flow) * (0.0 if style.flow == "out" else 1.0)
+        + wisp * style.stray
+    )
     jitter = rng.uniform(0, 0.012, count)
     position, path = root.copy(), [root.copy()]
     step = length / (style.steps - 1)
@@ -294,15 +224,18 @@ def _comb(
         t = k / (style.steps - 1)
         pull = np.array([0.0, -1.0, 0.0]) * style.fall * (0.25 + 1.2 * t)
         if style.flow == "knot":
-            pull = _unit(knot - position) * 1.6
+            pull = unit(knot - position) * 1.6
         comb = flow * max(0.0, 0.5 - 0.9 * t) if style.flow != "out" else 0.0
         if style.flow == "part":
             # The front is swept back before it falls, so that it leaves the face free.
-            ahead = np.clip((position[:, 2] + 0.07) / 0.05, 0, 1) * (position[:, 1] > 0.045) * ~bangs
+            ahead = (
+                np.clip((position[:, 2] + 0.07) / 0.05, 0, 1) * (position[:, 1] > 0.045) * ~bangs
+            )
             pull = pull * (1 - 0.9 * ahead[:, None])
             comb = comb + np.array([0.0, 0.12, -0.5]) * ahead[:, None]
-        direction = _unit(direction + comb + pull + wisp * style.stray * 0.35
-                          + lock[own] * 0.05 * look.wave)
+        direction = unit(
+            direction + comb + pull + wisp * style.stray * 0.35 + lock[own] * 0.05 * look.wave
+        )
         stride = step[:, None] * np.ones(3)
         if style.flow == "knot":
             far = np.linalg.norm(knot - position, axis=1, keepdims=True)
@@ -311,8 +244,8 @@ def _comb(
         last, position = position, position + direction * stride
         away = position - CENTRE
         distance = np.linalg.norm(away, axis=1)
-        unit = away / distance[:, None]
-        surface = skull.reach(unit) + lift * min(1.0, t * 4.0)
+        toward = away / distance[:, None]
+        surface = skull.reach(toward) + lift * min(1.0, t * 4.0)
         if style.flow == "knot":
             surface -= lift * max(0.0, t - 0.7)
         if style.fall > 0.5 and k > 0:
@@ -320,13 +253,13 @@ def _comb(
             cling = np.clip((position[:, 1] + 0.035) / 0.06, 0, 1) * 0.85
             ceiling = surface + 0.004
             drawn = np.where(distance > ceiling, distance + (ceiling - distance) * cling, distance)
-            position = CENTRE + unit * drawn[:, None]
+            position = CENTRE + toward * drawn[:, None]
             distance = drawn
         inside = (distance < surface) & (surface - distance < 0.02 + lift)
-        position = np.where(inside[:, None], CENTRE + unit * surface[:, None], position)
+        position = np.where(inside[:, None], CENTRE + toward * surface[:, None], position)
         if style.flow not in ("out", "knot", "side"):
             position = _keep_off_face(position, root, style, bangs, jitter)
-        direction = _unit(0.5 * direction + 0.5 * _unit(position - last))
+        direction = unit(0.5 * direction + 0.5 * unit(position - last))
         path.append(position.copy())
     points = np.stack(path, 1)
     if style.flow == "part":
@@ -336,23 +269,26 @@ def _comb(
     if style.curl > 0 or look.wave > 0.25:
         points = _curled(points, style, look, own, rng)
     depth = (1 - layer) * (0.85 if style.flow != "out" else 0.7)
-    t = np.linspace(0, 1, style.steps)
-    width = style.width * rng.uniform(0.7, 1.25, count)[:, None] * (1 - 0.55 * t**2)
-    shadow = np.clip(depth[:, None] + 0.35 * np.exp(-t / 0.08), 0, 1)
+    along = np.linspace(0, 1, style.steps)
+    width = style.width * rng.uniform(0.7, 1.25, count)[:, None] * (1 - 0.55 * along**2)
+    shadow = np.clip(depth[:, None] + 0.35 * np.exp(-along / 0.08), 0, 1)
     brightness = np.clip(rng.normal(0.5, 0.2, count) + 0.12 * lock[own, 0], 0, 1)
     tone = np.stack([np.repeat(brightness[:, None], style.steps, 1), shadow], -1)
     return Strands(
-        points.astype(np.float32), width.astype(np.float32), tone.astype(np.float32),
+        points.astype(np.float32),
+        width.astype(np.float32),
+        tone.astype(np.float32),
         head_weight(points),
     )
 
 
-def _curled(points: F64, style: Style, look: Look, own: NDArray[np.int64],
-            rng: np.random.Generator) -> F64:
+def _curled(
+    points: F64, style: Style, look: Look, own: NDArray[np.int64], rng: np.random.Generator
+) -> F64:
     """Wind strands (N, S, 3) around their own course; locks share a phase."""
-    tangent = _unit(np.gradient(points, axis=1))
-    out = _unit(points - CENTRE)
-    side = _unit(np.cross(tangent, out))
+    tangent = unit(np.gradient(points, axis=1))
+    out = unit(points - CENTRE)
+    side = unit(np.cross(tangent, out))
     out = np.cross(side, tangent)
     t = np.linspace(0, 1, points.shape[1])
     radius = max(style.curl, 0.0045 * look.wave if style.length[1] > 0.08 else 0.0)
@@ -370,69 +306,40 @@ def _bundle(look: Look, rng: np.random.Generator) -> Strands:
     count, steps = 900, 12
     t = np.linspace(0, 1, steps)
     tone = np.stack(
-        [np.repeat(rng.random(count)[:, None], steps, 1),
-         np.repeat(rng.random(count)[:, None] * 0.5, steps, 1)], -1)
+        [
+            np.repeat(rng.random(count)[:, None], steps, 1),
+            np.repeat(rng.random(count)[:, None] * 0.5, steps, 1),
+        ],
+        -1,
+    )
     if look.hair == "bun":
-        axis = _unit(np.array([0.0, 1.0, -0.45]) + rng.normal(0, 0.28, (count, 3)))
-        first = _unit(np.cross(axis, rng.normal(size=(count, 3))))
+        axis = unit(np.array([0.0, 1.0, -0.45]) + rng.normal(0, 0.28, (count, 3)))
+        first = unit(np.cross(axis, rng.normal(size=(count, 3))))
         second = np.cross(axis, first)
         radius = 0.030 * rng.uniform(0.82, 1.04, count)[:, None]
         angle = t * 2.6
         tilt = rng.uniform(-0.75, 0.75, count)
-        ring = (first[:, None] * np.cos(angle)[None, :, None]
-                + second[:, None] * np.sin(angle)[None, :, None]) * np.cos(tilt)[:, None, None]
+        ring = (
+            first[:, None] * np.cos(angle)[None, :, None]
+            + second[:, None] * np.sin(angle)[None, :, None]
+        ) * np.cos(tilt)[:, None, None]
         points = knot + radius[:, None] * (ring + axis[:, None] * np.sin(tilt)[:, None, None])
     else:
         spread = rng.normal(0, 0.012, (count, 1, 3))
         side = 1.0 if look.part >= 0 else -1.0
-        course = np.stack([side * 0.055 * t, 0.02 * np.sin(t * 3.14) - 0.30 * t**1.3,
-                           -0.035 * np.sin(t * 3.0)], -1)
-        points = knot + course[None] + spread * (0.25 + 1.6 * np.sin(np.pi * np.minimum(1, 0.9 * t)))[None, :, None]
+        course = np.stack(
+            [side * 0.055 * t, 0.02 * np.sin(t * 3.14) - 0.30 * t**1.3, -0.035 * np.sin(t * 3.0)],
+            -1,
+        )
+        points = (
+            knot
+            + course[None]
+            + spread * (0.25 + 1.6 * np.sin(np.pi * np.minimum(1, 0.9 * t)))[None, :, None]
+        )
     width = np.full((count, steps), 0.0014) * (1 - 0.4 * t**2)
-    return Strands(points.astype(np.float32), width.astype(np.float32), tone.astype(np.float32),
-                   head_weight(points))
-
-
-def face_hair(look: Look, model: FaceModel, points: F32, normal: F32) -> list[Strands]:
-    """Short strands that ride on the skin: moustache and beard."""
-    if look.beard in ("none", "stubble"):
-        return []
-    rng = np.random.default_rng(look.seed + 1)
-    skin = np.isin(model.triangle_region, [0, 1])
-    place = model.mean[model.triangles].mean(1)
-    keep = skin & (place[:, 1] < 0.01) & (place[:, 1] > -0.15) & (place[:, 2] > -0.06)
-    root, out, rest, corners, shares = _roots(model, points, normal, keep, 16000, rng)
-    likely = beard_mask(rest, look.beard)
-    good = np.flatnonzero(rng.random(len(rest)) < likely)[:3600]
-    root, out, rest, corners, shares = (a[good] for a in (root, out, rest, corners, shares))
-    count, steps = len(root), 4
-    reach = {"moustache": 0.008, "goatee": 0.010, "beard": 0.008 + 0.014 * look.length}[look.beard]
-    lower = np.clip((-0.055 - rest[:, 1]) / 0.05, 0.25, 1.0)
-    length = reach * lower * rng.uniform(0.6, 1.1, count)
-    comb = np.stack([np.sign(rest[:, 0]) * 0.45, -np.ones(count), 0.15 * np.ones(count)], 1)
-    direction = _unit(0.55 * out + comb + rng.normal(0, 0.22, (count, 3)))
-    t = np.linspace(0, 1, steps)
-    bend = t[None, :, None] * length[:, None, None]
-    path = root[:, None] + direction[:, None] * bend + np.array([0, -0.3, 0]) * bend * t[None, :, None]
-    width = 0.00075 * rng.uniform(0.7, 1.2, count)[:, None] * (1 - 0.6 * t)
-    tone = np.stack([np.repeat(rng.uniform(0.2, 0.9, count)[:, None], steps, 1),
-                     np.clip(0.75 - 0.6 * t, 0, 1)[None].repeat(count, 0)], -1)
-    return [Strands(path.astype(np.float32), width.astype(np.float32), tone.astype(np.float32),
-                    np.ones((count, steps), np.float32), corners.astype(np.int32),
-                    shares.astype(np.float32))]
-
-
-def beard_mask(rest: F64, kind: str) -> F64:
-    """How likely a hair grows at places of the mean face (N, 3), 0..1."""
-    x, y = np.abs(rest[:, 0]), rest[:, 1]
-    moustache = np.exp(-(((y + 0.0545 + 0.12 * x) / 0.0045) ** 2)) * (x < 0.027) * (x > 0.002)
-    chin = (y < -0.086) * (y > -0.128) * (x < 0.024)
-    ring = (np.abs(x - 0.030) < 0.0045) * (y < -0.058) * (y > -0.10)
-    cheek = (y < -0.054 + 0.42 * np.maximum(x - 0.03, 0) + 0.9 * np.maximum(x - 0.058, 0))
-    cheek = cheek * ((x > 0.026) | (y < -0.086)) * (y > -0.135)
-    parts = {
-        "moustache": moustache,
-        "goatee": np.maximum.reduce([moustache, chin * 1.0, ring * 1.0]),
-        "beard": np.maximum.reduce([moustache, cheek * 1.0, chin * 1.0]),
-    }
-    return np.asarray(parts[kind], np.float64)
+    return Strands(
+        points.astype(np.float32),
+        width.astype(np.float32),
+        tone.astype(np.float32),
+        head_weight(points),
+    )

@@ -49,9 +49,7 @@ def _lips(
     return found
 
 
-def find_landmarks(
-    mean: NDArray[np.float32], head: Head, units: Sequence[str]
-) -> dict[str, int]:
+def find_landmarks(mean: NDArray[np.float32], head: Head, units: Sequence[str]) -> dict[str, int]:
     """Landmark vertices by name; left and right are the viewer's."""
     moves = head.units(["jawOpen"])[0]
     drop = np.linalg.norm(moves, axis=1)

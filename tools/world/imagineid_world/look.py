@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from imagineid_world.people import Traits
 
 RGB = tuple[float, float, float]
@@ -186,7 +188,7 @@ def _hair_style(rng: np.random.Generator, male: bool, age: float) -> str:
 
 
 def draw_look(
-    traits: Traits, races: Sequence[float], rng: np.random.Generator
+    traits: Traits, races: Sequence[float] | NDArray[np.float64], rng: np.random.Generator
 ) -> Look:
     """Draw a look that suits a speaker.
 
@@ -220,7 +222,9 @@ def draw_look(
         else {"brown": 0.74, "hazel": 0.14, "green": 0.07, "grey": 0.03, "blue": 0.02},
     )
     glasses = str(rng.choice(GLASSES, p=[0.76, 0.12, 0.12]))
-    lipstick = float(rng.uniform(0.3, 0.9)) if not male and age > 17 and rng.random() < 0.35 else 0.0
+    lipstick = (
+        float(rng.uniform(0.3, 0.9)) if not male and age > 17 and rng.random() < 0.35 else 0.0
+    )
     rosy = np.asarray(skin_rgb) * (0.86, 0.62, 0.62) + np.array([0.04, 0.0, 0.01])
     paint = ((0.62, 0.10, 0.16), (0.70, 0.28, 0.33), (0.50, 0.12, 0.22))[int(rng.integers(3))]
     lip = _mix(rosy.tolist(), paint, 0.75 * lipstick)
@@ -253,9 +257,13 @@ def draw_look(
         brow=float(np.clip(rng.normal(1.1 if male else 0.82, 0.16), 0.55, 1.5)),
         beard=beard,
         glasses=glasses,
-        glasses_rgb=_jitter(rng, ((0.06,) * 3, (0.3, 0.17, 0.1), (0.72, 0.6, 0.36), (0.5, 0.1, 0.1))[
-            int(rng.integers(4))
-        ], 0.05),
+        glasses_rgb=_jitter(
+            rng,
+            ((0.06,) * 3, (0.3, 0.17, 0.1), (0.72, 0.6, 0.36), (0.5, 0.1, 0.1))[
+                int(rng.integers(4))
+            ],
+            0.05,
+        ),
         earrings=str(rng.choice(EARRINGS, p=[0.6, 0.22, 0.18])) if not male else "none",
         iris=iris,
         iris_rgb=_jitter(rng, IRISES[iris], 0.06),

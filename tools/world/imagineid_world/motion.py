@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from imagineid.spec import ARKIT, EMOTIONS, FPS
 
+from imagineid.spec import ARKIT, EMOTIONS, FPS
 from imagineid_world.articulation import curves, random_phones
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ MOMENTS = 4
 
 TALK_S = 2.4
 """Seconds of babble that a moment is taken from."""
+
 
 def units(**values: float) -> F32:
     """An expression (52,) by unit names; a name without a side means both sides."""
@@ -59,8 +60,9 @@ def _gaze_and_blink(beta: F32, rng: np.random.Generator) -> F32:
         second = np.clip(first + rng.choice([-0.45, 0.45]), 0, 1)
         closed = np.array([first, second], np.float32)[:, None]
         blink = units(eyeBlink=1.0)[None]
-        out = np.maximum(out * (1 - 0.9 * closed * (units(eyeWide=1.0, eyeSquint=1.0)[None])),
-                         closed * blink)
+        out = np.maximum(
+            out * (1 - 0.9 * closed * (units(eyeWide=1.0, eyeSquint=1.0)[None])), closed * blink
+        )
     return out
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from imagineid.face.raster import normals
 
 if TYPE_CHECKING:
-    from imagineid.face.model import FaceModel
     from numpy.typing import NDArray
 
+    from imagineid.face.model import FaceModel
     from imagineid_world.look import RGB, Look
 
     F32 = NDArray[np.float32]
@@ -51,9 +52,7 @@ def tube(path: F64, radius: float, closed: bool, sides: int = 6) -> tuple[F64, N
     return points, quads.astype(np.int32)
 
 
-def _joined(
-    parts: list[tuple[F64, NDArray[np.int32]]], colour: RGB, metal: float
-) -> Prop:
+def _joined(parts: list[tuple[F64, NDArray[np.int32]]], colour: RGB, metal: float) -> Prop:
     points, triangles, start = [], [], 0
     for own, faces in parts:
         points.append(own)
@@ -104,8 +103,9 @@ def _earrings(look: Look, rest: F32) -> Prop:
         lobe = near[np.argmin(near[:, 1] - 0.5 * np.abs(near[:, 0]))].astype(np.float64)
         angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
         if look.earrings == "hoop":
-            ring = np.stack([0.003 * np.sin(angle), -0.009 + 0.010 * np.cos(angle),
-                             0.010 * np.sin(angle)], 1)
+            ring = np.stack(
+                [0.003 * np.sin(angle), -0.009 + 0.010 * np.cos(angle), 0.010 * np.sin(angle)], 1
+            )
             parts.append(tube(lobe + ring, 0.0009, closed=True))
         else:
             dot = np.stack([0 * angle, 0.0011 * np.cos(angle), 0.0011 * np.sin(angle)], 1)

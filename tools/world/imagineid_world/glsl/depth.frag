@@ -1,0 +1,2 @@
+// Depth alone, for shadows.
+void main() {}

@@ -29,12 +29,14 @@ class Budget:
 
     Attributes:
         minutes: wall-clock minutes over all its runs; the learning rate's cosine spans them.
+        steps: most steps over all its runs; None for as many as the minutes allow.
         rate: peak learning rate; decay: weight decay; clip: largest gradient norm.
         warmup: steps to the peak rate; average: horizon of the moving average, in steps.
         save_s: seconds between checkpoints.
     """
 
     minutes: float
+    steps: int | None = None
     rate: float = 1e-3
     decay: float = 1e-3
     clip: float = 1.0
@@ -122,7 +124,7 @@ def train(
     base = used
     for module in modules.values():
         module.train()
-    while used < budget.minutes * 60:
+    while used < budget.minutes * 60 and (budget.steps is None or step < budget.steps):
         rate = budget.rate * min(1, (step + 1) / budget.warmup) * _cosine(used, budget)
         for group in optimiser.param_groups:
             group["lr"] = rate

@@ -13,10 +13,10 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.recordings import add_picture, tone, write_recording
 
 from imagineid.audio import mel, mel_filters, mel_windows, open_sound
 from imagineid.errors import BadSound
+from support.recordings import add_picture, tone, write_recording
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 16_000 * 6).astype(np.float32)
 

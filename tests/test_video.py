@@ -12,11 +12,11 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.recordings import durations_s, read_picture, read_sound, tone, write_recording
 
 from imagineid.audio import open_sound
 from imagineid.errors import BadInput, BadOutput
 from imagineid.video import VideoWriter, check_output, read_metadata
+from support.recordings import durations_s, read_picture, read_sound, tone, write_recording
 
 GREY = np.full((64, 64, 3), 90, dtype=np.uint8)
 WHITE = np.full((64, 64, 3), 255, dtype=np.uint8)

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import fake_pipeline
-from support.recordings import durations_s, read_picture, tone, write_recording
 from typer.testing import CliRunner, Result
 
 import imagineid
 from imagineid.video import read_metadata
 from imagineid_cli.main import app
 from imagineid_cli.preview import LABEL_PX
+from support import fake_pipeline
+from support.recordings import durations_s, read_picture, tone, write_recording
 
 TESTS = Path(__file__).parent.parent
 Run = Callable[..., Result]

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from support.recordings import durations_s, read_picture
 
 from imagineid import weights
 from imagineid.errors import BadWeights
 from imagineid.video import read_metadata
+from support.recordings import durations_s, read_picture
 
 
 def embedded() -> bool:

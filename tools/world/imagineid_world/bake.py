@@ -12,6 +12,7 @@ Source:
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,8 @@ def tie(features: NDArray[np.float64], alpha: NDArray[np.float32], seed: int) ->
     factor = np.linalg.cholesky(cover * np.outer(scale, scale))
     ones = np.concatenate([np.ones((len(alpha), 1)), alpha], 1)
     ancestry = np.linalg.lstsq(ones, race, rcond=None)[0]
-    return people.Tie(*(a.astype(np.float32) for a in (full, factor, ancestry)))
+    limit = np.maximum(2.2, 1.15 * np.quantile(np.abs(alpha), 0.995, axis=0))
+    return people.Tie(*(a.astype(np.float32) for a in (full, factor, ancestry, limit)))
 
 
 def agreement(found: people.Tie, count: int = 2000, seed: int = 9) -> tuple[float, float]:
@@ -156,7 +158,7 @@ def bake(count: int, seed: int, package: Path, world: Path) -> None:
     np.savez_compressed(package, **pack(small))  # type: ignore[arg-type]
     extras = {**head.extras(), "ambient": occlusion(mean, head.triangles)}
     np.savez(world / "mesh.npz", **pack(full), **extras)  # type: ignore[arg-type]
-    np.savez(world / "tie.npz", weights=found.weights, spread=found.spread, ancestry=found.ancestry)
+    np.savez(world / "tie.npz", **asdict(found))
     print(
         f"variance kept {kept:.3f}, cosine {cosine:.3f}, deviation {deviation:.3f}, "
         f"render {len(mean)} vertices {len(full.triangles)} triangles, "

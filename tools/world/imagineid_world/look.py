@@ -225,7 +225,8 @@ def draw_look(
     lipstick = (
         float(rng.uniform(0.3, 0.9)) if not male and age > 17 and rng.random() < 0.35 else 0.0
     )
-    rosy = np.asarray(skin_rgb) * (0.86, 0.62, 0.62) + np.array([0.04, 0.0, 0.01])
+    red = (0.86, 0.69, 0.67) if male else (0.87, 0.62, 0.62)
+    rosy = np.asarray(skin_rgb) * red + np.array([0.03, 0.0, 0.01])
     paint = ((0.62, 0.10, 0.16), (0.70, 0.28, 0.33), (0.50, 0.12, 0.22))[int(rng.integers(3))]
     lip = _mix(rosy.tolist(), paint, 0.75 * lipstick)
     kinds = {"t-shirt": 0.27, "sweater": 0.2, "shirt": 0.17, "hoodie": 0.15, "turtleneck": 0.09}

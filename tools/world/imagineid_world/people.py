@@ -126,18 +126,13 @@ def _leanings(traits: Traits) -> NDArray[np.float64]:
 
 def features(traits: Traits) -> NDArray[np.float64]:
     """The quadratic features of a voice that a face is regressed on, (31,)."""
-    childhood = max(0.0, (19.0 - traits.age) / 14.0) * 2.2 - 0.4
+    childhood = max(0.0, (19.0 - traits.age) / 14.0) * 1.8 - 0.3
     age = np.log(traits.age / 32.0) / 0.75
     linear = np.concatenate([[2 * traits.gender - 1, age, childhood], _leanings(traits)])
     upper = np.triu_indices(len(linear))
     products = np.outer(linear, linear)[upper]
     keep = np.flatnonzero(~((upper[0] == 0) & (upper[1] == 0)))[:23]
     return np.concatenate([[1.0], linear, products[keep]])
-
-
-def _soft(alpha: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Bring coefficients far out back towards the middle: a face, not a caricature."""
-    return (2.2 * np.tanh(alpha / 2.2)).astype(np.float32)
 
 
 def controls(traits: Traits, rng: np.random.Generator) -> tuple[dict[str, float], dict[str, float]]:
@@ -184,20 +179,26 @@ class Tie:
         weights: features to expected shape coefficients, (features, 80).
         spread: lower triangle such that ``spread @ N(0, 1)`` is what a voice leaves open, (80, 80).
         ancestry: shape coefficients (with a leading one) to (african, asian, caucasian), (81, 3).
+        limit: how far out the sampled heads' coefficients lie, (80,); nothing is drawn beyond.
     """
 
     weights: NDArray[np.float32]
     spread: NDArray[np.float32]
     ancestry: NDArray[np.float32]
+    limit: NDArray[np.float32]
+
+    def _within(self, alpha: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Bring coefficients softly inside the limit: a face, not a caricature."""
+        return (self.limit * np.tanh(alpha / self.limit)).astype(np.float32)
 
     def expected(self, traits: Traits) -> NDArray[np.float32]:
         """The best guess of a speaker's shape, (80,)."""
-        return _soft(features(traits) @ self.weights)
+        return self._within(features(traits) @ self.weights)
 
     def draw(self, traits: Traits, rng: np.random.Generator) -> NDArray[np.float32]:
         """A shape that goes with a voice, (80,), each coefficient about N(0, 1)."""
         noise = self.spread @ rng.normal(size=len(self.spread))
-        return _soft(features(traits) @ self.weights + noise)
+        return self._within(features(traits) @ self.weights + noise)
 
     def races(self, alpha: NDArray[np.float32]) -> NDArray[np.float64]:
         """Guess (african, asian, caucasian) shares of a shape (80,), summing to one."""
@@ -208,7 +209,7 @@ class Tie:
 def load_tie(path: Path | None = None) -> Tie:
     """Read the tie that the bake wrote (``.train/world/tie.npz`` unless named)."""
     with np.load(path or WORLD / "tie.npz", allow_pickle=False) as file:
-        return Tie(file["weights"], file["spread"], file["ancestry"])
+        return Tie(*(file[name] for name in ("weights", "spread", "ancestry", "limit")))
 
 
 _CACHE: dict[str, Tie] = {}

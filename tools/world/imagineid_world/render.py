@@ -49,7 +49,6 @@ PROGRAMS = (
     ("strand", "strand", "strand"),
     ("strand_depth", "strand", "depth"),
     ("object", "object", "object"),
-    ("object_depth", "object", "depth"),
 )
 """Programs by name, with their vertex and fragment shaders."""
 
@@ -245,8 +244,7 @@ class Sitter:
             index = ctx.buffer(item.triangles.astype("i4").tobytes())
             parts = [(data, "3 3", "in_point in_normal")]
             array = studio.array("object", parts, index)
-            array_depth = studio.array("object_depth", parts, index)
-            self.props.append((item, array, array_depth, data, index))
+            self.props.append((item, array, data, index))
         self._light()
 
     def _light(self) -> None:
@@ -341,8 +339,6 @@ class Sitter:
         self.shade.render()
         for hair in self.hair + self.beard:
             hair.depth.render()
-        for _, _, array_depth, _, _ in self.props:
-            array_depth.render()
         studio.canvas.use()
         studio.canvas.clear(0.0, 0.0, 0.0, 0.0)
         studio.shadow.use(0)
@@ -355,7 +351,7 @@ class Sitter:
         studio.put("strand", hair=self.look.hair_rgb, sheen=0.8)
         for hair in self.hair:
             hair.colour.render()
-        for item, array, _, _, _ in self.props:
+        for item, array, _, _ in self.props:
             studio.put("object", tint=item.colour, metal=item.metal)
             array.render()
         raw = np.frombuffer(studio.canvas.read(components=4), np.uint8)
@@ -372,8 +368,8 @@ class Sitter:
         """Free the driver's memory."""
         for hair in self.hair + self.beard:
             hair.release()
-        for _, array, array_depth, data, index in self.props:
-            for part in (array, array_depth, data, index):
+        for _, array, data, index in self.props:
+            for part in (array, data, index):
                 part.release()
         for part in (self.skin, self.cloth, self.shade, self.still, self.moving):
             part.release()

@@ -163,7 +163,7 @@ void main() {
   float nl = dot(n, light);
   float shade = lit(point, n, 0.0028);
   vec3 wrap = clamp((vec3(nl) + sss * 0.55) / (1.0 + sss * 0.55), 0.0, 1.0);
-  vec3 bleed = mix(vec3(shade), pow(vec3(max(shade, 0.001)), vec3(0.55, 0.9, 1.0)), sss * 1.4);
+  vec3 bleed = mix(vec3(shade), pow(vec3(max(shade, 0.001)), vec3(0.55, 0.9, 1.0)), sss * 0.9);
   float up = 0.5 + 0.5 * n.y;
   vec3 soft = mix(fill, sky, up) * ao;
   float other = max(dot(n, normalize(vec3(-light.x, 0.15, 0.7))), 0.0);

@@ -40,7 +40,8 @@ def test_a_voice_decides_most_of_a_face_and_noise_the_rest() -> None:
     size = len(features(crowd(1)[0]))
     rng = np.random.default_rng(0)
     weights = (rng.normal(size=(size, 80)) * 0.2).astype(np.float32)
-    tie = Tie(weights, 0.2 * np.eye(80, dtype=np.float32), np.zeros((81, 3), np.float32), np.full(80, 3.0))
+    spread, limit = 0.2 * np.eye(80, dtype=np.float32), np.full(80, 3.0, np.float32)
+    tie = Tie(weights, spread, np.zeros((81, 3), np.float32), limit)
     for traits in crowd(20):
         one, two = (tie.draw(traits, np.random.default_rng(k)) for k in (1, 2))
         assert not np.array_equal(one, two)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
 
 from imagineid.face.model import IRIS_RADIUS, REGIONS, project
 
@@ -204,8 +204,25 @@ def mouth_mask(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.boo
     names = ("lip", "chin", "jaw", "nose_tip")
     marks = [i for name, i in model.landmarks.items() if name.startswith(names)]
     screen = project(points[marks], size)
-    hull = cv2.convexHull(screen.astype(np.float32))
-    mask = np.zeros((size, size), np.uint8)
-    cv2.fillConvexPoly(mask, np.round(hull).astype(np.int32), 1)
+    mask = Image.new("L", (size, size))
+    ImageDraw.Draw(mask).polygon(_hull(screen), fill=1)
     wide = max(3, round(size * 0.035)) | 1
-    return cv2.dilate(mask, np.ones((wide, wide), np.uint8)).astype(bool)
+    return np.asarray(mask.filter(ImageFilter.MaxFilter(wide))).astype(bool)
+
+
+def _hull(points: F32) -> list[tuple[float, float]]:
+    """Corners of the convex hull of points (N, 2), in turn (Andrew 1979)."""
+    ordered = sorted({(float(x), float(y)) for x, y in points})
+
+    def half(walk: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        kept: list[tuple[float, float]] = []
+        for x, y in walk:
+            while len(kept) > 1:
+                (ax, ay), (bx, by) = kept[-2:]
+                if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
+                    break
+                kept.pop()
+            kept.append((x, y))
+        return kept[:-1]
+
+    return half(ordered) + half(ordered[::-1])

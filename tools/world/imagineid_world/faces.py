@@ -184,6 +184,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="write a contact sheet and stop")
     args = parser.parse_args()
     cv2.setNumThreads(1)
+    os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's software driver: one core a process
     if args.sheet:
         sheet(args.sheet, args.seed)
     else:

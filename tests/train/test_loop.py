@@ -32,7 +32,7 @@ def learn(module: nn.Module, steps: int) -> None:
 
 
 def test_a_stage_learns_and_leaves_its_average_behind() -> None:
-    learn(nn.Linear(2, 1), steps=300)
+    learn(nn.Linear(2, 1), steps=800)
     found = loop.load_into(nn.Linear(2, 1), "line", "line")
     assert isinstance(found, nn.Linear)
     assert found.weight.tolist()[0] == pytest.approx([3, -2], abs=0.05)

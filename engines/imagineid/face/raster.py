@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from imagineid.face.model import IRIS_RADIUS, REGIONS, project
 
@@ -205,9 +205,11 @@ def mouth_mask(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.boo
     marks = [i for name, i in model.landmarks.items() if name.startswith(names)]
     screen = project(points[marks], size)
     mask = Image.new("L", (size, size))
-    ImageDraw.Draw(mask).polygon(_hull(screen), fill=1)
-    wide = max(3, round(size * 0.035)) | 1
-    return np.asarray(mask.filter(ImageFilter.MaxFilter(wide))).astype(bool)
+    hull = _hull(screen)
+    pen = ImageDraw.Draw(mask)
+    pen.polygon(hull, fill=1)
+    pen.line([*hull, *hull[:2]], fill=1, width=max(3, round(size * 0.035)) | 1, joint="curve")
+    return np.asarray(mask).astype(bool)
 
 
 def _hull(points: F32) -> list[tuple[float, float]]:

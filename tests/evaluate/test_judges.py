@@ -1,0 +1,200 @@
+import base64
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+
+from imagineid.errors import BackendMissing
+from imagineid.face import load, project
+from imagineid.spec import ARKIT, EMOTIONS
+from imagineid_evaluate import landmarks, prompts, resources
+from imagineid_evaluate.autoencoder import details
+from imagineid_evaluate.voices import rows
+
+
+@pytest.fixture(scope="module")
+def face():
+    return load()
+
+
+def test_the_lips_told_lie_where_the_mesh_is_drawn(face):
+    points = face.vertices(np.zeros(80), np.zeros(52), np.zeros(6))
+    told = landmarks.told_lips(face, points, 256)
+    named = dict(zip(landmarks.LIPS, told, strict=True))
+    assert np.allclose(named[13], project(points[face.landmarks["lip_upper_inner_middle"]], 256))
+    assert named[61][0] < named[0][0] < named[291][0]  # left is the viewer's
+    assert named[0][1] < named[13][1] <= named[14][1] + 1 < named[17][1]
+    assert np.allclose(landmarks.told_lips(face, points, 512), 2 * told, atol=1e-3)
+
+
+def test_a_constant_difference_of_conventions_is_taken_away():
+    rng = np.random.default_rng(0)
+    told = rng.uniform(0, 256, (20, 14, 2))
+    shift = rng.normal(0, 3, (14, 2))
+    offset = landmarks.convention(told + shift, told)
+    wrong = told + shift + [3.0, 4.0]
+    assert landmarks.distances(told + shift, told, offset).max() < 1e-9
+    assert landmarks.distances(wrong, told, offset) == pytest.approx(5.0)
+
+
+def test_frames_without_a_face_stay_out_of_the_mean():
+    seen = np.zeros((3, 14, 2))
+    seen[1] = np.nan
+    assert np.nanmean(landmarks.distances(seen, np.ones((3, 14, 2)))) == pytest.approx(2**0.5)
+
+
+def test_without_mediapipe_one_is_told_how_to_get_it(monkeypatch):
+    monkeypatch.delenv(landmarks.PYTHON, raising=False)
+    with pytest.raises(BackendMissing, match="mediapipe==0.10.21"):
+        landmarks.look([np.zeros((8, 8, 3), np.uint8)])
+
+
+def test_mouth_and_eyes_are_small_boxes_about_them(face):
+    points = face.vertices(np.zeros(80), np.zeros(52), np.zeros(6))
+    where = details(face, points, 256)
+    assert 0.02 < where.mean() < 0.12
+    for name in ("lip_upper_outer_middle", "lid_upper_left", "lid_upper_right"):
+        x, y = project(points[face.landmarks[name]], 256).astype(int)
+        assert where[y, x]
+
+
+class Heard:
+    """What a perfect listener hears."""
+
+    def __init__(self, spoken):
+        self.gender = "male" if spoken.traits[0] > 0.5 else "female"
+        self.age, self.shape = float(spoken.traits[1]), spoken.alpha
+        self.emotions = np.eye(len(EMOTIONS))[spoken.emotion]
+        self.expression = spoken.full
+
+
+class Spoken:
+    """An utterance, as the world holds it."""
+
+    def __init__(self, speaker, male, age, emotion, seed):
+        rng = np.random.default_rng(seed)
+        self.speaker, self.traits, self.emotion = speaker, np.array([male, age]), emotion
+        self.alpha = np.random.default_rng(speaker).standard_normal(80)
+        self.full = rng.random((20, len(ARKIT)))
+
+
+def test_a_perfect_listener_meets_every_bar_and_a_deaf_one_none():
+    said = [Spoken(k % 4, k % 2, 20 + 10 * (k % 4), k % 8, k) for k in range(16)]
+    perfect = {r.name: r for r in rows([(s, Heard(s)) for s in said])}
+    assert all(r.met for r in perfect.values() if r.bar is not None)
+    assert perfect["jawOpen correlation"].value == pytest.approx(1)
+    wrong = rows([(s, Heard(said[(k + 3) % 16])) for k, s in enumerate(said)])
+    assert not any(r.met for r in wrong if r.bar is not None)
+
+
+def test_64_prompts_differ_and_cover_what_is_judged():
+    asked = [prompts.ask(i) for i in range(prompts.COUNT)]
+    assert len({a.text for a in asked}) == 64
+    assert {a.colour for a in asked} == {*prompts.HAIR, None}
+    assert {a.length for a in asked} == {"bald", "short", "long"}
+    assert sum(a.beard == "beard" for a in asked) >= 12
+    assert sum(a.glasses for a in asked) == 32
+    assert {a.background for a in asked} == {"plain", "room", "landscape"}
+    assert all(a.male for a in asked if "beard" in a.text)
+
+
+def test_what_was_not_obeyed_is_named():
+    asked = prompts.ask(0)
+    obeyed = {k: v or "anything" for k, v in asked.wanted().items()}
+    assert prompts.disobeyed(asked, obeyed) == []
+    assert prompts.disobeyed(asked, obeyed | {"glasses": "none"}) == ["glasses"]
+    assert prompts.disobeyed(asked, obeyed | {"background colour": "teal"}) == ["background"]
+
+
+def test_the_prompts_hold_only_words_of_the_captions():
+    from imagineid.ccf.words import Words
+    from imagineid_world.captions import SYNONYMS, VOCABULARY
+
+    words = Words(VOCABULARY, SYNONYMS)
+    assert all(not words.unknown(prompts.ask(i).text) for i in range(prompts.COUNT))
+
+
+def test_a_child_is_watched_and_its_failure_told():
+    done = resources.command(["--help"])
+    assert "generate" in done.output
+    assert done.peak_bytes > 5e6
+    with pytest.raises(resources.ImagineIDError, match="nothing-here"):
+        resources.command(["generate", "nothing-here.wav"])
+
+
+def graph(tmp_path):
+    """A TF.js model of one strided convolution, a bias, a ReLU and a mean, weights as float16."""
+
+    def node(name, op, *sources, **attr):
+        return {"name": name, "op": op, "input": list(sources), "attr": attr}
+
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype(np.float16)
+    bias = np.array([0.1, -0.2, 0.3, 0.0], np.float16)
+    nodes = [
+        node("x", "Placeholder"),
+        node("k", "Const"),
+        node("b", "Const"),
+        node("axes", "Const"),
+        node(
+            "conv",
+            "Conv2D",
+            "x",
+            "k",
+            strides={"list": {"i": ["1", "2", "2", "1"]}},
+            padding={"s": base64.b64encode(b"SAME").decode()},
+        ),
+        node("sum", "Add", "conv", "b"),
+        node("relu", "Relu", "sum:0"),
+        node("mean", "Mean", "relu", "axes", keep_dims={"b": False}),
+    ]
+    packed = {"dtype": "float16", "original_dtype": "float32"}
+    weights = [
+        {"name": "k", "shape": [3, 3, 3, 4], "dtype": "float32", "quantization": packed},
+        {"name": "b", "shape": [4], "dtype": "float32", "quantization": packed},
+        {"name": "axes", "shape": [2], "dtype": "int32"},
+    ]
+    model = {
+        "modelTopology": {"node": nodes},
+        "weightsManifest": [{"paths": ["tiny.bin"], "weights": weights}],
+    }
+    data = kernel.tobytes() + bias.tobytes() + np.array([1, 2], np.int32).tobytes()
+    path = tmp_path / "models.tgz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in (("tiny.json", json.dumps(model).encode()), ("tiny.bin", data)):
+            info = tarfile.TarInfo(f"package/models/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path, kernel.astype(np.float32), bias.astype(np.float32)
+
+
+def test_a_tfjs_graph_is_computed_as_its_formula_says(tmp_path):
+    torch = pytest.importorskip("torch", reason="the face embedding runs in torch")
+    from imagineid_evaluate.tfjs import from_tarball
+
+    path, kernel, bias = graph(tmp_path)
+    image = np.random.default_rng(1).normal(size=(1, 6, 6, 3)).astype(np.float32)
+    made = from_tarball(path, "tiny")("mean", torch.from_numpy(image)).numpy()
+    padded = np.pad(image[0], ((0, 1), (0, 1), (0, 0)))  # SAME with stride 2 pads the far edge
+    conv = np.array(
+        [
+            [np.tensordot(padded[y : y + 3, x : x + 3], kernel, 3) for x in (0, 2, 4)]
+            for y in (0, 2, 4)
+        ]
+    )
+    assert made[0] == pytest.approx(np.maximum(conv + bias, 0).mean((0, 1)), rel=1e-4)
+
+
+def test_the_classifier_learns_what_a_look_says():
+    pytest.importorskip("torch", reason="the attribute classifier runs in torch")
+    from imagineid_evaluate import attributes
+
+    look = {"hair": "bald", "hair_name": "red", "beard": "goatee", "glasses": "round"}
+    look |= {"backdrop": "gradient", "backdrop_name": "teal"}
+    said = dict(zip(attributes.HEADS, attributes.labels(look), strict=True))
+    assert said["hair colour"] == said["beard"] == attributes.UNSAID
+    assert attributes.HEADS["background"][said["background"]] == "plain"
+    assert attributes.HEADS["background colour"][said["background colour"]] == "teal"
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    assert attributes.judged(attributes.Classifier().eval(), pictures).shape == (3, 6)

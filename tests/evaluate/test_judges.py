@@ -1,13 +1,16 @@
+from __future__ import annotations
+
 import base64
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from imagineid.errors import BackendMissing
-from imagineid.face import load, project
+from imagineid.face import FaceModel, load, project
 from imagineid.spec import ARKIT, EMOTIONS
 from imagineid_evaluate import landmarks, prompts, resources
 from imagineid_evaluate.autoencoder import details
@@ -15,11 +18,11 @@ from imagineid_evaluate.voices import rows
 
 
 @pytest.fixture(scope="module")
-def face():
+def face() -> FaceModel:
     return load()
 
 
-def test_the_lips_told_lie_where_the_mesh_is_drawn(face):
+def test_the_lips_told_lie_where_the_mesh_is_drawn(face: FaceModel) -> None:
     points = face.vertices(np.zeros(80), np.zeros(52), np.zeros(6))
     told = landmarks.told_lips(face, points, 256)
     named = dict(zip(landmarks.LIPS, told, strict=True))
@@ -29,7 +32,7 @@ def test_the_lips_told_lie_where_the_mesh_is_drawn(face):
     assert np.allclose(landmarks.told_lips(face, points, 512), 2 * told, atol=1e-3)
 
 
-def test_a_constant_difference_of_conventions_is_taken_away():
+def test_a_constant_difference_of_conventions_is_taken_away() -> None:
     rng = np.random.default_rng(0)
     told = rng.uniform(0, 256, (20, 14, 2))
     shift = rng.normal(0, 3, (14, 2))
@@ -39,19 +42,19 @@ def test_a_constant_difference_of_conventions_is_taken_away():
     assert landmarks.distances(wrong, told, offset) == pytest.approx(5.0)
 
 
-def test_frames_without_a_face_stay_out_of_the_mean():
+def test_frames_without_a_face_stay_out_of_the_mean() -> None:
     seen = np.zeros((3, 14, 2))
     seen[1] = np.nan
     assert np.nanmean(landmarks.distances(seen, np.ones((3, 14, 2)))) == pytest.approx(2**0.5)
 
 
-def test_without_mediapipe_one_is_told_how_to_get_it(monkeypatch):
+def test_without_mediapipe_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(landmarks.PYTHON, raising=False)
     with pytest.raises(BackendMissing, match="mediapipe==0.10.21"):
         landmarks.look([np.zeros((8, 8, 3), np.uint8)])
 
 
-def test_mouth_and_eyes_are_small_boxes_about_them(face):
+def test_mouth_and_eyes_are_small_boxes_about_them(face: FaceModel) -> None:
     points = face.vertices(np.zeros(80), np.zeros(52), np.zeros(6))
     where = details(face, points, 256)
     assert 0.02 < where.mean() < 0.12
@@ -63,7 +66,7 @@ def test_mouth_and_eyes_are_small_boxes_about_them(face):
 class Heard:
     """What a perfect listener hears."""
 
-    def __init__(self, spoken):
+    def __init__(self, spoken: Spoken) -> None:
         self.gender = "male" if spoken.traits[0] > 0.5 else "female"
         self.age, self.shape = float(spoken.traits[1]), spoken.alpha
         self.emotions = np.eye(len(EMOTIONS))[spoken.emotion]
@@ -73,14 +76,14 @@ class Heard:
 class Spoken:
     """An utterance, as the world holds it."""
 
-    def __init__(self, speaker, male, age, emotion, seed):
+    def __init__(self, speaker: int, male: int, age: int, emotion: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self.speaker, self.traits, self.emotion = speaker, np.array([male, age]), emotion
         self.alpha = np.random.default_rng(speaker).standard_normal(80)
         self.full = rng.random((20, len(ARKIT)))
 
 
-def test_a_perfect_listener_meets_every_bar_and_a_deaf_one_none():
+def test_a_perfect_listener_meets_every_bar_and_a_deaf_one_none() -> None:
     said = [Spoken(k % 4, k % 2, 20 + 10 * (k % 4), k % 8, k) for k in range(16)]
     perfect = {r.name: r for r in rows([(s, Heard(s)) for s in said])}
     assert all(r.met for r in perfect.values() if r.bar is not None)
@@ -89,7 +92,7 @@ def test_a_perfect_listener_meets_every_bar_and_a_deaf_one_none():
     assert not any(r.met for r in wrong if r.bar is not None)
 
 
-def test_64_prompts_differ_and_cover_what_is_judged():
+def test_64_prompts_differ_and_cover_what_is_judged() -> None:
     asked = [prompts.ask(i) for i in range(prompts.COUNT)]
     assert len({a.text for a in asked}) == 64
     assert {a.colour for a in asked} == {*prompts.HAIR, None}
@@ -100,7 +103,7 @@ def test_64_prompts_differ_and_cover_what_is_judged():
     assert all(a.male for a in asked if "beard" in a.text)
 
 
-def test_what_was_not_obeyed_is_named():
+def test_what_was_not_obeyed_is_named() -> None:
     asked = prompts.ask(0)
     obeyed = {k: v or "anything" for k, v in asked.wanted().items()}
     assert prompts.disobeyed(asked, obeyed) == []
@@ -108,7 +111,7 @@ def test_what_was_not_obeyed_is_named():
     assert prompts.disobeyed(asked, obeyed | {"background colour": "teal"}) == ["background"]
 
 
-def test_the_prompts_hold_only_words_of_the_captions():
+def test_the_prompts_hold_only_words_of_the_captions() -> None:
     from imagineid.ccf.words import Words
     from imagineid_world.captions import SYNONYMS, VOCABULARY
 
@@ -116,7 +119,7 @@ def test_the_prompts_hold_only_words_of_the_captions():
     assert all(not words.unknown(prompts.ask(i).text) for i in range(prompts.COUNT))
 
 
-def test_a_child_is_watched_and_its_failure_told():
+def test_a_child_is_watched_and_its_failure_told() -> None:
     done = resources.command(["--help"])
     assert "generate" in done.output
     assert done.peak_bytes > 5e6
@@ -124,10 +127,10 @@ def test_a_child_is_watched_and_its_failure_told():
         resources.command(["generate", "nothing-here.wav"])
 
 
-def graph(tmp_path):
+def graph(tmp_path: Path) -> tuple[Path, np.ndarray, np.ndarray]:
     """A TF.js model of one strided convolution, a bias, a ReLU and a mean, weights as float16."""
 
-    def node(name, op, *sources, **attr):
+    def node(name: str, op: str, *sources: str, **attr: object) -> dict[str, object]:
         return {"name": name, "op": op, "input": list(sources), "attr": attr}
 
     kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype(np.float16)
@@ -169,7 +172,7 @@ def graph(tmp_path):
     return path, kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def test_a_tfjs_graph_is_computed_as_its_formula_says(tmp_path):
+def test_a_tfjs_graph_is_computed_as_its_formula_says(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="the face embedding runs in torch")
     from imagineid_evaluate.tfjs import from_tarball
 
@@ -186,7 +189,7 @@ def test_a_tfjs_graph_is_computed_as_its_formula_says(tmp_path):
     assert made[0] == pytest.approx(np.maximum(conv + bias, 0).mean((0, 1)), rel=1e-4)
 
 
-def test_the_classifier_learns_what_a_look_says():
+def test_the_classifier_learns_what_a_look_says() -> None:
     pytest.importorskip("torch", reason="the attribute classifier runs in torch")
     from imagineid_evaluate import attributes
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,12 @@ from imagineid_evaluate.video import background, quality, still
 SIDE = 64
 
 
-def grain(seed, frames=1, strength=40.0):
+def grain(seed: int, frames: int = 1, strength: float = 40.0) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(128, strength, (frames, SIDE, SIDE, 3))
     return np.clip(noise, 0, 255).astype(np.uint8)
 
 
-def faces(count):
+def faces(count: int) -> Seen:
     """A round face in the middle of each frame."""
     marks = np.full((count, 478, 2), SIDE / 2, np.float32)
     angle = np.linspace(0, 2 * np.pi, len(OVAL), endpoint=False)
@@ -24,12 +26,12 @@ def faces(count):
 
 
 @pytest.mark.parametrize("step", [1, 4, 16])
-def test_psnr_of_a_known_error_is_known(step):
+def test_psnr_of_a_known_error_is_known(step: int) -> None:
     a = np.full((8, 8, 3), 100, np.uint8)
     assert pictures.psnr(a, a + step) == pytest.approx(20 * np.log10(255 / step))
 
 
-def test_psnr_looks_only_where_it_is_told():
+def test_psnr_looks_only_where_it_is_told() -> None:
     a = np.zeros((8, 8, 3), np.uint8)
     b = a.copy()
     b[:4] = 50
@@ -39,7 +41,7 @@ def test_psnr_looks_only_where_it_is_told():
     assert pictures.psnr(a, b, ~where) == pytest.approx(20 * np.log10(255 / 50))
 
 
-def test_blur_lowers_sharpness_and_trembling_is_flicker():
+def test_blur_lowers_sharpness_and_trembling_is_flicker() -> None:
     picture, where = grain(0)[0], np.ones((SIDE, SIDE), bool)
     soft = pictures.cv2.GaussianBlur(picture, (0, 0), 1.5)
     assert pictures.sharpness(soft, where) < 0.2 * pictures.sharpness(picture, where)
@@ -48,7 +50,7 @@ def test_blur_lowers_sharpness_and_trembling_is_flicker():
     assert pictures.flicker(fade[0], fade[2], fade[3], where) == pytest.approx(20, abs=0.6)
 
 
-def test_background_error_of_a_synthetic_video_is_found_outside_the_person_only():
+def test_background_error_of_a_synthetic_video_is_found_outside_the_person_only() -> None:
     shown = [grain(1)[0].copy() for _ in range(3)]
     shown[1][20:44, 20:44] = 0  # the person moves, well inside the mask
     shown[2][2:4, 2:4] = 255  # and here the background blinks
@@ -61,7 +63,7 @@ def test_background_error_of_a_synthetic_video_is_found_outside_the_person_only(
     assert loud.value < 45
 
 
-def test_a_video_that_gets_softer_is_told():
+def test_a_video_that_gets_softer_is_told() -> None:
     sharp = [grain(2)[0]] * 100
     soft = [pictures.cv2.GaussianBlur(p, (0, 0), 1.0) for p in sharp[:25]]
     picked = list(range(1, 99))
@@ -73,7 +75,7 @@ def test_a_video_that_gets_softer_is_told():
     assert worse.met is False
 
 
-def test_a_sheet_holds_all_pictures_and_their_captions(tmp_path):
+def test_a_sheet_holds_all_pictures_and_their_captions(tmp_path: Path) -> None:
     pictures.sheet(tmp_path / "a.png", list(grain(3, 5)), 4, [str(i) for i in range(5)])
     made = pictures.cv2.imread(str(tmp_path / "a.png"))
     assert made.shape == (2 * (SIDE + 16), 4 * SIDE, 3)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid.face import load
+from imagineid.face import FaceModel, load
 from imagineid.spec import ARKIT, FPS
 from imagineid_evaluate import recordings
 from imagineid_evaluate.alignment import (
@@ -24,25 +24,25 @@ JAW = ARKIT.index("jawOpen")
 
 
 @pytest.fixture(scope="module")
-def face():
+def face() -> FaceModel:
     return load()
 
 
-def curves(frames, **units):
+def curves(frames: int, **units: object) -> np.ndarray:
     out = np.zeros((frames, len(ARKIT)), np.float32)
     for name, values in units.items():
         out[:, ARKIT.index(name)] = values
     return out
 
 
-def test_a_resting_face_has_closed_lips_and_a_dropped_jaw_has_not(face):
+def test_a_resting_face_has_closed_lips_and_a_dropped_jaw_has_not(face: FaceModel) -> None:
     alpha = np.random.default_rng(0).standard_normal(80).astype(np.float32)
     opened = opening(face, alpha, curves(3, jawOpen=[0, 0.5, 1]))
     assert opened[0] == 0
     assert 0.2 < opened[1] == pytest.approx(opened[2] / 2)
 
 
-def test_the_opening_is_that_of_the_posed_vertices(face):
+def test_the_opening_is_that_of_the_posed_vertices(face: FaceModel) -> None:
     beta = curves(1, jawOpen=0.4, mouthFunnel=0.3, mouthSmileLeft=0.5)
     rest, said = face.neutral(np.zeros(80)), face.vertices(np.zeros(80), beta[0], np.zeros(6))
     upper, lower = (
@@ -54,7 +54,7 @@ def test_the_opening_is_that_of_the_posed_vertices(face):
     assert opening(face, np.zeros(80), beta)[0] == pytest.approx((gap[1] - gap[0]) / wide, rel=1e-3)
 
 
-def test_pressed_lips_are_closed_but_a_raised_corner_is_still_rest(face):
+def test_pressed_lips_are_closed_but_a_raised_corner_is_still_rest(face: FaceModel) -> None:
     alpha = np.zeros(80, np.float32)
     pressed = opening(face, alpha, curves(1, jawOpen=0.05, mouthClose=0.05))
     assert pressed[0] <= CLOSED
@@ -74,25 +74,27 @@ def test_pressed_lips_are_closed_but_a_raised_corner_is_still_rest(face):
         (0.1, 0.18, [2, 3]),
     ],
 )
-def test_a_phone_has_the_frames_whose_middle_lies_in_it(start, end, frames):
+def test_a_phone_has_the_frames_whose_middle_lies_in_it(
+    start: float, end: float, frames: list[int]
+) -> None:
     assert list(frames_in(start, end, FPS)) == frames
 
 
-def test_silences_of_all_names_are_joined():
+def test_silences_of_all_names_are_joined() -> None:
     found = joined([("SIL", 0, 0.1), ("+SPN+", 0.1, 0.3), ("AH0", 0.3, 0.4), ("sil", 0.4, 0.7)])
     assert [p.name for p in found] == ["SIL", "AH", "SIL"]
     assert found[0] == Phone("SIL", 0, 0.3)
     assert pauses(found, 0.29999) == [found[0], found[2]]
 
 
-def test_transcripts_and_prompts_are_read(tmp_path):
+def test_transcripts_and_prompts_are_read(tmp_path: Path) -> None:
     assert transcripts("<s> he was not </s> (a-0880)\nnoise") == {"a-0880": "he was not"}
     listed = tmp_path / "core-sounds-en.txt"
     listed.write_text(";comment\nvm-a: Please, hold on (pause) now.\nbeep: [a beep]\nn: 1 2 3\n")
     assert prompts(listed) == {"vm-a": "please hold on now"}
 
 
-def test_a_mouth_that_obeys_and_one_that_does_not_are_told_apart():
+def test_a_mouth_that_obeys_and_one_that_does_not_are_told_apart() -> None:
     spoken = [Phone("SIL", 0, 0.6), Phone("M", 0.6, 0.72), Phone("AA", 0.72, 1.0)]
     frames = FPS
     good = np.zeros(frames)
@@ -109,7 +111,7 @@ def test_a_mouth_that_obeys_and_one_that_does_not_are_told_apart():
     assert [gapes.row(k).value for k in kinds] == [0, 0, 1, 0]
 
 
-def test_frames_near_speech_are_kept_out_of_pauses():
+def test_frames_near_speech_are_kept_out_of_pauses() -> None:
     inside = recordings._inside(Phone("SIL", 0.4, 1.0), 50)
     assert min(inside) / FPS >= 0.4 + MARGIN_S - 0.5 / FPS
     assert (max(inside) + 0.5) / FPS < 1.0 - MARGIN_S
@@ -118,12 +120,12 @@ def test_frames_near_speech_are_kept_out_of_pauses():
     assert recordings._inside(Phone("SIL", 1.6, 2.0), 50)[-1] == 49
 
 
-def test_room_noise_has_the_level_asked_for():
+def test_room_noise_has_the_level_asked_for() -> None:
     noise = room_noise(1.0, -50)
     assert 20 * np.log10(noise.std()) == pytest.approx(-50, abs=0.01)
 
 
-def test_real_speech_is_aligned_to_its_text():
+def test_real_speech_is_aligned_to_its_text() -> None:
     pytest.importorskip("pocketsphinx", reason="pip install pocketsphinx==5.1.1 to align phones")
     text = "he was not an ill disposed young man unless to be rather cold hearted"
     text += " and rather selfish is to be ill disposed"

@@ -66,7 +66,8 @@ def phones(wave: np.ndarray, text: str | None) -> list[Phone]:
         )
         found = [(s.word, s.start_frame * HOP_S, (s.end_frame + 1) * HOP_S) for s in free.seg()]
         return joined(found)
-    decoder = Decoder(lm=None, loglevel="FATAL")
+    # The best path through the lattice would drop short silences and break some alignments.
+    decoder = Decoder(lm=None, bestpath=False, loglevel="FATAL")
     try:
         decoder.set_align_text(text)
         if decode(decoder).hyp() is None:

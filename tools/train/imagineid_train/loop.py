@@ -140,7 +140,7 @@ def train(
         _follow(average, named, step, budget.average)
         used = base + time.monotonic() - start
         if step % 100 == 0:
-            said = " ".join(f"{k} {float(v):.4f}" for k, v in terms.items())
+            said = " ".join(f"{k} {v.item():.4f}" for k, v in terms.items())
             print(f"{stage} {step} {used / 60:.1f}min rate {rate:.1e} {said}", flush=True)
         if check and step % check_every == 0:
             _checked(stage, step, modules, named, average, check)

@@ -199,5 +199,7 @@ def test_the_classifier_learns_what_a_look_says() -> None:
     assert said["hair colour"] == said["beard"] == attributes.UNSAID
     assert attributes.HEADS["background"][said["background"]] == "plain"
     assert attributes.HEADS["background colour"][said["background colour"]] == "teal"
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    pictures = np.random.default_rng(0).integers(
+        0, 256, (3, attributes.SIDE_PX, attributes.SIDE_PX, 3), np.uint8
+    )
     assert attributes.judged(attributes.Classifier().eval(), pictures).shape == (3, 6)

@@ -271,7 +271,7 @@ def quality(shown: list[Array], picked: list[int], seen: Seen) -> list[Row]:
             "%",
             10.0,
             "at most",
-            f"{change:+.1%}, {note}",
+            note,
         ),
         Row("flicker in the face", _mean(np.array(trembling)), "of 255"),
     ]

@@ -64,7 +64,7 @@ class Seen:
     @property
     def found(self) -> Array:
         """Whether there is a face, (N,) bool."""
-        return ~np.isnan(self.landmarks[:, 0, 0])
+        return np.asarray(~np.isnan(self.landmarks[:, 0, 0]))
 
 
 def look(frames: Sequence[Array]) -> Seen:

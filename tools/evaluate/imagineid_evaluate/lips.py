@@ -56,4 +56,4 @@ def at_rest(opened: Array, curves: Array) -> Array:
         opened: of :func:`opening`, (F,).
         curves: expression, (F, 52).
     """
-    return (np.abs(opened) <= CLOSED) & (curves[:, JAW] <= STILL_JAW)
+    return np.asarray((np.abs(opened) <= CLOSED) & (curves[:, JAW] <= STILL_JAW))

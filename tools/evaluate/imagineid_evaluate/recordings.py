@@ -16,7 +16,7 @@ Definitions, fixed before any output was seen, with the numbers of imagineid_eva
   at rest      |opening| <= 0.03 and jawOpen <= 0.05
   pause        a silence of the alignment of at least 0.2 s; lips open ahead of the sound and close
                after it, so the bar is about frames 0.16 s or more away from speech (in the world's
-               truth 98.6 % of such frames rest, of all pause frames 82 %); all stand beside
+               truth 98 % of such frames rest, of all pause frames 80 %); all stand beside
   silences     5 s of zeros, 5 s of room noise at -60 and -50 dB, and 2 s of zeros put before and
                after each recording (their frames 0.16 s or more away from speech)
 
@@ -174,10 +174,10 @@ def judge(tally: Tally, spoken: list[Phone], opened: Array, curves: Array) -> No
     for phone in spoken:
         own = closed[list(frames_in(phone.start, phone.end, count))]
         if phone.name in BILABIALS:
-            tally.add("holds", [own.any()])
+            tally.add("holds", [bool(own.any())])
             tally.add("hold frames", own)
         elif phone.name in OPEN_VOWELS:
-            tally.add("open vowels", [not own.any()])
+            tally.add("open vowels", [not bool(own.any())])
     for pause in pauses(spoken, PAUSE_S):
         tally.add("pause frames", rest[list(frames_in(pause.start, pause.end, count))])
         tally.add("pause frames inside", rest[_inside(pause, count)])

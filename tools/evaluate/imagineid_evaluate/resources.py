@@ -5,7 +5,7 @@
   end to end   frames of the video over the wall clock of the whole command, for 30 s of audio
   stages       in one process, once each: importing and loading, opening the sound, listening, the
                first frame, and the median of the later ones; shares of a frame by network
-  first frame  from the start of the process to the first frame, a command's user would wait
+  first frame  from the first import to the first frame: what a user waits, but for python's start
   help         ``imagineid --help``, the best of five
 
 Processors: those this process may use (``taskset -c 0,1`` for the two the bars speak of). Numbers

@@ -45,7 +45,7 @@ def room_noise(seconds: float, level_db: float, seed: int = 0) -> Wave:
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(samples))
     frequency_hz = np.maximum(np.fft.rfftfreq(samples, 1 / SAMPLE_RATE), 100.0)
     noise = np.fft.irfft(spectrum / frequency_hz, samples)
-    return (noise / noise.std() * 10 ** (level_db / 20)).astype(np.float32)
+    return np.asarray(noise / noise.std() * 10 ** (level_db / 20), np.float32)
 
 
 def repeated(wave: Wave, seconds: float) -> Wave:

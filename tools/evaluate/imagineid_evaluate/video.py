@@ -173,7 +173,8 @@ def floor(face: FaceModel) -> Floor:
         likeness(f, m) if ok else None
         for f, m, ok in zip(shown, seen.landmarks, seen.found, strict=True)
     ]
-    same, other = [], []
+    same: list[float] = []
+    other: list[float] = []
     for i, a in enumerate(faces):
         for j, b in enumerate(faces[:i]):
             if a is not None and b is not None:

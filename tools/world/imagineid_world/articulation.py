@@ -39,8 +39,15 @@ _UNITS = (
     "mouthRollLower mouthRollUpper mouthPress mouthShrugUpper tongueOut jawForward"
 ).split()
 _PAIRED = frozenset("mouthStretch mouthSmile mouthLowerDown mouthUpperUp mouthPress".split())
-_OPENING = ("jawOpen", "mouthFunnel", "mouthStretch", "mouthLowerDown", "mouthUpperUp",
-            "tongueOut", "mouthShrugUpper")
+_OPENING = (
+    "jawOpen",
+    "mouthFunnel",
+    "mouthStretch",
+    "mouthLowerDown",
+    "mouthUpperUp",
+    "tongueOut",
+    "mouthShrugUpper",
+)
 
 # jaw, funnel, pucker, stretch, smile, lower down, upper up,
 # roll lower, roll upper, press, shrug upper, tongue out, jaw forward; in hundredths.
@@ -82,8 +89,13 @@ _TARGETS: dict[str, str] = {
     "W": "10 41 80 0 0 7 3 0 0 0 0 0 0",
     "Y": "11 0 0 26 20 21 11 0 0 0 0 0 0",
 }
-_DIPHTHONGS = {"AW": ("AA", "UW"), "AY": ("AA", "IY"), "EY": ("EH", "IY"),
-               "OW": ("O1", "UW"), "OY": ("AO", "IY")}
+_DIPHTHONGS = {
+    "AW": ("AA", "UW"),
+    "AY": ("AA", "IY"),
+    "EY": ("EH", "IY"),
+    "OW": ("O1", "UW"),
+    "OY": ("AO", "IY"),
+}
 
 _FINE_HZ = 200
 _REACH = np.full(len(_UNITS), 0.055)  # seconds in which a phone's hold on a unit fades to 1/e
@@ -219,7 +231,8 @@ def _close(units: Array, closed: NDArray[np.float64], bitten: NDArray[np.float64
         floor = 0.06 if name == "jawOpen" else 0.0
         for i in each(name):
             out[:, i] = np.where(
-                out[:, i] > floor, floor + (out[:, i] - floor) * (1 - closed), out[:, i])
+                out[:, i] > floor, floor + (out[:, i] - floor) * (1 - closed), out[:, i]
+            )
     for i in each("mouthLowerDown"):
         out[:, i] *= 1 - bitten
     jaw = index["jawOpen"]
@@ -306,8 +319,10 @@ def with_silence(phones: Sequence[Phone], duration_s: float) -> list[Phone]:
     return [("SIL", -0.5, 0.0), *out]
 
 
-_ONSETS = ("B P M F V TH DH T D N L S Z SH CH JH K G HH R W Y".split(),
-           (18, 20, 30, 18, 12, 6, 20, 40, 25, 30, 28, 34, 8, 10, 7, 8, 24, 10, 18, 24, 20, 8))
+_ONSETS = (
+    "B P M F V TH DH T D N L S Z SH CH JH K G HH R W Y".split(),
+    (18, 20, 30, 18, 12, 6, 20, 40, 25, 30, 28, 34, 8, 10, 7, 8, 24, 10, 18, 24, 20, 8),
+)
 _CODAS = "N T D S Z M L K R P V NG F B TH CH SH JH ZH G".split()
 _NUCLEI = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()
 _NUCLEI_ODDS = np.array([7, 9, 20, 6, 3, 7, 9, 6, 6, 14, 10, 7, 1, 2, 6], np.float64)

@@ -49,16 +49,28 @@ def _voices(engine: str, split: str, count: int, women: str, men: str) -> list[V
 
 
 VOICES: tuple[Voice, ...] = (
-    *_voices("kokoro", "train", 14,
-             "af_heart af_bella af_nicole af_sarah af_alloy af_aoede af_jessica af_river "
-             "bf_emma bf_isabella",
-             "am_michael am_fenrir am_puck am_adam am_onyx am_eric bm_george bm_daniel"),
-    *_voices("kokoro", "train", 9,  # speakers of other languages, with an accent
-             "ff_siwis if_sara hf_alpha jf_alpha ef_dora zf_xiaoyi",
-             "im_nicola em_alex pm_santa hm_omega jm_kumo zm_yunxi"),
-    *_voices("kokoro", "train", 8,
-             "af_bella+bf_emma af_nicole+af_river af_sarah+if_sara bf_isabella+jf_alpha",
-             "am_michael+bm_george am_fenrir+im_nicola am_puck+bm_daniel am_onyx+hm_omega"),
+    *_voices(
+        "kokoro",
+        "train",
+        14,
+        "af_heart af_bella af_nicole af_sarah af_alloy af_aoede af_jessica af_river "
+        "bf_emma bf_isabella",
+        "am_michael am_fenrir am_puck am_adam am_onyx am_eric bm_george bm_daniel",
+    ),
+    *_voices(
+        "kokoro",
+        "train",
+        9,  # speakers of other languages, with an accent
+        "ff_siwis if_sara hf_alpha jf_alpha ef_dora zf_xiaoyi",
+        "im_nicola em_alex pm_santa hm_omega jm_kumo zm_yunxi",
+    ),
+    *_voices(
+        "kokoro",
+        "train",
+        8,
+        "af_bella+bf_emma af_nicole+af_river af_sarah+if_sara bf_isabella+jf_alpha",
+        "am_michael+bm_george am_fenrir+im_nicola am_puck+bm_daniel am_onyx+hm_omega",
+    ),
     *_voices("flite", "train", 30, "slt", "awb kal16"),
     *_voices("espeak", "train", 10, "en-us+f2 en+f4", "en-us+m3 en-gb-scotland+m7"),
     *_voices("kokoro", "val", 10, "af_nova bf_alice", "am_echo bm_lewis"),
@@ -159,8 +171,12 @@ def main() -> None:
     """Speak everything, sentence by sentence through all voices."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=WORLD / "voices")
-    parser.add_argument("--kokoro-voices", type=Path, default=WORLD / "kokoro-js.tgz",
-                        help="npm package kokoro-js as .tgz")
+    parser.add_argument(
+        "--kokoro-voices",
+        type=Path,
+        default=WORLD / "kokoro-js.tgz",
+        help="npm package kokoro-js as .tgz",
+    )
     options = parser.parse_args()
     bank = bank_at(options.out, options.kokoro_voices)
     write_split(options.out / "split.json")

@@ -65,20 +65,13 @@ class Prosody:
 
 PROSODY: dict[str, Prosody] = {
     "neutral": Prosody(),
-    "angry": Prosody(
-        1.5, 1.3, 1.15, 7.0, 1.45, 5.0, -0.9, 0.012, 0.0, -2.0, -3.0, 0.97),
-    "contempt": Prosody(
-        -1.5, 0.45, 0.86, -1.0, 0.8, 2.5, -0.5, 0.004, 0.0, -6.0, -1.0, 1.01),
-    "disgusted": Prosody(
-        -3.0, 1.3, 0.74, 1.0, 1.3, -0.8, 0.1, 0.04, 0.0, -2.0, -5.0, 0.95),
-    "fear": Prosody(
-        6.0, 0.7, 1.25, -2.0, 0.85, 1.0, 0.6, 0.02, 1.0, 2.0, 0.5, 1.03),
-    "happy": Prosody(
-        4.0, 1.9, 1.1, 3.0, 1.15, 2.5, -0.2, 0.0, 0.0, 0.0, 1.5, 1.09),
-    "sad": Prosody(
-        -2.5, 0.4, 0.74, -6.0, 0.65, -4.5, 0.6, 0.004, 0.3, -1.5, -1.0, 0.97),
-    "surprised": Prosody(
-        6.5, 2.1, 0.9, 3.0, 1.1, 0.5, 0.45, 0.0, 0.0, 6.0, 6.5, 1.0),
+    "angry": Prosody(1.5, 1.3, 1.15, 7.0, 1.45, 5.0, -0.9, 0.012, 0.0, -2.0, -3.0, 0.97),
+    "contempt": Prosody(-1.5, 0.45, 0.86, -1.0, 0.8, 2.5, -0.5, 0.004, 0.0, -6.0, -1.0, 1.01),
+    "disgusted": Prosody(-3.0, 1.3, 0.74, 1.0, 1.3, -0.8, 0.1, 0.04, 0.0, -2.0, -5.0, 0.95),
+    "fear": Prosody(6.0, 0.7, 1.25, -2.0, 0.85, 1.0, 0.6, 0.02, 1.0, 2.0, 0.5, 1.03),
+    "happy": Prosody(4.0, 1.9, 1.1, 3.0, 1.15, 2.5, -0.2, 0.0, 0.0, 0.0, 1.5, 1.09),
+    "sad": Prosody(-2.5, 0.4, 0.74, -6.0, 0.65, -4.5, 0.6, 0.004, 0.3, -1.5, -1.0, 0.97),
+    "surprised": Prosody(6.5, 2.1, 0.9, 3.0, 1.1, 0.5, 0.45, 0.0, 0.0, 6.0, 6.5, 1.0),
 }
 """Prosody of each emotion at strength 1, in the order of :data:`imagineid.spec.EMOTIONS`."""
 
@@ -87,41 +80,82 @@ _BOTH = ("Left", "Right")
 _FACE: dict[str, dict[str, float]] = {
     "neutral": {},
     "angry": {
-        "browDown*": 0.85, "eyeSquint*": 0.4, "eyeWide*": 0.15, "noseSneer*": 0.35,
-        "cheekSquint*": 0.15, "mouthPress*": 0.25, "mouthFrown*": 0.25, "mouthUpperUp*": 0.12,
-        "mouthLowerDown*": 0.12, "jawForward": 0.2,
+        "browDown*": 0.85,
+        "eyeSquint*": 0.4,
+        "eyeWide*": 0.15,
+        "noseSneer*": 0.35,
+        "cheekSquint*": 0.15,
+        "mouthPress*": 0.25,
+        "mouthFrown*": 0.25,
+        "mouthUpperUp*": 0.12,
+        "mouthLowerDown*": 0.12,
+        "jawForward": 0.2,
     },
     "contempt": {
-        "mouthSmileLeft": 0.4, "mouthDimpleLeft": 0.55, "mouthUpperUpLeft": 0.12,
-        "mouthPressLeft": 0.2, "mouthLeft": 0.15, "cheekSquintLeft": 0.25,
-        "eyeSquint*": 0.3, "browDownLeft": 0.3, "browOuterUpRight": 0.4, "noseSneerLeft": 0.15,
+        "mouthSmileLeft": 0.4,
+        "mouthDimpleLeft": 0.55,
+        "mouthUpperUpLeft": 0.12,
+        "mouthPressLeft": 0.2,
+        "mouthLeft": 0.15,
+        "cheekSquintLeft": 0.25,
+        "eyeSquint*": 0.3,
+        "browDownLeft": 0.3,
+        "browOuterUpRight": 0.4,
+        "noseSneerLeft": 0.15,
     },
     "disgusted": {
-        "noseSneer*": 0.85, "mouthUpperUp*": 0.4, "browDown*": 0.5, "eyeSquint*": 0.5,
-        "cheekSquint*": 0.45, "mouthFrown*": 0.35, "mouthShrugLower": 0.25,
+        "noseSneer*": 0.85,
+        "mouthUpperUp*": 0.4,
+        "browDown*": 0.5,
+        "eyeSquint*": 0.5,
+        "cheekSquint*": 0.45,
+        "mouthFrown*": 0.35,
+        "mouthShrugLower": 0.25,
         "mouthLowerDown*": 0.1,
     },
     "fear": {
-        "browInnerUp": 0.85, "browOuterUp*": 0.4, "browDown*": 0.2, "eyeWide*": 0.75,
-        "mouthStretch*": 0.5, "mouthLowerDown*": 0.15, "jawOpen": 0.04,
+        "browInnerUp": 0.85,
+        "browOuterUp*": 0.4,
+        "browDown*": 0.2,
+        "eyeWide*": 0.75,
+        "mouthStretch*": 0.5,
+        "mouthLowerDown*": 0.15,
+        "jawOpen": 0.04,
     },
     "happy": {
-        "mouthSmile*": 0.7, "cheekSquint*": 0.6, "eyeSquint*": 0.3, "mouthDimple*": 0.2,
-        "mouthUpperUp*": 0.12, "browOuterUp*": 0.12,
+        "mouthSmile*": 0.7,
+        "cheekSquint*": 0.6,
+        "eyeSquint*": 0.3,
+        "mouthDimple*": 0.2,
+        "mouthUpperUp*": 0.12,
+        "browOuterUp*": 0.12,
     },
     "sad": {
-        "browInnerUp": 0.75, "browDown*": 0.2, "mouthFrown*": 0.6, "mouthShrugLower": 0.3,
-        "eyeSquint*": 0.25, "mouthPress*": 0.08,
+        "browInnerUp": 0.75,
+        "browDown*": 0.2,
+        "mouthFrown*": 0.6,
+        "mouthShrugLower": 0.3,
+        "eyeSquint*": 0.25,
+        "mouthPress*": 0.08,
     },
     "surprised": {
-        "browInnerUp": 0.75, "browOuterUp*": 0.85, "eyeWide*": 0.7, "jawOpen": 0.08,
+        "browInnerUp": 0.75,
+        "browOuterUp*": 0.85,
+        "eyeWide*": 0.7,
+        "jawOpen": 0.08,
         "mouthFunnel": 0.06,
     },
 }
 
 JAW_RATIO: dict[str, float] = {
-    "neutral": 1.0, "angry": 1.25, "contempt": 0.8, "disgusted": 0.95, "fear": 1.0,
-    "happy": 1.12, "sad": 0.78, "surprised": 1.25,
+    "neutral": 1.0,
+    "angry": 1.25,
+    "contempt": 0.8,
+    "disgusted": 0.95,
+    "fear": 1.0,
+    "happy": 1.12,
+    "sad": 0.78,
+    "surprised": 1.25,
 }
 """How much wider or narrower each emotion opens the jaw while speaking, at strength 1."""
 
@@ -159,9 +193,7 @@ def mirrored(units: Array) -> Array:
     return units[..., order]
 
 
-def intensity(
-    strength: float, stress: Array, speaking: Array, rng: np.random.Generator
-) -> Array:
+def intensity(strength: float, stress: Array, speaking: Array, rng: np.random.Generator) -> Array:
     """How strongly an emotion shows on the face, frame by frame.
 
     It fades in over the first half second, wanders slowly, rises on stressed syllables and

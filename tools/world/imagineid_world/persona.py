@@ -76,7 +76,8 @@ def analyse(line: Line) -> Analysed:
     world = _world()
     wave = line.wave.astype(np.float64)
     rough, times = world.dio(
-        wave, SAMPLE_RATE, f0_floor=60.0, f0_ceil=480.0, frame_period=STEP_S * 1000)
+        wave, SAMPLE_RATE, f0_floor=60.0, f0_ceil=480.0, frame_period=STEP_S * 1000
+    )
     f0 = world.stonemask(wave, rough, times, SAMPLE_RATE)
     power = world.cheaptrick(wave, f0, times, SAMPLE_RATE, fft_size=2 * (_BINS - 1))
     noise = world.d4c(wave, f0, times, SAMPLE_RATE, fft_size=2 * (_BINS - 1))
@@ -179,8 +180,12 @@ def _stretched(
 
 
 def _contour(
-    f0: Doubles, phones: Sequence[Phone], base_hz: float, target_hz: float,
-    mood: Prosody, rng: np.random.Generator,
+    f0: Doubles,
+    phones: Sequence[Phone],
+    base_hz: float,
+    target_hz: float,
+    mood: Prosody,
+    rng: np.random.Generator,
 ) -> Doubles:
     """The new pitch, (T,), Hz, 0 where unvoiced."""
     t = np.arange(len(f0)) * STEP_S
@@ -220,7 +225,11 @@ def combine(first: Prosody, second: Prosody) -> Prosody:
 
 
 def speak(
-    spoken: Analysed, source: Source, traits: Traits, emotion: str, strength: float,
+    spoken: Analysed,
+    source: Source,
+    traits: Traits,
+    emotion: str,
+    strength: float,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], list[Phone]]:
     """A sentence in another person's voice and mood.
@@ -266,21 +275,34 @@ def speak(
     rough = min(mood.jitter / 0.035, 1.0) * 0.35
     gain += rough * np.where(f0 > 0, rng.standard_normal(frames), 0.0)
     breath = float(np.clip(0.8 * traits.breath + mood.breath, -1.0, 1.2))
-    tilt = float(np.clip(
-        source_correction(source) + 2.2 * traits.tilt + mood.tilt_db - 1.0 * max(breath, 0.0),
-        -9.0, 9.0))
+    tilt = float(
+        np.clip(
+            source_correction(source) + 2.2 * traits.tilt + mood.tilt_db - 1.0 * max(breath, 0.0),
+            -9.0,
+            9.0,
+        )
+    )
     slope = tilt * np.log(10) / 10 * (_OCTAVES - 1.5)
     log_power = log_power + gaussian_filter1d(gain, 1.0)[:, None] + slope
     if breath > 0:
         airy = np.clip((_HZ - 400.0) / 2600.0, 0.0, 1.0)
         noise = noise + (1 - noise) * 0.65 * min(breath, 1.0) * airy
-        log_power = log_power + 1.2 * breath * np.exp(-((_HZ / np.clip(
-            traits.pitch_hz, 80, 350) - 1) ** 2) / 0.18) * (f0 > 0)[:, None]
+        log_power = (
+            log_power
+            + 1.2
+            * breath
+            * np.exp(-((_HZ / np.clip(traits.pitch_hz, 80, 350) - 1) ** 2) / 0.18)
+            * (f0 > 0)[:, None]
+        )
     else:
         noise = np.where(f0[:, None] > 0, noise ** (1 - 1.5 * breath), noise)
     wave = _world().synthesize(
-        np.ascontiguousarray(f0), np.exp(np.ascontiguousarray(log_power)),
-        np.clip(np.ascontiguousarray(noise), 1e-4, 1 - 1e-4), SAMPLE_RATE, STEP_S * 1000)
+        np.ascontiguousarray(f0),
+        np.exp(np.ascontiguousarray(log_power)),
+        np.clip(np.ascontiguousarray(noise), 1e-4, 1 - 1e-4),
+        SAMPLE_RATE,
+        STEP_S * 1000,
+    )
     return _levelled(wave, -24.0 + mood.energy_db + float(rng.normal(0, 1.5))), phones
 
 

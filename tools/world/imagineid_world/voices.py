@@ -93,10 +93,13 @@ class Studio:
             reference = np.mean([spectra[v] for v in alike], axis=0)
             ratio = np.clip(persona.tract_ratio(spectra[voice], reference), 0.91, 1.10)
             out[voice.key] = persona.Source(
-                pitch[voice], persona.TRACT[voice.male] * float(ratio),
-                persona.tilt_of(spectra[voice]))
-        known.write_text(json.dumps({k: asdict(v) for k, v in out.items()}, indent=1) + "\n",
-                         encoding="utf-8")
+                pitch[voice],
+                persona.TRACT[voice.male] * float(ratio),
+                persona.tilt_of(spectra[voice]),
+            )
+        known.write_text(
+            json.dumps({k: asdict(v) for k, v in out.items()}, indent=1) + "\n", encoding="utf-8"
+        )
         return out
 
 
@@ -139,20 +142,35 @@ def _framed(
 
 
 def utter(
-    studio: Studio, voice: Voice, number: int, traits: Traits, emotion: int, strength: float,
-    speaker: int, rng: np.random.Generator,
+    studio: Studio,
+    voice: Voice,
+    number: int,
+    traits: Traits,
+    emotion: int,
+    strength: float,
+    speaker: int,
+    rng: np.random.Generator,
 ) -> Utterance:
     """One utterance: sentence ``number`` of ``voice`` as ``traits`` would say it."""
     spoken = studio.analysed(voice, number)
     wave, phones = persona.speak(
-        spoken, studio.source(voice), traits, EMOTIONS[emotion], strength, rng)
+        spoken, studio.source(voice), traits, EMOTIONS[emotion], strength, rng
+    )
     wave, phones = _framed(wave, phones, rng)
     frames = -(-len(wave) // _FRAME)
     content, full = curves(phones, EMOTIONS[emotion], strength, rng, frames)
     return Utterance(
         np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16),
-        content.astype(np.float16), full.astype(np.float16),
-        phones, spoken.text, speaker, voice.key, emotion, strength, traits)
+        content.astype(np.float16),
+        full.astype(np.float16),
+        phones,
+        spoken.text,
+        speaker,
+        voice.key,
+        emotion,
+        strength,
+        traits,
+    )
 
 
 def _number(
@@ -163,8 +181,9 @@ def _number(
         left += rng.permutation(voice.sentences).tolist()
     pace = PROSODY[emotion].rate_ratio
     lengths = [studio.analysed(voice, n).phones[-2][2] / pace for n in left[:4]]
-    best = next((i for i, length in enumerate(lengths) if length < _LONGEST_S),
-                int(np.argmin(lengths)))
+    best = next(
+        (i for i, length in enumerate(lengths) if length < _LONGEST_S), int(np.argmin(lengths))
+    )
     return left.pop(best)
 
 
@@ -202,8 +221,14 @@ def write(path: Path, spoken: list[Utterance]) -> float:
         "traits": np.stack([u.traits.array() for u in spoken]),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = [{"text": u.text, "voice": u.voice,
-             "phones": [[n, round(a, 4), round(b, 4)] for n, a, b in u.phones]} for u in spoken]
+    told = [
+        {
+            "text": u.text,
+            "voice": u.voice,
+            "phones": [[n, round(a, 4), round(b, 4)] for n, a, b in u.phones],
+        }
+        for u in spoken
+    ]
     path.with_suffix(".json").write_text(json.dumps(told), encoding="utf-8")
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
@@ -228,10 +253,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=WORLD / "voices")
     parser.add_argument("--hours", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true",
-                        help="keep whole shards; without it they are made anew")
-    parser.add_argument("--kokoro-voices", type=Path, default=WORLD / "kokoro-js.tgz",
-                        help="npm package kokoro-js as .tgz, needed once")
+    parser.add_argument(
+        "--resume", action="store_true", help="keep whole shards; without it they are made anew"
+    )
+    parser.add_argument(
+        "--kokoro-voices",
+        type=Path,
+        default=WORLD / "kokoro-js.tgz",
+        help="npm package kokoro-js as .tgz, needed once",
+    )
     options = parser.parse_args()
     write_split(options.out / "split.json")
     studio = Studio(bank_at(options.out, options.kokoro_voices), options.out / "sources.json")

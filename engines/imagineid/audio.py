@@ -86,6 +86,11 @@ def mel_windows(sound: Sound | Floats, first_frame: int, frames: int) -> Floats:
     return windows
 
 
+def mel_edges_hz() -> NDArray[np.float64]:
+    """Return the frequencies where the mel bands begin, peak and end, (82,) Hz."""
+    return _mel_to_hz(np.linspace(_hz_to_mel(MEL_LOW_HZ), _hz_to_mel(MEL_HIGH_HZ), MELS + 2))
+
+
 @cache
 def mel_filters() -> Floats:
     """Make the bank of triangles that turns a spectrum into mel bands.
@@ -96,7 +101,7 @@ def mel_filters() -> Floats:
     Source:
         Slaney, Auditory Toolbox, 1998.
     """
-    edges_hz = _mel_to_hz(np.linspace(_hz_to_mel(MEL_LOW_HZ), _hz_to_mel(MEL_HIGH_HZ), MELS + 2))
+    edges_hz = mel_edges_hz()
     bins_hz = np.fft.rfftfreq(FFT_SAMPLES, 1.0 / SAMPLE_RATE)[:, None]  # (401, 1)
     low, middle, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
     rising = (bins_hz - low) / (middle - low)

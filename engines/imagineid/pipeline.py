@@ -68,9 +68,7 @@ class Pipeline:
         """Return words of ``prompt`` the model does not know, each with the closest it knows."""
         return self.words.unknown(prompt)
 
-    def listen(
-        self, sound: Sound, on_progress: Callable[[float], None] | None = None
-    ) -> Factors:
+    def listen(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Factors:
         """Take a voice apart into identity, content and emotion; see :class:`Factors`."""
         return listen(self.engines, self.size, sound, on_progress)
 

@@ -168,9 +168,7 @@ def ports(size: Size) -> dict[str, Ports]:
             (linguistic, shape, emotion),
             (Port("expression", (b, size.window, size.expression)),),
         ),
-        "text": Ports(
-            (Port("tokens", (b, size.text_tokens), "int64"), identity, emotion), (text,)
-        ),
+        "text": Ports((Port("tokens", (b, size.text_tokens), "int64"), identity, emotion), (text,)),
         "sca": Ports(
             (Port("mesh", latent), Port("anchor", latent), Port("neighbour", latent)), residuals
         ),

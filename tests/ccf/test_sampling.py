@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from imagineid.ccf.sampling import Flow, ddim, guided, times
 
 RNG = np.random.default_rng(0)

@@ -11,10 +11,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from torch import nn
+
 from imagineid.spec import MINI, Ports, ports
 from imagineid_export.graphs import graph, load_stored, point, store, write
 from imagineid_export.networks import networks, sample
-from torch import nn
 
 TINY = replace(
     MINI,

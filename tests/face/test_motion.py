@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from imagineid.face.motion import activity, default_motion
 from imagineid.spec import ARKIT, FPS
 

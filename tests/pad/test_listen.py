@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+
 from imagineid.audio import Sound, open_sound
 from imagineid.pad import listen as listening
 from imagineid.spec import EMOTIONS, MINI, SAMPLE_RATE

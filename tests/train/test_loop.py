@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from imagineid_train import loop
 from imagineid_train.data import fresh, mapped
 from imagineid_train.identity import contrast
-from torch import Tensor, nn
 
 
 @pytest.fixture(autouse=True)

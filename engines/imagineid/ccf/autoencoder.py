@@ -28,7 +28,8 @@ class Residual(nn.Module):
         if self.second.bias is not None:
             nn.init.zeros_(self.second.bias)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, C, h, w) -> same
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features like ``x``, (B, C, h, w)."""
         out: Tensor = x + self.second(F.silu(self.first(F.silu(x))))
         return out
 
@@ -76,8 +77,7 @@ class Decoder(nn.Module):
         self.stem = nn.Conv2d(size.latent_channels, channels[-1], 3, padding=1)
         self.deep = nn.Sequential(Residual(channels[-1]), Residual(channels[-1]))
         self.up = nn.ModuleList(
-            nn.Conv2d(b, 4 * a, 1)
-            for a, b in zip(channels[-2::-1], channels[:0:-1], strict=True)
+            nn.Conv2d(b, 4 * a, 1) for a, b in zip(channels[-2::-1], channels[:0:-1], strict=True)
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(Residual(c), Residual(c)) for c in channels[-2::-1]

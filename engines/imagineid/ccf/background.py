@@ -58,7 +58,7 @@ def inpainted(picture: Picture, mask: Mask) -> Picture:
 
 def _spread(colours: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Solve Laplace's equation in ``hole`` by averaging neighbours, (h, w, 3) float32."""
-    out = colours.copy()
+    out: np.ndarray = colours.copy()
     out[hole] = colours[~hole].mean(axis=0)
     for _ in range(ROUNDS):
         framed = np.pad(out, ((1, 1), (1, 1), (0, 0)), mode="edge")

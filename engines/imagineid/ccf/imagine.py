@@ -6,7 +6,7 @@ video is a :class:`Scene`, made once from the first frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ class State:
 
 def to_image(picture: Array) -> Array:
     """Turn (H, W, 3) uint8 into (1, 3, H, W) float32 in [-1, 1]."""
-    return (picture.transpose(2, 0, 1)[None].astype(np.float32) / 127.5) - 1
+    return np.asarray(picture.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
 
 
 def to_picture(image: Array) -> Array:
@@ -88,7 +88,8 @@ def first_frame(
         text: the prompt and its absence.
         mesh: I_rd, (H, W, 3) uint8.
         start: z_T, see :func:`noise`.
-        steps: of the sampler; guidance: how hard the prompt pulls, 1 is no guidance.
+        steps: of the sampler.
+        guidance: how hard the prompt pulls; 1 is no guidance.
 
     Returns:
         (H, W, 3) uint8.
@@ -100,15 +101,15 @@ def first_frame(
         neighbour=nothing,
     )
 
-    def denoiser(y: Array) -> Array:
+    def denoiser(y: Array) -> Callable[[Array, float], Array]:
         def ask(latent: Array, time: float) -> Array:
             at = np.full(1, time, np.float32)
             made: Array = engines["unet"](noisy=latent, time=at, text=y, **doors)["prediction"]
             return made
 
-        return ask  # type: ignore[return-value]
+        return ask
 
-    step = guided(denoiser(text.said), denoiser(text.unsaid), guidance)  # type: ignore[arg-type]
+    step = guided(denoiser(text.said), denoiser(text.unsaid), guidance)
     latent = ddim(step, start, times(steps)).astype(np.float32)
     side = size.feature_px
     made = engines["decoder"](

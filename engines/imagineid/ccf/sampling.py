@@ -24,11 +24,13 @@ class Flow:
 
     def mix(self, clean: A, noise: A, time: Any) -> A:
         """Return the latent at ``time``; ``time`` broadcasts against ``clean``."""
-        return (1 - time) * clean + time * noise
+        out: A = (1 - time) * clean + time * noise
+        return out
 
     def target(self, clean: A, noise: A) -> A:
         """Return what the network should predict: d latent / d time."""
-        return noise - clean
+        out: A = noise - clean
+        return out
 
     def split(self, latent: A, prediction: A, time: float) -> tuple[A, A]:
         """Return the (clean, noise) that ``prediction`` at ``time`` stands for."""
@@ -92,6 +94,7 @@ def guided(
 
     def denoise(latent: A, time: float) -> A:
         away = unconditional(latent, time)
-        return away + scale * (conditional(latent, time) - away)
+        out: A = away + scale * (conditional(latent, time) - away)
+        return out
 
     return denoise

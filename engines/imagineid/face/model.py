@@ -107,12 +107,14 @@ class FaceModel:
     def neutral(self, alpha: F32) -> F32:
         """Vertices (V, 3) of an identity (80,) at rest, facing the camera."""
         flat = alpha.astype(np.float32) @ self.shapes.reshape(len(self.shapes), -1)
-        return self.mean + flat.reshape(self.mean.shape)
+        out: F32 = self.mean + flat.reshape(self.mean.shape)
+        return out
 
     def express(self, neutral: F32, beta: F32) -> F32:
         """Add an expression (52,), each 0..1, to resting vertices (V, 3)."""
         flat = beta.astype(np.float32) @ self.units.reshape(len(self.units), -1)
-        return neutral + flat.reshape(neutral.shape)
+        out: F32 = neutral + flat.reshape(neutral.shape)
+        return out
 
     def posed(self, points: F32, pose: F32) -> F32:
         """Move vertices (V, 3) by a pose (6,); see :data:`POSE`."""
@@ -121,7 +123,8 @@ class FaceModel:
         turned = (points - pivot) @ rotation(*map(float, pose[:3])).T + pivot
         moved = points + weight * (turned - points)
         moved[:, :2] += pose[3:5].astype(np.float32) * (0.4 + 0.6 * weight)
-        return ((moved - pivot) * np.float32(np.exp(pose[5])) + pivot).astype(np.float32)
+        out: F32 = ((moved - pivot) * np.float32(np.exp(pose[5])) + pivot).astype(np.float32)
+        return out
 
     def vertices(self, alpha: F32, beta: F32, pose: F32) -> F32:
         """Vertices (V, 3) of an identity (80,) with an expression (52,) and a pose (6,)."""

@@ -80,9 +80,9 @@ def listen(
         linguistic = engines["content"](mel=mel)["linguistic"]
         felt = engines["emotion"](mel=mel)
         shape = np.repeat(who.shape[None], len(group), axis=0)
-        made = engines["expression"](
-            linguistic=linguistic, shape=shape, emotion=felt["emotion"]
-        )["expression"]
+        made = engines["expression"](linguistic=linguistic, shape=shape, emotion=felt["emotion"])[
+            "expression"
+        ]
         for row, start in enumerate(group):
             stop = min(frames, start + size.window)
             part = slice(0, stop - start)
@@ -174,7 +174,7 @@ def _mels(sound: Sound, starts: list[int], size: Size) -> Array:
 def _fade(window: int) -> Array:
     """Return the weight of a window's frames, (L, 1): most in its middle."""
     ramp = np.minimum(np.arange(1, window + 1), np.arange(window, 0, -1))
-    return (ramp / ramp.max()).astype(np.float32)[:, None]
+    return np.asarray(ramp / ramp.max(), np.float32)[:, None]
 
 
 def _softmax(logits: Array) -> Array:

@@ -39,7 +39,8 @@ class Block(nn.Module):
         self.mlp = _mlp(dim, 4 * dim, dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, T, D) -> same
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tokens like ``x``, (B, T, D)."""
         b, t, d = x.shape
         qkv = self.qkv(self.norm_attention(x)).reshape(b, t, 3, self.heads, d // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, T, D / heads)
@@ -60,7 +61,8 @@ class Transformer(nn.Module):
         )
         self.norm = nn.LayerNorm(size.pad_dim)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, length, D) -> same
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tokens like ``x``, (B, length, D)."""
         out: Tensor = self.norm(self.blocks(x + self.position))
         return out
 
@@ -73,6 +75,7 @@ class Ear(nn.Module):
         self.mlp = _mlp(MELS * MEL_FRAMES, size.pad_dim, size.pad_dim)
 
     def forward(self, mel: Tensor) -> Tensor:
+        """Return tokens (B, L, D)."""
         out: Tensor = self.mlp(mel * 0.5)
         return out
 

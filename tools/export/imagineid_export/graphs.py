@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import torch
-from imagineid.spec import Ports
 from onnx import TensorProto, helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from imagineid.spec import Ports
 from imagineid_export.networks import sample
 
 if TYPE_CHECKING:

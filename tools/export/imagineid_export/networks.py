@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
+
 from imagineid.ccf.autoencoder import Decoder, Encoder
 from imagineid.ccf.matte import Matte
 from imagineid.ccf.text import Prompt
@@ -14,7 +16,6 @@ from imagineid.pad.networks import (
     IdentityEncoder,
 )
 from imagineid.spec import Ports, Size
-from torch import Tensor, nn
 
 
 def networks(size: Size, words: int) -> dict[str, nn.Module]:

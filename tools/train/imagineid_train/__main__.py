@@ -6,6 +6,7 @@ import argparse
 import importlib
 
 import torch
+
 from imagineid.spec import SIZES
 
 STAGES = {

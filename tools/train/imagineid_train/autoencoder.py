@@ -47,6 +47,7 @@ class Crops:
         self.faces, self.rng, self.drawn = Faces.open("train"), np.random.default_rng(seed), 0
 
     def __call__(self, size: int) -> Tensor:
+        """Return ``size`` crops, (size, 3, 128, 128) in [-1, 1]."""
         rng, out = self.rng, []
         self.drawn += 1
         if self.drawn % 500 == 0:

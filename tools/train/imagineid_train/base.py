@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from imagineid.ccf.sampling import Flow, ddim, guided, times
 from imagineid.ccf.text import TextEncoder
 from imagineid.ccf.unet import BaseUNet
 from imagineid.ccf.words import Words
 from imagineid.spec import Size
-from torch import Tensor
-
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
 from imagineid_train.loop import ROOT, Budget, channels_last, train

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from imagineid.pad.networks import ContentDecoder, ContentEncoder, IdentityEncoder
-from imagineid.spec import ARKIT, MOUTH, Size
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imagineid.pad.networks import ContentDecoder, ContentEncoder, IdentityEncoder
+from imagineid.spec import ARKIT, MOUTH, Size
 from imagineid_train.loop import Budget, load_into, train
 from imagineid_train.voices import Voices, Windows, without_speech
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from imagineid.pad.networks import (
     ContentEncoder,
     EmotionEncoder,
@@ -11,9 +14,6 @@ from imagineid.pad.networks import (
     IdentityEncoder,
 )
 from imagineid.spec import EMOTIONS, Size
-from torch import Tensor
-from torch.nn import functional as F
-
 from imagineid_train.content import JAW
 from imagineid_train.identity import contrast
 from imagineid_train.loop import Budget, load_into, train

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from imagineid.pad.networks import IdentityEncoder
-from imagineid.spec import Size
 from torch import Tensor
 from torch.nn import functional as F
 
+from imagineid.pad.networks import IdentityEncoder
+from imagineid.spec import Size
 from imagineid_train.loop import Budget, train
 from imagineid_train.voices import Batch, Voices, Windows
 
@@ -71,8 +71,8 @@ def run(size: Size, minutes: float) -> None:
         shape, identity, read = encoder(batch.mel)
         male, age = batch.traits[:, 0], batch.traits[:, 1] / 100
         return {
-            "shape": (shape - batch.shape).pow(2).mean(),
-            "contrast": 0.2 * contrast(identity, batch.speaker),
+            "shape": (shape - batch.likely).pow(2).mean(),
+            "contrast": 0.1 * contrast(identity, batch.speaker),
             "gender": 0.3 * F.binary_cross_entropy_with_logits(read[:, 0].float(), male),
             "age": (read[:, 1] - age).abs().mean(),
         }
@@ -81,4 +81,4 @@ def run(size: Size, minutes: float) -> None:
     def check() -> dict[str, float]:
         return score(encoder, held)
 
-    train(NAME, {"identity": encoder}, loss, Budget(minutes, rate=5e-4, decay=0.05), check)
+    train(NAME, {"identity": encoder}, loss, Budget(minutes, rate=1e-3, decay=0.05), check)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from imagineid.ccf.autoencoder import Decoder, Encoder
-from imagineid.spec import Size
 from safetensors.torch import save_file
 from torch import Tensor
 
+from imagineid.ccf.autoencoder import Decoder, Encoder
+from imagineid.spec import Size
 from imagineid_train import autoencoder
 from imagineid_train.data import FACES, Faces, fresh, mapped, to_image
 from imagineid_train.loop import ROOT, channels_last, fast_dtype, load_into

@@ -64,6 +64,11 @@ def _write(tensors: dict[str, Tensor], path: Path) -> None:
     temporary.replace(path)
 
 
+def trained(stage: str) -> bool:
+    """Say whether ``stage`` has left a checkpoint."""
+    return (ROOT / stage / "average.safetensors").exists()
+
+
 def weights(stage: str, averaged: bool = True) -> dict[str, Tensor]:
     """Return the last checkpoint of ``stage``: names as in the modules, prefixed by module.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from imagineid.pad.networks import EmotionEncoder, IdentityEncoder
-from imagineid.spec import EMOTIONS, Size
 from torch import Tensor
 
+from imagineid.pad.networks import EmotionEncoder, IdentityEncoder
+from imagineid.spec import EMOTIONS, Size
 from imagineid_train.data import Faces
 from imagineid_train.loop import load_into
 from imagineid_train.voices import Voices, Windows

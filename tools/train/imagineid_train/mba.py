@@ -5,12 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-from imagineid.ccf.background import dilated, inpainted
-from imagineid.ccf.matte import Matte
-from imagineid.spec import Size
 from torch import Tensor
 from torch.nn import functional as F
 
+from imagineid.ccf.background import dilated, inpainted
+from imagineid.ccf.matte import Matte
+from imagineid.spec import Size
 from imagineid_train.autoencoder import detail, psnr
 from imagineid_train.data import Faces, sheet, to_image, to_picture
 from imagineid_train.latents import networks

@@ -40,6 +40,7 @@ class Inverted(nn.Module):
         self.conv = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features of the same height and width over ``stride``."""
         y: Tensor = self.conv(x)
         return x + y if self.same else y
 

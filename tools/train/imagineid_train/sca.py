@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from imagineid.ccf.sampling import Flow, ddim, times
 from imagineid.ccf.text import TextEncoder, TextInversion
 from imagineid.ccf.unet import BaseUNet, SpatialAdapter
 from imagineid.spec import Size
-from torch import Tensor
-
 from imagineid_train.base import Captions, dropped, vocabulary
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
-from imagineid_train.loop import ROOT, Budget, channels_last, load_into, train
+from imagineid_train.loop import ROOT, Budget, channels_last, load_into, train, trained
 from imagineid_train.matched import Heard, feelings
 
 NAME = "sca"
@@ -36,17 +36,39 @@ def spoilt(neighbour: Tensor, anchor: Tensor, rng: np.random.Generator) -> Tenso
     return torch.where(drop, torch.zeros_like(anchor), noisy)
 
 
+class Voice:
+    """Pseudo-words of a fitting voice from frozen TIA; none as long as TIA has not been trained."""
+
+    def __init__(self, size: Size, latents: Latents) -> None:
+        self.none = torch.zeros(size.pseudo_words, size.text_dim)
+        self.inversion: TextInversion | None = None
+        if not trained("tia"):
+            print("sca: TIA is not trained yet; going on without a voice", flush=True)
+            return
+        self.inversion = TextInversion(size)
+        load_into(self.inversion, "tia", "inversion")
+        self.heard = Heard(size, "train")
+        self.traits = np.stack([latents.faces.get(i, "traits") for i in range(len(latents))])
+        self.felt = feelings(latents.faces)
+
+    def __call__(self, rng: np.random.Generator, people: np.ndarray, frames: np.ndarray) -> Tensor:
+        """Return pseudo-words for each person's frame, (B, N, D)."""
+        if self.inversion is None:
+            return self.none.expand(len(people), -1, -1)
+        identity, emotion = self.heard.match(rng, self.traits[people], self.felt[people, frames])
+        out: Tensor = self.inversion(identity, emotion)
+        return out
+
+
 def run(size: Size, minutes: float) -> None:
     """Train F_SC for ``minutes`` in all."""
     words, latents, held = vocabulary(), Latents.open("train"), Latents.open("val")
     unet = load_into(BaseUNet(size), "base", "unet")
     text = load_into(TextEncoder(size, len(words)), "base", "text")
-    inversion = load_into(TextInversion(size), "tia", "inversion")
+    voice = Voice(size, latents)
     adapter = SpatialAdapter(size)
     channels_last((unet, adapter))
-    captions, heard = Captions(latents, words, size), Heard(size, "train")
-    traits = np.stack([latents.faces.get(i, "traits") for i in range(len(latents))])
-    felt, rng, flow = feelings(latents.faces), np.random.default_rng(2), Flow()
+    captions, rng, flow = Captions(latents, words, size), np.random.default_rng(2), Flow()
 
     def conditions(source: Latents, people: np.ndarray, frames: np.ndarray) -> tuple[Tensor, ...]:
         mesh = source.mesh[people, frames].float()
@@ -61,10 +83,9 @@ def run(size: Size, minutes: float) -> None:
         all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
         anchor = anchor * all_three
         neighbour = spoilt(neighbour, anchor, rng) * all_three
-        identity, emotion = heard.match(rng, traits[people], felt[people, frames])
         with torch.no_grad():
             tokens = dropped(captions.draw(rng, people, frames), rng)
-            y = text(tokens, inversion(identity, emotion))
+            y = text(tokens, voice(rng, people, frames))
         late = np.where(rng.random(BATCH) < 0.4, 1.0, rng.uniform(0.2, 1.0, BATCH))
         free = 1 / (1 + np.exp(-rng.normal(0.4, 1.1, BATCH)))
         time = torch.from_numpy(np.where(all_three.view(-1).numpy(), late, free)).float()

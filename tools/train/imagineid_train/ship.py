@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from imagineid.ccf.text import Prompt
 from imagineid.spec import Size, ports
 from imagineid.weights import DIRECTORY
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
-from torch import nn
-
 from imagineid_train.base import vocabulary
 from imagineid_train.loop import load_into
 

@@ -6,8 +6,9 @@ Every function maps a 16 kHz mono wave, float32 (n,) in about [-1, 1], to anothe
 from __future__ import annotations
 
 import numpy as np
-from imagineid.spec import SAMPLE_RATE
 from scipy import signal
+
+from imagineid.spec import SAMPLE_RATE
 
 Wave = np.ndarray
 

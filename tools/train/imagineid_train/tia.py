@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from imagineid.ccf.sampling import Flow
 from imagineid.ccf.text import TextEncoder, TextInversion
 from imagineid.ccf.unet import BaseUNet
 from imagineid.spec import Size
-from torch import Tensor
-
 from imagineid_train.base import Captions, dropped, vocabulary
 from imagineid_train.latents import Latents
 from imagineid_train.loop import Budget, load_into, train

@@ -10,16 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from imagineid.audio import mel
-from imagineid.spec import FPS, FRAME_SAMPLES, HOP_SAMPLES, MEL_FRAMES, MELS, SAMPLE_RATE
-from imagineid_world.people import Traits, load_tie, shape
 from torch import Tensor
 
+from imagineid.audio import mel, mel_edges_hz
+from imagineid.spec import FPS, FRAME_SAMPLES, HOP_SAMPLES, MEL_FRAMES, MELS, SAMPLE_RATE
 from imagineid_train.data import VOICES, fresh, mapped
 from imagineid_train.loop import ROOT
 from imagineid_train.sound import coloured_noise, music, recorded
+from imagineid_world.people import Traits, load_tie, shape
 
 MELS_A_SECOND = SAMPLE_RATE // HOP_SAMPLES
+PITCH, TRACT = 2, 3
+"""Columns of the traits that a stretch of frequencies changes."""
+
+WARP = 0.03
+"""Most a window's frequencies are stretched, as a logarithm: about one speaker's difference."""
+
 VERSIONS = 4
 """Recordings of each utterance: one clean, the others through :func:`recorded`."""
 
@@ -88,9 +94,7 @@ class Voices:
         for who, what in zip(speaker, traits, strict=True):
             if who not in by_speaker:
                 seeded = np.random.default_rng(int(who))
-                by_speaker[who] = shape(
-                    Traits(*(float(v) for v in what)), seeded, tie
-                )
+                by_speaker[who] = shape(_traits(what), seeded, tie)
         return cls(
             mels=np.concatenate([np.asarray(p["mels"]) for p in parts], axis=1),
             content=all_of("content", np.float32),
@@ -114,6 +118,10 @@ class Voices:
         at = np.clip(low + starts[:, None] + np.arange(MEL_FRAMES), low, high - 1)
         cut = self.mels[version, at].astype(np.float32)  # (frames, 16, 80)
         return cut.transpose(0, 2, 1).reshape(frames, MELS * MEL_FRAMES)
+
+
+def _traits(row: np.ndarray) -> Traits:
+    return Traits(*(float(v) for v in row))
 
 
 def hash_of(text: str) -> int:
@@ -165,7 +173,11 @@ def without_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 @dataclass
 class Batch:
-    """Windows of L frames: mel (B, L, 1280), curves (B, L, 52), and whose they are."""
+    """Windows of L frames: mel (B, L, 1280), curves (B, L, 52), and whose they are.
+
+    ``shape`` (B, 80) is the speaker's face; ``likely`` the mean of all faces with such a voice,
+    which is what the reconstruction of shape would come to with endless speakers.
+    """
 
     mel: Tensor
     content: Tensor
@@ -175,6 +187,29 @@ class Batch:
     emotion: Tensor
     traits: Tensor
     shape: Tensor
+    likely: Tensor
+
+
+def warped(mels: np.ndarray, stretch: np.ndarray) -> np.ndarray:
+    """Stretch the frequencies of mel windows: the same speech from a smaller or larger body.
+
+    Args:
+        mels: (B, L, 80 * 16) in [-4, 4], mel-major.
+        stretch: factor on every frequency, (B,); 1.1 is a tenth higher.
+
+    Source:
+        Jaitly and Hinton 2013, vocal tract length perturbation.
+    """
+    edges = mel_edges_hz()[1:-1]  # the middle of each band
+    wanted = np.interp(edges[None] / stretch[:, None], edges, np.arange(MELS))  # (B, 80)
+    low = np.minimum(wanted.astype(np.int64), MELS - 2)
+    share = (wanted - low).astype(np.float32)[:, None, :, None]
+    bands = mels.reshape(*mels.shape[:2], MELS, MEL_FRAMES)
+    at = low[:, None, :, None]
+    below = np.take_along_axis(bands, at, axis=2)
+    above = np.take_along_axis(bands, at + 1, axis=2)
+    out: np.ndarray = (below * (1 - share) + above * share).reshape(mels.shape)
+    return out
 
 
 class Windows:
@@ -182,7 +217,7 @@ class Windows:
 
     def __init__(self, voices: Voices, length: int, seed: int, augment: bool = True) -> None:
         self.voices, self.length, self.augment = voices, length, augment
-        self.rng = np.random.default_rng(seed)
+        self.rng, self.tie = np.random.default_rng(seed), load_tie()
         self.long = np.flatnonzero(np.diff(voices.bounds) >= length)
         self.speakers = {
             s: self.long[voices.speaker[self.long] == s]
@@ -214,6 +249,12 @@ class Windows:
         if self.augment:  # a recording's level, as decibels
             mels = np.clip(mels + rng.uniform(-0.6, 0.3, (len(first), 1, 1)), -4, 4)
         rows = [slice(v.bounds[u] + f, v.bounds[u] + f + n) for u, f in zip(utterances, first, strict=True)]  # fmt: skip # noqa: E501
+        traits = v.traits[utterances].copy()
+        if self.augment:
+            stretch = np.exp(rng.uniform(-WARP, WARP, len(first)))
+            mels = warped(mels, stretch)
+            traits[:, PITCH] *= stretch
+            traits[:, TRACT] /= stretch
         return Batch(
             mel=torch.from_numpy(mels.astype(np.float32)),
             content=torch.from_numpy(np.stack([v.content[r] for r in rows])),
@@ -221,6 +262,7 @@ class Windows:
             phone=torch.from_numpy(np.stack([v.phone[r] for r in rows])),
             speaker=torch.from_numpy(v.speaker[utterances]),
             emotion=torch.from_numpy(v.emotion[utterances]),
-            traits=torch.from_numpy(v.traits[utterances]),
+            traits=torch.from_numpy(traits),
             shape=torch.from_numpy(v.shapes[utterances]),
+            likely=torch.from_numpy(np.stack([self.tie.expected(_traits(t)) for t in traits])),
         )

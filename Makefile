@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: demo test test-all check world train clean
+.PHONY: demo test test-all test-torch check world train clean
 
 # A video from a real recording, from nothing: its own environment, then the command.
 demo: .venv/installed
@@ -27,10 +27,23 @@ check: .venv-test/installed
 	.venv-test/bin/ruff format --check .
 	.venv-test/bin/mypy
 
-# These need the extras: pip install -e '.[world,train]'
-world:
-	$(PYTHON) -m imagineid_world.voices
-	$(PYTHON) -m imagineid_world.faces
+# What needs torch: export and training. TORCH names the build to test with.
+TORCH ?= torch==2.13.0
+
+test-torch: .venv-test/installed
+	.venv-test/bin/python -m pip install --quiet "$(TORCH)"
+	.venv-test/bin/python -m pip install --quiet -e '.[dev,torch,export]'
+	.venv-test/bin/python -m pytest -q tests/export tests/train
+
+# These need the extras: pip install -e '.[world,train]'; docs/training.md says more.
+world: .train/world/kokoro-js.tgz
+	$(PYTHON) -m imagineid_world.bake
+	$(PYTHON) -m imagineid_world.voices --hours 6 --resume
+	$(PYTHON) -m imagineid_world.faces --people 1200 --resume
+
+.train/world/kokoro-js.tgz:
+	mkdir -p $(@D)
+	cd $(@D) && npm pack --silent kokoro-js@1.2.1 && mv kokoro-js-1.2.1.tgz $(@F)
 
 train:
 	$(PYTHON) -m imagineid_train

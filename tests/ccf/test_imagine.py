@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from imagineid.ccf.imagine import (
     Scene,
     State,

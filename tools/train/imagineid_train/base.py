@@ -13,10 +13,10 @@ from imagineid.ccf.words import Words
 from imagineid.spec import Size
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
-from imagineid_train.loop import ROOT, Budget, channels_last, train
+from imagineid_train.loop import ROOT, Budget, channels_last, plain_attention, train
 
 NAME = "base"
-BATCH = 48
+BATCH = 32
 SHOWN = (
     "a woman with long red hair",
     "a man with a black beard and short black hair",
@@ -63,6 +63,7 @@ def run(size: Size, minutes: float) -> None:
     """Train the UNet and the text encoder for ``minutes`` in all."""
     words, latents = vocabulary(), Latents.open("train")
     unet, text = BaseUNet(size), TextEncoder(size, len(words))
+    plain_attention(unet.model)
     channels_last((unet,))
     captions = Captions(latents, words, size)
     rng, flow = np.random.default_rng(0), Flow()

@@ -18,11 +18,11 @@ from imagineid.spec import Size
 from imagineid_train.base import Captions, dropped, vocabulary
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
-from imagineid_train.loop import ROOT, Budget, channels_last, load_into, train, trained
+from imagineid_train.loop import ROOT, Budget, channels_last, load_into, plain_attention, train, trained
 from imagineid_train.matched import Heard, feelings
 
 NAME = "sca"
-BATCH = 40
+BATCH = 32
 ALL_THREE = 0.8
 """The paper's p: the share of batches that see all three conditions."""
 
@@ -63,7 +63,9 @@ class Voice:
 def run(size: Size, minutes: float) -> None:
     """Train F_SC for ``minutes`` in all."""
     words, latents, held = vocabulary(), Latents.open("train"), Latents.open("val")
-    unet = load_into(BaseUNet(size), "base", "unet")
+    unet = BaseUNet(size)
+    load_into(unet, "base", "unet")
+    plain_attention(unet.model)
     text = load_into(TextEncoder(size, len(words)), "base", "text")
     voice = Voice(size, latents)
     adapter = SpatialAdapter(size)

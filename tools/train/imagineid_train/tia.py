@@ -12,17 +12,19 @@ from imagineid.ccf.unet import BaseUNet
 from imagineid.spec import Size
 from imagineid_train.base import Captions, dropped, vocabulary
 from imagineid_train.latents import Latents
-from imagineid_train.loop import Budget, load_into, train
+from imagineid_train.loop import Budget, load_into, plain_attention, train
 from imagineid_train.matched import Heard, feelings
 
 NAME = "tia"
-BATCH = 48
+BATCH = 32
 
 
 def run(size: Size, minutes: float) -> None:
     """Train F_TI for ``minutes`` in all."""
     words, latents = vocabulary(), Latents.open("train")
-    unet = load_into(BaseUNet(size), "base", "unet")
+    unet = BaseUNet(size)
+    load_into(unet, "base", "unet")
+    plain_attention(unet.model)
     text = load_into(TextEncoder(size, len(words)), "base", "text")
     inversion = TextInversion(size)
     captions, heard = Captions(latents, words, size), Heard(size, "train")

@@ -13,6 +13,7 @@ STAGES = {
     "autoencoder": ("autoencoder", "run", 45.0),
     "normalise": ("latents", "normalise", 0.0),
     "latents": ("latents", "cache", 0.0),
+    "decoder": ("autoencoder", "run_decoder", 30.0),
     "identity": ("identity", "run", 15.0),
     "reader": ("content", "run_reader", 2.0),
     "content": ("content", "run", 15.0),

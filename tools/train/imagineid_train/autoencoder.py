@@ -1,7 +1,7 @@
 """Stage 1: the autoencoder, on pictures and mesh pictures of the world.
 
 Latents carry a little noise while the decoder learns, so that what the UNet gets slightly wrong
-does not show. ``--decoder-only`` goes on with the encoder, and so every cached latent, as it is.
+does not show. The stage ``decoder`` sharpens the decoder later, without touching the latents.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from itertools import count
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imagineid.ccf.autoencoder import Decoder, Encoder, reconstruct
@@ -19,7 +19,9 @@ from imagineid_train.data import Faces, sheet, to_image, to_picture
 from imagineid_train.loop import ROOT, Budget, channels_last, train
 from imagineid_train.perceptual import Perceptual
 
-NAME = "autoencoder"
+NAME, DECODER = "autoencoder", "decoder"
+NOISE = 0.05
+"""Standard deviation of the noise on latents that the decoder learns to live with."""
 CROP_PX = 128
 BATCH = 16
 PERCEPTUAL_EVERY, PERCEPTUAL_CROPS = 4, 4
@@ -66,20 +68,34 @@ class Crops:
         return to_image(np.stack(out)).contiguous(memory_format=torch.channels_last)
 
 
-def run(size: Size, minutes: float, decoder_only: bool = False) -> None:
-    """Train for ``minutes`` in all and leave a sheet of held-out reconstructions."""
+def run(size: Size, minutes: float) -> None:
+    """Train both halves for ``minutes`` in all."""
     encoder, decoder = Encoder(size), Decoder(size)
     channels_last((encoder, decoder))
+    _learn(NAME, encoder, decoder, {"encoder": encoder, "decoder": decoder}, minutes)
+
+
+def run_decoder(size: Size, minutes: float) -> None:
+    """Go on with the decoder alone, the encoder and so every kept latent as they are."""
+    from imagineid_train.latents import networks
+
+    encoder, decoder = networks(size)
+    decoder.requires_grad_(requires_grad=True)
+    decoder.blend.requires_grad_(requires_grad=False)
+    _learn(DECODER, encoder, decoder, {"decoder": decoder}, minutes)
+
+
+def _learn(
+    stage: str, encoder: Encoder, decoder: Decoder, modules: dict[str, nn.Module], minutes: float
+) -> None:
+    """Minimise the reconstruction's error, leaving a sheet of held-out ones at each check."""
     draw, held = Crops(0), Faces.open("val")
     perceptual, step = Perceptual(), count()
-    if decoder_only:
-        encoder.requires_grad_(requires_grad=False)
 
     def loss() -> dict[str, Tensor]:
         image = draw(BATCH)
         latent, _ = encoder(image)
-        noisy = latent + 0.05 * torch.randn_like(latent)
-        made = decoder.draw(decoder.features(noisy)).float()
+        made = decoder.draw(decoder.features(latent + NOISE * torch.randn_like(latent))).float()
         terms = {
             "absolute": (made - image).abs().mean(),
             "square": 2 * (made - image).pow(2).mean(),
@@ -98,19 +114,11 @@ def run(size: Size, minutes: float, decoder_only: bool = False) -> None:
     def check() -> dict[str, float]:
         made, mesh = reconstruct(encoder, decoder, shown), reconstruct(encoder, decoder, meshes)
         top, bottom = shown[:8], made[:8]
-        sheet([to_picture(top), to_picture(bottom), to_picture(mesh)], ROOT / NAME / "sheet.png")
-        latent = encoder(shown)[0]
+        sheet([to_picture(top), to_picture(bottom), to_picture(mesh)], ROOT / stage / "sheet.png")
         return {
             "psnr": float(psnr(made, shown).mean()),
             "mesh_psnr": float(psnr(mesh, meshes).mean()),
-            "latent_std": float(latent.std()),
+            "latent_std": float(encoder(shown)[0].std()),
         }
 
-    train(
-        NAME,
-        {"encoder": encoder, "decoder": decoder},
-        loss,
-        Budget(minutes, rate=1.5e-3),
-        check,
-        check_every=1000,
-    )
+    train(stage, modules, loss, Budget(minutes, rate=1.5e-3), check, check_every=1000)

@@ -14,17 +14,21 @@ from imagineid.ccf.autoencoder import Decoder, Encoder
 from imagineid.spec import Size
 from imagineid_train import autoencoder
 from imagineid_train.data import FACES, Faces, fresh, mapped, to_image
-from imagineid_train.loop import ROOT, channels_last, fast_dtype, load_into
+from imagineid_train.loop import ROOT, channels_last, fast_dtype, load_into, trained, weights
 
 NAME = "latents"
 FIELDS = ("frame", "mesh", "neighbour")
 
 
 def networks(size: Size) -> tuple[Encoder, Decoder]:
-    """Return the frozen autoencoder whose latents have unit variance."""
+    """Return the frozen autoencoder whose latents have unit variance, its decoder the latest."""
     encoder, decoder = Encoder(size), Decoder(size)
     load_into(encoder, NAME, "encoder")
     load_into(decoder, NAME, "decoder")
+    if trained(autoencoder.DECODER):
+        later = weights(autoencoder.DECODER)
+        found = {k.removeprefix("decoder."): v for k, v in later.items()}
+        decoder.load_state_dict(found, strict=False)  # all but MBA's blend, which comes later
     channels_last((encoder, decoder))
     return encoder, decoder
 

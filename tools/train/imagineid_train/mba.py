@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from imagineid.ccf.autoencoder import Decoder, Encoder
 from imagineid.ccf.background import dilated, inpainted
 from imagineid.ccf.matte import Matte
 from imagineid.spec import Size
@@ -111,8 +112,8 @@ def run_matte(size: Size, minutes: float) -> None:
     train(MATTE, {"matte": matte}, loss, Budget(minutes, rate=1e-3), check, 200)
 
 
-def blended(size: Size) -> torch.nn.Module:
-    """Return the frozen decoder with MBA's trained convolution in it."""
-    _, decoder = networks(size)
+def autoencoder(size: Size) -> tuple[Encoder, Decoder]:
+    """Return the frozen autoencoder with MBA's trained convolution in its decoder."""
+    encoder, decoder = networks(size)
     load_into(decoder.blend, NAME, "blend")
-    return decoder
+    return encoder, decoder

@@ -18,7 +18,15 @@ from imagineid.spec import Size
 from imagineid_train.base import Captions, dropped, vocabulary
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
-from imagineid_train.loop import ROOT, Budget, channels_last, load_into, plain_attention, train, trained
+from imagineid_train.loop import (
+    ROOT,
+    Budget,
+    channels_last,
+    load_into,
+    plain_attention,
+    train,
+    trained,
+)
 from imagineid_train.matched import Heard, feelings
 
 NAME = "sca"

@@ -11,6 +11,7 @@ from imagineid_export.graphs import write
 from imagineid_export.networks import networks
 from imagineid_train.base import vocabulary
 from imagineid_train.loop import load_into
+from imagineid_train.mba import autoencoder
 
 SOURCES = {
     "identity": ("identity", "identity"),
@@ -19,8 +20,6 @@ SOURCES = {
     "expression": ("emotion", "expression"),
     "sca": ("sca", "adapter"),
     "unet": ("base", "unet"),
-    "encoder": ("latents", "encoder"),
-    "decoder": ("latents", "decoder"),
     "matte": ("matte", "matte"),
 }
 """Network: the stage that trained it, and its prefix there."""
@@ -35,7 +34,7 @@ def trained(size: Size) -> dict[str, nn.Module]:
     made = networks(size, len(vocabulary()))
     for name, (stage, prefix) in SOURCES.items():
         load_into(made[name], stage, prefix)
-    load_into(made["decoder"].blend, "mba", "blend")  # type: ignore[arg-type]
+    made["encoder"], made["decoder"] = autoencoder(size)
     prompt = made["text"]
     assert isinstance(prompt, Prompt)
     load_into(prompt.inversion, "tia", "inversion")

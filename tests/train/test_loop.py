@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from imagineid_train import loop
@@ -52,6 +53,15 @@ def test_a_stopped_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     learn(spent, steps=40)  # less than it has had: nothing more is done
     assert json.loads((tmp_path / "line" / "state.json").read_text())["step"] == after["step"]
     torch.testing.assert_close(spent.weight, again.weight)
+
+
+def test_a_stage_begins_with_weights_laid_out_for_it(tmp_path: Path) -> None:
+    wanted = {"line.weight": torch.tensor([[3.0, -2.0]]), "line.bias": torch.tensor([0.0])}
+    (tmp_path / "line").mkdir()
+    save_file(wanted, tmp_path / "line" / "average.safetensors")
+    module = nn.Linear(2, 1)
+    learn(module, steps=1)
+    assert module.weight.tolist()[0] == pytest.approx([3, -2], abs=0.2)
 
 
 def test_a_stage_never_trained_says_how_to() -> None:

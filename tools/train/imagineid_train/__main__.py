@@ -24,6 +24,7 @@ STAGES = {
     "mba": ("mba", "run", 5.0),
     "matte": ("mba", "run_matte", 5.0),
     "ship": ("ship", "ship", 0.0),
+    "unship": ("ship", "unship", 0.0),
 }
 """Stage: its module, its function and its usual minutes (0: it ends by itself), in order."""
 
@@ -41,7 +42,7 @@ def main() -> None:
         parser.error(f"no stage {unknown[0]}; there are {', '.join(STAGES)}")
     torch.set_num_threads(said.threads)
     torch.manual_seed(0)
-    for stage in said.stages or STAGES:
+    for stage in said.stages or [s for s in STAGES if s != "unship"]:
         module, function, minutes = STAGES[stage]
         call = getattr(importlib.import_module(f"imagineid_train.{module}"), function)
         if minutes:

@@ -195,7 +195,7 @@ def _resume(
 ) -> tuple[int, float, dict[str, Tensor]]:
     state = folder / "state.json"
     if not state.exists():
-        return 0, 0.0, {k: p.detach().clone() for k, p in named.items()}
+        return 0, 0.0, _begun(folder, named)
     said = json.loads(state.read_text())
     model = load_file(folder / "model.safetensors")
     average = load_file(folder / "average.safetensors")
@@ -209,6 +209,17 @@ def _resume(
                 "exp_avg_sq": moments[f"{k}#2"],
             }
     return said["step"], said["seconds"], {k: average[k] for k in named}
+
+
+@torch.no_grad()
+def _begun(folder: Path, named: dict[str, nn.Parameter]) -> dict[str, Tensor]:
+    """Start from weights laid out without a state, if they are all there, else as drawn."""
+    path = folder / "average.safetensors"
+    found = load_file(path) if path.exists() else {}
+    if named.keys() <= found.keys():
+        for k, p in named.items():
+            p.copy_(found[k])
+    return {k: p.detach().clone() for k, p in named.items()}
 
 
 def _save(

@@ -1,16 +1,17 @@
-"""The milestone: trained weights become the embedded model's files."""
+"""The milestone: trained weights become the embedded model's files, and the way back."""
 
 from __future__ import annotations
 
-from torch import nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from imagineid.ccf.text import Prompt
 from imagineid.spec import Size, ports
-from imagineid.weights import DIRECTORY
+from imagineid.weights import DIRECTORY, STORE
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
 from imagineid_train.base import vocabulary
-from imagineid_train.loop import load_into
+from imagineid_train.loop import ROOT, load_into
 from imagineid_train.mba import autoencoder
 
 SOURCES = {
@@ -23,6 +24,15 @@ SOURCES = {
     "matte": ("matte", "matte"),
 }
 """Network: the stage that trained it, and its prefix there."""
+
+PARTS = {
+    "text.encoder": ("base", "text"),
+    "text.inversion": ("tia", "inversion"),
+    "encoder": ("latents", "encoder"),
+    "decoder": ("latents", "decoder"),
+    "decoder.blend": ("mba", "blend"),
+}
+"""The same for what several stages trained, or one stage for several networks."""
 
 
 def trained(size: Size) -> dict[str, nn.Module]:
@@ -49,3 +59,24 @@ def ship(size: Size) -> None:
     vocabulary().write(folder / "words.json")
     total = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}: {total / 1e6:.1f} MB")
+
+
+def unship(size: Size) -> None:
+    """Lay the embedded weights out as checkpoints, so that training goes on in a new checkout.
+
+    Stages that have checkpoints already are left alone. The optimiser starts afresh, and a stage
+    of which only a part is embedded (``content``) can be built upon but not gone on with.
+    """
+    stages: dict[str, dict[str, Tensor]] = {}
+    stored = load_file(DIRECTORY / size.name / STORE)
+    for network, (stage, prefix) in (SOURCES | PARTS).items():
+        for name, value in stored.items():
+            if name.startswith(network + "."):
+                key = prefix + name.removeprefix(network)
+                stages.setdefault(stage, {})[key] = value.float()
+    for stage, tensors in stages.items():
+        folder = ROOT / stage
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            save_file(tensors, folder / "average.safetensors")
+            print(f"{folder}: {len(tensors)} tensors")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import cv2
 import numpy as np
 import torch
@@ -12,14 +14,14 @@ from imagineid.ccf.autoencoder import Decoder, Encoder
 from imagineid.ccf.background import dilated, inpainted
 from imagineid.ccf.matte import Matte
 from imagineid.spec import Size
-from imagineid_train.autoencoder import detail, psnr
+from imagineid_train.autoencoder import PERCEPTUAL_EVERY, detail, psnr
 from imagineid_train.data import Faces, sheet, to_image, to_picture
 from imagineid_train.latents import networks
 from imagineid_train.loop import ROOT, Budget, channels_last, load_into, train
 from imagineid_train.perceptual import Perceptual
 
 NAME, MATTE = "mba", "matte"
-BATCH = 8
+BATCH = 4
 
 
 def _small(matte: np.ndarray, size: Size) -> np.ndarray:
@@ -43,12 +45,27 @@ def _draw(
     return to_image(np.stack(frames)), to_image(np.stack(grounds)), mask
 
 
+@torch.no_grad()
+def _begin(encoder: Encoder, decoder: Decoder, image: Tensor) -> None:
+    """Set the convolution to the least-squares map from F_ve to F_vd of the same frames."""
+    latent, feature = encoder(image)
+    known = feature.movedim(1, -1).flatten(0, -2).double()
+    wanted = decoder.features(latent).movedim(1, -1).flatten(0, -2).double()
+    known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)
+    ridge = 1e-3 * len(known) * torch.eye(known.shape[1], dtype=known.dtype)
+    found = torch.linalg.solve(known.T @ known + ridge, known.T @ wanted)
+    decoder.blend.weight.copy_(found[:-1].T[..., None, None])
+    assert decoder.blend.bias is not None
+    decoder.blend.bias.copy_(found[-1])
+
+
 def run(size: Size, minutes: float) -> None:
     """Train MBA's convolution for ``minutes`` in all."""
     encoder, decoder = networks(size)
-    decoder.blend.requires_grad_(requires_grad=True)
     train_set, held = Faces.open("train"), Faces.open("val")
-    rng, perceptual = np.random.default_rng(3), Perceptual()
+    rng, perceptual, step = np.random.default_rng(3), Perceptual(), count()
+    _begin(encoder, decoder, _draw(train_set, size, rng, 24)[0])
+    decoder.blend.requires_grad_(requires_grad=True)
 
     def made(image: Tensor, ground: Tensor, mask: Tensor) -> Tensor:
         with torch.no_grad():
@@ -60,11 +77,13 @@ def run(size: Size, minutes: float) -> None:
     def loss() -> dict[str, Tensor]:
         image, ground, mask = _draw(train_set, size, rng, BATCH)
         out = made(image, ground, mask)
-        return {
+        terms = {
             "absolute": (out - image).abs().mean(),
             "detail": (detail(out) - detail(image)).abs().mean(),
-            "perceptual": 0.02 * perceptual(out, image),
         }
+        if next(step) % PERCEPTUAL_EVERY == 0:
+            terms["perceptual"] = 0.06 * perceptual(out[:1], image[:1])
+        return terms
 
     @torch.no_grad()
     def check() -> dict[str, float]:
@@ -73,7 +92,7 @@ def run(size: Size, minutes: float) -> None:
         sheet([to_picture(image), to_picture(ground), to_picture(out)], ROOT / NAME / "sheet.png")
         return {"psnr": float(psnr(out, image).mean())}
 
-    train(NAME, {"blend": decoder.blend}, loss, Budget(minutes, rate=3e-3), check, 200)
+    train(NAME, {"blend": decoder.blend}, loss, Budget(minutes, rate=1e-3), check, 200)
 
 
 def run_matte(size: Size, minutes: float) -> None:

@@ -1,8 +1,8 @@
 """Stage CCF 2: SCA (eq. 9). Only the adapter learns, on all three conditions or on the mesh alone.
 
-A neighbour in training is the true frame before, spoilt as the model's own frames will be: noise,
-dropped cells, and from the second half on the adapter's own guess in its place. That is what keeps
-long videos from drifting.
+A neighbour in training is the true frame before or the adapter's own guess of it, spoilt as frames
+of the model's own will be: contrast, colour, noise, missing cells. That is what keeps long videos
+from drifting.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from imagineid.ccf.sampling import Flow, ddim, times
 from imagineid.ccf.text import TextEncoder, TextInversion
@@ -32,16 +33,29 @@ from imagineid_train.matched import Heard, feelings
 NAME = "sca"
 BATCH = 32
 ALL_THREE = 0.8
-"""The paper's p: the share of batches that see all three conditions."""
+"""The paper's p: the share of samples that see all three conditions."""
+
+SPOILT, OWN = 0.7, 0.5
+"""Shares of neighbours that are spoilt, and of those that are the adapter's own guess before."""
 
 
-def spoilt(neighbour: Tensor, anchor: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return a neighbour latent (B, c, h, w) as an imperfect model would have left it."""
-    b, _, h, w = neighbour.shape
-    level = torch.from_numpy(rng.uniform(0, 0.25, (b, 1, 1, 1))).float()
-    noisy = neighbour + level * torch.randn_like(neighbour)
-    drop = torch.from_numpy(rng.random((b, 1, h, w)) < rng.uniform(0, 0.15, (b, 1, 1, 1)))
-    return torch.where(drop, torch.zeros_like(anchor), noisy)
+def spoilt(neighbour: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return a neighbour latent (B, c, h, w) as an imperfect model would have left it.
+
+    Contrast and colour are off, there is noise, and some cells are missing: what is right is to be
+    had from the anchor.
+    """
+    b, c, h, w = neighbour.shape
+
+    def some(low: float, high: float) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (b, 1, 1, 1))).float()
+
+    drift = F.interpolate(torch.randn(b, c, 4, 4), (h, w), mode="bilinear", align_corners=False)
+    out = some(0.75, 1.3) * neighbour + some(0, 0.5) * drift
+    out = out + some(0, 0.25) * torch.randn_like(neighbour)
+    drop = torch.from_numpy(rng.random((b, 1, h, w))) < some(0, 0.15)
+    spoil = torch.from_numpy(rng.random((b, 1, 1, 1)) < SPOILT)
+    return torch.where(spoil, torch.where(drop, torch.zeros_like(out), out), neighbour)
 
 
 class Voice:
@@ -85,6 +99,14 @@ def run(size: Size, minutes: float) -> None:
         anchor = source.frame[people, (frames + 2 * rng.integers(0, 4, len(frames))) % 8].float()
         return mesh, anchor, source.neighbour[people, frames ^ 1].float()
 
+    def guess(people: np.ndarray, frames: np.ndarray, anchor: Tensor, y: Tensor) -> Tensor:
+        """Imagine the frame before in one step, from its own neighbour."""
+        mesh = latents.mesh[people, frames ^ 1].float()
+        beyond = spoilt(latents.neighbour[people, frames].float(), rng)
+        noise, at = torch.randn_like(mesh), torch.ones(len(people))
+        made = unet(noise, at, y, *adapter(mesh, anchor, beyond)).float()
+        return flow.split(noise, made, 1.0)[0]
+
     def loss() -> dict[str, Tensor]:
         people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
         clean = latents.frame[people, frames].float()
@@ -92,10 +114,14 @@ def run(size: Size, minutes: float) -> None:
         mesh, anchor, neighbour = conditions(latents, people, frames)
         all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
         anchor = anchor * all_three
-        neighbour = spoilt(neighbour, anchor, rng) * all_three
         with torch.no_grad():
             tokens = dropped(captions.draw(rng, people, frames), rng)
             y = text(tokens, voice(rng, people, frames))
+            own = guess(people, frames, anchor, y)
+            outside = torch.from_numpy(rng.random((BATCH, 1, 1, 1)) < OWN) & (
+                latents.weight[people, frames ^ 1].float()[:, None] <= 1
+            )
+            neighbour = spoilt(torch.where(outside, own, neighbour), rng) * all_three
         late = np.where(rng.random(BATCH) < 0.4, 1.0, rng.uniform(0.2, 1.0, BATCH))
         free = 1 / (1 + np.exp(-rng.normal(0.4, 1.1, BATCH)))
         time = torch.from_numpy(np.where(all_three.view(-1).numpy(), late, free)).float()

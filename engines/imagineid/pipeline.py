@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,13 @@ FIRST_STEPS = 24
 
 COHERENT_STEPS = 2
 """Steps of each later frame."""
+
+FOLLOW = False
+"""Whether I_ad is the frame before, as in Algorithm 1, or the first frame all along.
+
+Fed its own frames, the adapter as trained so far runs away within two seconds; held to the first
+frame it does not, and the head's small motion does not need a closer neighbour.
+"""
 
 GUIDANCE = 2.5
 """How hard the prompt pulls on the first frame."""
@@ -101,18 +109,17 @@ class Pipeline:
         start = noise(size, request.seed)
         text = self.text(factors, request.prompt)
         meshes = self.meshes(factors, request.seed)
-        mesh, mouth = next(meshes)
+        opening = next(meshes)
         guidance = GUIDANCE if request.guidance is None else request.guidance
         steps = request.steps or FIRST_STEPS
-        frame = first_frame(engines, size, text, mesh, start, steps, guidance)
-        yield frame
-        scene = scene_of(engines, text, frame, start)
-        state = State(frame, mouth)
-        for mesh, mouth in meshes:
+        first = first_frame(engines, size, text, opening[0], start, steps, guidance)
+        scene = scene_of(engines, text, first, start)
+        state = State(before=first, neighbour=first, mouth=opening[1])
+        for mesh, mouth in chain([opening], meshes):  # the first again: all are drawn alike
             latent = engines["encoder"](image=to_image(mesh))["latent"]
             frame = next_frame(engines, scene, latent, state, request.steps or COHERENT_STEPS)
             yield frame
-            state = State(frame, mouth)
+            state = State(frame, frame, mouth) if FOLLOW else replace(state, before=frame)
 
 
 def load(model: str = "mini", engine: str = "auto") -> Pipeline:

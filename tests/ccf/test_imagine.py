@@ -99,7 +99,7 @@ def test_a_later_frame_sees_its_neighbour_without_the_mouth(asked: Asked) -> Non
     scene = scene_of(engines, Text(SAID, UNSAID), before, noise(SIZE, 1))
     asked["encoder"].clear()
     mesh = engines["encoder"](image=to_image(a_picture(3)))["latent"]
-    next_frame(engines, scene, mesh, State(before, mouth), steps=2)
+    next_frame(engines, scene, mesh, State(a_picture(5), before, mouth), steps=2)
     hidden = asked["encoder"][-1]["image"]
     assert not hidden[..., mouth].any()
     np.testing.assert_array_equal(hidden[..., ~mouth], to_image(before)[..., ~mouth])
@@ -112,7 +112,7 @@ def test_the_background_is_blended_outside_a_grown_matte(asked: Asked) -> None:
     engines, before = asked.engines(), a_picture(2)
     scene = scene_of(engines, Text(SAID, UNSAID), before, noise(SIZE, 1))
     mesh = engines["encoder"](image=to_image(a_picture(3)))["latent"]
-    next_frame(engines, scene, mesh, State(before, np.zeros((64, 64), bool)), steps=1)
+    next_frame(engines, scene, mesh, State(before, before, np.zeros((64, 64), bool)), steps=1)
     said = asked["decoder"][-1]
     assert said["background"] is scene.background
     assert said["mask"][0, 0, 4:12, 5:11].min() == 1

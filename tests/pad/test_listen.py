@@ -77,7 +77,7 @@ def test_every_frame_gets_one_expression(record: Record, seconds: float) -> None
 
 def test_windows_leave_no_seam_where_the_networks_agree(record: Record) -> None:
     sound = record(voice(9.0))
-    found = listening.listen(engines(), MINI, sound).expression[:, 0]
+    found = listening.listen(engines(), MINI, sound).expression[:, 0]  # an eye: never gated
     alone = engines()["content"](listening.mel_windows(sound, 0, sound.frames)[None])["linguistic"][
         0, :, 0
     ]
@@ -102,3 +102,11 @@ def test_silence_is_heard_without_fault(record: Record) -> None:
     factors = listening.listen(engines(), MINI, record(np.zeros(40_000)))
     assert (factors.level_db <= -99).all()
     assert np.isfinite(factors.emotion).all()
+
+
+def test_the_mouth_rests_in_silence_and_moves_in_speech() -> None:
+    level = np.concatenate([np.full(30, -18.0), np.full(30, -75.0), np.full(30, -18.0)])
+    share = listening.speaking(level)
+    assert (share[35:55] == 0).all()
+    assert (share[:28] == 1).all()
+    assert not listening.speaking(np.full(50, -100.0)).any()

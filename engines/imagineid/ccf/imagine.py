@@ -48,9 +48,16 @@ class Scene:
 
 @dataclass(frozen=True)
 class State:
-    """What the next frame needs of this one: itself, (H, W, 3) uint8, and its mouth, (H, W)."""
+    """What the next frame needs of those before it.
 
-    frame: Array
+    Attributes:
+        before: the frame before, (H, W, 3) uint8, whose matte says where the person is.
+        neighbour: the frame to stay like (I_ad before its mouth is hidden), (H, W, 3) uint8.
+        mouth: the mouth area of ``neighbour``, (H, W) bool.
+    """
+
+    before: Array
+    neighbour: Array
     mouth: Array
 
 
@@ -140,15 +147,14 @@ def next_frame(engines: Engines, scene: Scene, mesh: Array, state: State, steps:
         engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
         scene: what holds for the video.
         mesh: E(I_rd), (1, c, h, w).
-        state: the frame before, with its mouth area, which is hidden (I_ad).
+        state: the frame before, and the neighbour whose mouth area is hidden (I_ad).
         steps: of the sampler.
 
     Returns:
         (H, W, 3) uint8.
     """
-    image = to_image(state.frame)
-    mask = dilated(engines["matte"](image=image)["mask"][0, 0])[None, None]
-    hidden = np.where(state.mouth[None, None], np.float32(0), image)
+    mask = dilated(engines["matte"](image=to_image(state.before))["mask"][0, 0])[None, None]
+    hidden = np.where(state.mouth[None, None], np.float32(0), to_image(state.neighbour))
     neighbour = engines["encoder"](image=hidden)["latent"]
     doors = engines["sca"](mesh=mesh, anchor=scene.anchor, neighbour=neighbour)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagineid.audio import mel_windows
-from imagineid.spec import EMOTIONS, FRAME_SAMPLES, Size
+from imagineid.spec import EMOTIONS, FRAME_SAMPLES, MOUTH, Size
 
 if TYPE_CHECKING:
     from imagineid.audio import Sound
@@ -94,16 +94,31 @@ def listen(
             heard += speech
         done += len(group)
         told(0.5 + done / len(starts) / 2)
+    expression = np.clip(total / weight, 0, 1)
+    expression[:, MOUTH] *= speaking(level)[:, None]
     return Factors(
         shape=who.shape,
         identity=who.identity,
         emotion=(feeling / heard).astype(np.float32),
-        expression=np.clip(total / weight, 0, 1).astype(np.float32),
+        expression=expression.astype(np.float32),
         level_db=level,
         gender="male" if who.traits[0] > 0 else "female",
         age=float(np.clip(who.traits[1] * 100, 3, 95)),
         emotions=(named / heard).astype(np.float32),
     )
+
+
+def speaking(level_db: Array) -> Array:
+    """Return how far the mouth may leave its rest, (F,) in [0, 1]: not at all in silence.
+
+    Speech is what comes within 38 dB of the recording's loudest; two frames on either side of it
+    belong to it, so that lips may open before a sound.
+    """
+    loudest = max(float(np.percentile(level_db, 95)), -45.0)
+    share = np.clip((level_db - (loudest - 38)) / 10, 0, 1)
+    framed = np.pad(share, 2, mode="edge")
+    near = np.lib.stride_tricks.sliding_window_view(framed, 5)
+    return np.asarray(near.max(axis=1) * 0.5 + near.mean(axis=1) * 0.5, np.float32)
 
 
 def levels(sound: Sound) -> Array:

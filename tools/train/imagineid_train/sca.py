@@ -1,7 +1,7 @@
 """Stage CCF 2: SCA (eq. 9). Only the adapter learns, on all three conditions or on the mesh alone.
 
 A neighbour in training is the true frame before or the adapter's own guess of it, spoilt as frames
-of the model's own will be: contrast, colour, noise, missing cells. That is meant to keep long videos
+of the model's own will be: contrast, colour, noise, missing cells. It is meant to keep long videos
 from drifting.
 """
 

@@ -15,13 +15,15 @@ from torch.nn import functional as F
 
 from imagineid.ccf.autoencoder import Decoder, Encoder, reconstruct
 from imagineid.spec import Size
-from imagineid_train.data import Faces, sheet, to_image, to_picture
+from imagineid_train.data import Faces, boxes, sheet, to_image, to_picture
 from imagineid_train.loop import ROOT, Budget, channels_last, train
 from imagineid_train.perceptual import Perceptual
 
 NAME, DECODER = "autoencoder", "decoder"
-NOISE = 0.05
+NOISE = 0.03
 """Standard deviation of the noise on latents that the decoder learns to live with."""
+DETAILED = 4.0
+"""How much more a pixel of the mouth or an eye counts than any other."""
 CROP_PX = 128
 BATCH = 16
 PERCEPTUAL_EVERY, PERCEPTUAL_CROPS = 4, 4
@@ -31,6 +33,12 @@ PERCEPTUAL_EVERY, PERCEPTUAL_CROPS = 4, 4
 def detail(image: Tensor) -> Tensor:
     """What a 3x3 blur takes away: edges and texture."""
     return image - F.avg_pool2d(image, 3, 1, 1)
+
+
+def weighed(error: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean of ``error`` (B, 3, H, W) where a pixel counts ``weight`` (B, 1, H, W)."""
+    out: Tensor = (error * weight).sum() / (weight.sum() * error.shape[1])
+    return out
 
 
 def psnr(a: Tensor, b: Tensor) -> Tensor:
@@ -48,24 +56,30 @@ class Crops:
     def __init__(self, seed: int) -> None:
         self.faces, self.rng, self.drawn = Faces.open("train"), np.random.default_rng(seed), 0
 
-    def __call__(self, size: int) -> Tensor:
-        """Return ``size`` crops, (size, 3, 128, 128) in [-1, 1]."""
+    def __call__(self, size: int) -> tuple[Tensor, Tensor]:
+        """Return ``size`` crops, (size, 3, 128, 128) in [-1, 1], and the weight of each pixel."""
         rng, out = self.rng, []
+        weight = np.ones((size, 1, CROP_PX, CROP_PX), np.float32)
         self.drawn += 1
         if self.drawn % 500 == 0:
             self.faces = Faces.open("train")
-        for _ in range(size):
-            person, frame = rng.integers(len(self.faces)), rng.integers(8)
+        for i in range(size):
+            person, frame = int(rng.integers(len(self.faces))), int(rng.integers(8))
             kind = "mesh" if rng.random() < 1 / 6 else "frame"
-            picture = self.faces.get(int(person), kind)[frame]
+            picture = self.faces.get(person, kind)[frame]
             room = picture.shape[0] - CROP_PX
             if rng.random() < 0.5:  # the middle: eyes and mouth
                 y, x = rng.integers(room // 3, room + 1), rng.integers(room // 4, 3 * room // 4)
             else:
                 y, x = rng.integers(0, room + 1, 2)
             crop = picture[y : y + CROP_PX, x : x + CROP_PX]
-            out.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
-        return to_image(np.stack(out)).contiguous(memory_format=torch.channels_last)
+            for top, bottom, left, right in boxes(self.faces, person, frame) - [y, y, x, x]:
+                weight[i, 0, max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = DETAILED
+            if rng.random() < 0.5:
+                crop, weight[i] = crop[:, ::-1], weight[i, :, :, ::-1].copy()
+            out.append(crop)
+        crops = to_image(np.stack(out)).contiguous(memory_format=torch.channels_last)
+        return crops, torch.from_numpy(weight)
 
 
 def run(size: Size, minutes: float) -> None:
@@ -93,18 +107,18 @@ def _learn(
     perceptual, step = Perceptual(), count()
 
     def loss() -> dict[str, Tensor]:
-        image = draw(BATCH)
+        image, weight = draw(BATCH)
         latent, _ = encoder(image)
         made = decoder.draw(decoder.features(latent + NOISE * torch.randn_like(latent))).float()
         terms = {
-            "absolute": (made - image).abs().mean(),
-            "square": 2 * (made - image).pow(2).mean(),
-            "detail": (detail(made) - detail(image)).abs().mean(),
+            "absolute": 0.5 * weighed((made - image).abs(), weight),
+            "square": 6 * weighed((made - image).pow(2), weight),
+            "detail": 0.5 * weighed((detail(made) - detail(image)).abs(), weight),
             "size": 1e-3 * latent.float().pow(2).mean(),
         }
         if next(step) % PERCEPTUAL_EVERY == 0:
             some = slice(0, PERCEPTUAL_CROPS)
-            terms["perceptual"] = 0.06 * perceptual(made[some], image[some])
+            terms["perceptual"] = 0.04 * perceptual(made[some], image[some])
         return terms
 
     shown = to_image(np.stack([held.get(i, "frame")[0] for i in range(min(24, len(held)))]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imagineid.face import FaceModel, project
+from imagineid.face.model import load as load_face
 from imagineid_train.loop import ROOT
 
 FACES = ROOT / "world" / "faces"
@@ -89,6 +92,40 @@ class Faces:
         """Return one person's array, e.g. ``get(3, "frame")`` is (8, 256, 256, 3)."""
         shard, row = self.index[person]
         return self.shards[shard][field][row]
+
+
+@cache
+def _marks() -> tuple[FaceModel, list[list[int]]]:
+    """Return a face of nothing but the landmarks of mouth and eyes, and which belong together."""
+    whole = load_face()
+    groups: list[list[str]] = [[name for name in whole.landmarks if name.startswith("lip")]]
+    for side in ("left", "right"):
+        parts = ("eye_inner", "eye_outer", "lid_upper", "lid_lower")
+        groups.append([f"{part}_{side}" for part in parts])
+    names = [name for group in groups for name in group]
+    at = [whole.landmarks[name] for name in names]
+    small = replace(
+        whole,
+        mean=whole.mean[at],
+        shapes=whole.shapes[:, at],
+        units=whole.units[:, at],
+        head_weight=whole.head_weight[at],
+    )
+    return small, [[names.index(name) for name in group] for group in groups]
+
+
+def boxes(faces: Faces, person: int, frame: int) -> np.ndarray:
+    """Return where mouth and eyes are in a frame: (3, 4) pixels: top, bottom, left, right."""
+    small, groups = _marks()
+    row = [faces.get(person, name) for name in ("alpha", "beta", "pose")]
+    points = project(small.vertices(row[0], row[1][frame], row[2][frame]), 256)
+    out = np.empty((len(groups), 4), np.int64)
+    for i, group in enumerate(groups):
+        low, high = points[group].min(axis=0), points[group].max(axis=0)
+        wide = (high - low).max()
+        low, high = low - 0.2 * wide, high + 0.2 * wide
+        out[i] = low[1], high[1] + 1, low[0], high[0] + 1
+    return out
 
 
 def to_image(pictures: np.ndarray) -> Tensor:

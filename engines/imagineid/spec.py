@@ -61,6 +61,7 @@ class Size:
         shape: components of alpha; expression: units of beta.
         identity: length of theta_id; emotion: length of theta_e; linguistic: length of l-bar.
         pad_dim, pad_layers, pad_heads: width, depth and heads of PAD's Transformers.
+        ear: channels of each convolution over the spectrogram; each halves its bands.
         patch: side of the autoencoder's first patch; stages: channels of each level after it.
         latent_channels: channels of a latent.
         text_tokens: M, words of a prompt; pseudo_words: N, words made from the voice.
@@ -82,6 +83,7 @@ class Size:
     pad_dim: int = 192
     pad_layers: int = 3
     pad_heads: int = 4
+    ear: tuple[int, ...] = (24, 32, 48, 64)
     patch: int = 4
     stages: tuple[int, ...] = (48, 96, 160)
     latent_channels: int = 16

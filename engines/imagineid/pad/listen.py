@@ -169,10 +169,13 @@ def _speech(level_db: Array) -> float:
 
 
 def _starts(frames: int, window: int) -> list[int]:
-    """First frames of half-overlapping windows that cover the recording, the last one whole."""
+    """First frames of windows that cover the recording, half overlapping, the last one whole.
+
+    They are whole multiples of 5 frames apart, where mel frames and video frames begin together.
+    """
     if frames <= window:
         return [0]
-    starts = list(range(0, frames - window, window // 2))
+    starts = list(range(0, frames - window, window // 10 * 5))
     return [*starts, frames - window]
 
 

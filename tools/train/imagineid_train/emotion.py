@@ -14,7 +14,7 @@ from imagineid.pad.networks import (
     IdentityEncoder,
 )
 from imagineid.spec import EMOTIONS, Size
-from imagineid_train.content import JAW
+from imagineid_train.content import JAW, Motion, closes
 from imagineid_train.identity import contrast
 from imagineid_train.loop import Budget, load_into, train
 from imagineid_train.voices import Voices, Windows, without_speech
@@ -41,7 +41,7 @@ def run(size: Size, minutes: float) -> None:
     draw = Windows(Voices.open("train"), size.window, 5)
     held = Windows(Voices.open("val"), size.window, 6, augment=False)
     rng = np.random.default_rng(7)
-    quiet = 4
+    quiet, motion = 4, Motion()
 
     def loss() -> dict[str, Tensor]:
         batch = draw(PAIRS, same_emotion=True)
@@ -53,13 +53,7 @@ def run(size: Size, minutes: float) -> None:
         made = decoder(linguistic, shape, emotion).float()
         target = torch.cat([batch.full, torch.zeros_like(batch.full[:quiet])])
         label = torch.cat([batch.emotion, torch.zeros(quiet, dtype=torch.long)])
-        weight = torch.ones(made.shape[-1])
-        weight[JAW] = 4.0
-        motion = made[:, 1:] - made[:, :-1] - (target[:, 1:] - target[:, :-1])
-        return {
-            "square": 20 * (weight * (made - target).pow(2)).mean(),
-            "absolute": 2 * (weight * (made - target).abs()).mean(),
-            "motion": 20 * (weight * motion.pow(2)).mean(),
+        return motion(made, target) | {
             "contrast": 0.1 * contrast(emotion[: len(batch.mel)], batch.emotion),
             "named": 0.2 * F.cross_entropy(logits.float(), label),
         }
@@ -73,6 +67,7 @@ def run(size: Size, minutes: float) -> None:
         return {
             "jaw_r": float(torch.corrcoef(torch.stack([a, b]))[0, 1]),
             "error": float((made - batch.full).abs().mean()),
+            "closes": closes(motion, made, batch.full),
             "accuracy": accuracy(encoder, held),
             "chance": 1 / len(EMOTIONS),
         }

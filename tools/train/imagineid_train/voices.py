@@ -26,6 +26,9 @@ PITCH, TRACT = 2, 3
 WARP = 0.03
 """Most a window's frequencies are stretched, as a logarithm: about one speaker's difference."""
 
+DB_A_UNIT = 12.5
+"""Decibels that one step of A stands for."""
+
 VERSIONS = 4
 """Recordings of each utterance: one clean, the others through :func:`recorded`."""
 
@@ -111,13 +114,36 @@ class Voices:
     def __len__(self) -> int:
         return len(self.speaker)
 
-    def window(self, utterance: int, first: int, version: int, frames: int) -> np.ndarray:
-        """Return A for ``frames`` video frames from ``first``, (frames, 1280) in [-4, 4]."""
+    def heard(self, utterance: int, first: int, version: int, frames: int) -> np.ndarray:
+        """Return the mel frames under ``frames`` video frames from ``first``, (T, 80)."""
         low, high = self.mel_bounds[utterance], self.mel_bounds[utterance + 1]
-        starts = MELS_A_SECOND * (first + np.arange(frames)) // FPS
-        at = np.clip(low + starts[:, None] + np.arange(MEL_FRAMES), low, high - 1)
-        cut = self.mels[version, at].astype(np.float32)  # (frames, 16, 80)
-        return cut.transpose(0, 2, 1).reshape(frames, MELS * MEL_FRAMES)
+        start = low + MELS_A_SECOND * first // FPS
+        at = np.minimum(start + np.arange(mels_under(frames)), high - 1)
+        return self.mels[version, at].astype(np.float32)
+
+
+def mels_under(frames: int) -> int:
+    """Return how many mel frames ``frames`` video frames hear."""
+    return MELS_A_SECOND * (frames - 1) // FPS + MEL_FRAMES
+
+
+def windowed(mels: np.ndarray, frames: int) -> np.ndarray:
+    """Cut mel frames (B, T, 80) into A, (B, frames, 1280)."""
+    at = (MELS_A_SECOND * np.arange(frames) // FPS)[:, None] + np.arange(MEL_FRAMES)
+    cut = mels[:, at]  # (B, frames, 16, 80)
+    return cut.transpose(0, 1, 3, 2).reshape(len(mels), frames, MELS * MEL_FRAMES)
+
+
+def floored(rng: np.random.Generator, mels: np.ndarray) -> np.ndarray:
+    """Lay a steady noise under half of the mel frames (B, T, 80): no real pause is empty."""
+    loud = np.percentile(mels, 95, axis=(1, 2), keepdims=True)
+    under = rng.uniform(15, 65, loud.shape) / DB_A_UNIT
+    slope = rng.uniform(-12, 4, loud.shape) / DB_A_UNIT * np.linspace(0, 1, MELS)
+    ripple = np.cumsum(rng.normal(0, 0.08, (len(mels), 1, MELS)), axis=2)
+    noise = loud - under + slope + ripple + rng.normal(0, 0.3, mels.shape)
+    some = rng.random(loud.shape) < 0.5
+    out: np.ndarray = np.where(some, np.maximum(mels, noise), mels)
+    return out
 
 
 def _traits(row: np.ndarray) -> Traits:
@@ -165,10 +191,7 @@ def without_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
         hum = np.sin(2 * np.pi * rng.choice([50, 60, 100, 120]) * np.arange(samples) / SAMPLE_RATE)
         wave = (hum + 0.2 * coloured_noise(rng, samples)).astype(np.float32)
     heard = mel(wave * np.float32(10 ** (-rng.uniform(20, 80) / 20)))
-    starts = MELS_A_SECOND * np.arange(frames) // FPS
-    cut = heard[np.minimum(starts[:, None] + np.arange(MEL_FRAMES), len(heard) - 1)]
-    out: np.ndarray = cut.transpose(0, 2, 1).reshape(frames, MELS * MEL_FRAMES)
-    return out.astype(np.float32)
+    return windowed(heard[None, : mels_under(frames)], frames)[0].astype(np.float32)
 
 
 @dataclass
@@ -194,7 +217,7 @@ def warped(mels: np.ndarray, stretch: np.ndarray) -> np.ndarray:
     """Stretch the frequencies of mel windows: the same speech from a smaller or larger body.
 
     Args:
-        mels: (B, L, 80 * 16) in [-4, 4], mel-major.
+        mels: (B, T, 80) in [-4, 4].
         stretch: factor on every frequency, (B,); 1.1 is a tenth higher.
 
     Source:
@@ -203,12 +226,10 @@ def warped(mels: np.ndarray, stretch: np.ndarray) -> np.ndarray:
     edges = mel_edges_hz()[1:-1]  # the middle of each band
     wanted = np.interp(edges[None] / stretch[:, None], edges, np.arange(MELS))  # (B, 80)
     low = np.minimum(wanted.astype(np.int64), MELS - 2)
-    share = (wanted - low).astype(np.float32)[:, None, :, None]
-    bands = mels.reshape(*mels.shape[:2], MELS, MEL_FRAMES)
-    at = low[:, None, :, None]
-    below = np.take_along_axis(bands, at, axis=2)
-    above = np.take_along_axis(bands, at + 1, axis=2)
-    out: np.ndarray = (below * (1 - share) + above * share).reshape(mels.shape)
+    share = (wanted - low).astype(np.float32)[:, None]
+    below = np.take_along_axis(mels, low[:, None], axis=2)
+    above = np.take_along_axis(mels, low[:, None] + 1, axis=2)
+    out: np.ndarray = below * (1 - share) + above * share
     return out
 
 
@@ -244,19 +265,18 @@ class Windows:
         first = [int(rng.integers(v.bounds[u + 1] - v.bounds[u] - n + 1)) for u in utterances]
         version = rng.integers(VERSIONS, size=len(first)) if self.augment else [0] * len(first)
         mels = np.stack(
-            [v.window(u, f, int(k), n) for u, f, k in zip(utterances, first, version, strict=True)]
+            [v.heard(u, f, int(k), n) for u, f, k in zip(utterances, first, version, strict=True)]
         )
-        if self.augment:  # a recording's level, as decibels
-            mels = np.clip(mels + rng.uniform(-0.6, 0.3, (len(first), 1, 1)), -4, 4)
         rows = [slice(v.bounds[u] + f, v.bounds[u] + f + n) for u, f in zip(utterances, first, strict=True)]  # fmt: skip # noqa: E501
         traits = v.traits[utterances].copy()
         if self.augment:
             stretch = np.exp(rng.uniform(-WARP, WARP, len(first)))
-            mels = warped(mels, stretch)
+            mels = floored(rng, warped(mels, stretch))
+            mels = np.clip(mels + rng.uniform(-0.6, 0.3, (len(first), 1, 1)), -4, 4)  # level
             traits[:, PITCH] *= stretch
             traits[:, TRACT] /= stretch
         return Batch(
-            mel=torch.from_numpy(mels.astype(np.float32)),
+            mel=torch.from_numpy(windowed(mels, n).astype(np.float32)),
             content=torch.from_numpy(np.stack([v.content[r] for r in rows])),
             full=torch.from_numpy(np.stack([v.full[r] for r in rows])),
             phone=torch.from_numpy(np.stack([v.phone[r] for r in rows])),

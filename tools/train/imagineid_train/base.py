@@ -105,5 +105,5 @@ def run(size: Size, minutes: float) -> None:
         return {"latent_std": float(latent.std())}
 
     train(
-        NAME, {"unet": unet, "text": text}, loss, Budget(minutes, rate=6e-4), check, check_every=600
+        NAME, {"unet": unet, "text": text}, loss, Budget(minutes, rate=5e-4), check, check_every=600
     )

@@ -70,7 +70,6 @@ class Size:
         unet_heads: attention heads; unet_groups: GroupNorm groups.
         sca: channels inside the spatial adapter, a level each; sca_layers: blocks a level.
         matte: channels of the matte network.
-        student, student_layers: channels and blocks of the student of one step.
     """
 
     name: str
@@ -100,8 +99,6 @@ class Size:
     sca: tuple[int, ...] = (128, 160, 192)
     sca_layers: int = 2
     matte: int = 24
-    student: int = 144
-    student_layers: int = 5
 
     @property
     def factor(self) -> int:
@@ -146,7 +143,7 @@ def ports(size: Size) -> dict[str, Ports]:
     """Return the ports of every network at ``size``.
 
     ``identity``, ``content``, ``emotion`` and ``expression`` are PAD (eq. 1-7); ``text`` is the
-    text encoder with TIA before it (eq. 8); ``sca`` and ``unet`` imagine a latent (eq. 9), ``student`` does so in one step;
+    text encoder with TIA before it (eq. 8); ``sca`` and ``unet`` imagine a latent (eq. 9);
     ``encoder`` and ``decoder`` are the autoencoder, with MBA in the decoder (eq. 10); ``matte``
     finds the person in a frame.
     """
@@ -180,10 +177,6 @@ def ports(size: Size) -> dict[str, Ports]:
         "unet": Ports(
             (Port("noisy", latent), Port("time", (b,)), text, *residuals),
             (Port("prediction", latent),),
-        ),
-        "student": Ports(
-            tuple(Port(name, latent) for name in ("mesh", "first", "anchor", "neighbour")),
-            (Port("latent", latent),),
         ),
         "encoder": Ports((image,), (Port("latent", latent), background)),
         "decoder": Ports((Port("latent", latent), background, mask), (image,)),

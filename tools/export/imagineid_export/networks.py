@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from imagineid.ccf.autoencoder import Decoder, Encoder
 from imagineid.ccf.matte import Matte
-from imagineid.ccf.student import Student
 from imagineid.ccf.text import Prompt
 from imagineid.ccf.unet import BaseUNet, SpatialAdapter
 from imagineid.pad.networks import (
@@ -29,7 +28,6 @@ def networks(size: Size, words: int) -> dict[str, nn.Module]:
         "text": Prompt(size, words),
         "sca": SpatialAdapter(size),
         "unet": BaseUNet(size),
-        "student": Student(size),
         "encoder": Encoder(size),
         "decoder": Decoder(size),
         "matte": Matte(size),

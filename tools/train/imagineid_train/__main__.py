@@ -21,7 +21,6 @@ STAGES = {
     "base": ("base", "run", 60.0),
     "tia": ("tia", "run", 10.0),
     "sca": ("sca", "run", 60.0),
-    "student": ("student", "run", 40.0),
     "mba": ("mba", "run", 5.0),
     "matte": ("mba", "run_matte", 5.0),
     "ship": ("ship", "ship", 0.0),

@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from imagineid.ccf.sampling import Flow, ddim, times
 from imagineid.ccf.text import TextEncoder, TextInversion
 from imagineid.ccf.unet import BaseUNet, SpatialAdapter
 from imagineid.spec import Size
 from imagineid_train.base import Captions, dropped, vocabulary
+from imagineid_train.conditions import STILL, chance, conditions, spoilt
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
 from imagineid_train.loop import (
@@ -27,6 +27,7 @@ from imagineid_train.loop import (
     plain_attention,
     train,
     trained,
+    weights,
 )
 from imagineid_train.matched import Heard, feelings
 
@@ -35,27 +36,8 @@ BATCH = 32
 ALL_THREE = 0.8
 """The paper's p: the share of samples that see all three conditions."""
 
-SPOILT, OWN = 0.7, 0.5
-"""Shares of neighbours that are spoilt, and of those that are the adapter's own guess before."""
-
-
-def spoilt(neighbour: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return a neighbour latent (B, c, h, w) as an imperfect model would have left it.
-
-    Contrast and colour are off, there is noise, and some cells are missing: what is right is to be
-    had from the anchor.
-    """
-    b, c, h, w = neighbour.shape
-
-    def some(low: float, high: float) -> Tensor:
-        return torch.from_numpy(rng.uniform(low, high, (b, 1, 1, 1))).float()
-
-    drift = F.interpolate(torch.randn(b, c, 4, 4), (h, w), mode="bilinear", align_corners=False)
-    out = some(0.75, 1.3) * neighbour + some(0, 0.5) * drift
-    out = out + some(0, 0.25) * torch.randn_like(neighbour)
-    drop = torch.from_numpy(rng.random((b, 1, h, w))) < some(0, 0.15)
-    spoil = torch.from_numpy(rng.random((b, 1, 1, 1)) < SPOILT)
-    return torch.where(spoil, torch.where(drop, torch.zeros_like(out), out), neighbour)
+OWN = 0.5
+"""Share of neighbours that are the adapter's own guess of the frame before."""
 
 
 class Voice:
@@ -91,13 +73,10 @@ def run(size: Size, minutes: float) -> None:
     text = load_into(TextEncoder(size, len(words)), "base", "text")
     voice = Voice(size, latents)
     adapter = SpatialAdapter(size)
+    began = {k: v for k, v in weights("base").items() if k.startswith("adapter.")}
+    adapter.load_state_dict({k.removeprefix("adapter."): v for k, v in began.items()})
     channels_last((unet, adapter))
     captions, rng, flow = Captions(latents, words, size), np.random.default_rng(2), Flow()
-
-    def conditions(source: Latents, people: np.ndarray, frames: np.ndarray) -> tuple[Tensor, ...]:
-        mesh = source.mesh[people, frames].float()
-        anchor = source.frame[people, (frames + 2 * rng.integers(0, 4, len(frames))) % 8].float()
-        return mesh, anchor, source.neighbour[people, frames ^ 1].float()
 
     def guess(people: np.ndarray, frames: np.ndarray, anchor: Tensor, y: Tensor) -> Tensor:
         """Imagine the frame before in one step, from its own neighbour."""
@@ -111,7 +90,7 @@ def run(size: Size, minutes: float) -> None:
         people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
         clean = latents.frame[people, frames].float()
         weight = latents.weight[people, frames].float()[:, None]
-        mesh, anchor, neighbour = conditions(latents, people, frames)
+        mesh, anchor, neighbour, still = conditions(latents, rng, people, frames)
         all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
         anchor = anchor * all_three
         with torch.no_grad():
@@ -121,7 +100,8 @@ def run(size: Size, minutes: float) -> None:
             outside = torch.from_numpy(rng.random((BATCH, 1, 1, 1)) < OWN) & (
                 latents.weight[people, frames ^ 1].float()[:, None] <= 1
             )
-            neighbour = spoilt(torch.where(outside, own, neighbour), rng) * all_three
+            neighbour = spoilt(torch.where(outside, own, neighbour), rng)
+            neighbour = torch.where(chance(rng, BATCH, STILL), still, neighbour) * all_three
         late = np.where(rng.random(BATCH) < 0.4, 1.0, rng.uniform(0.2, 1.0, BATCH))
         free = 1 / (1 + np.exp(-rng.normal(0.4, 1.1, BATCH)))
         time = torch.from_numpy(np.where(all_three.view(-1).numpy(), late, free)).float()
@@ -137,7 +117,7 @@ def run(size: Size, minutes: float) -> None:
     def check() -> dict[str, float]:
         n = min(8, len(held))
         people, frames = np.arange(n), np.full(n, 5)
-        mesh, anchor, neighbour = conditions(held, people, frames)
+        mesh, anchor, neighbour, _ = conditions(held, np.random.default_rng(1), people, frames)
         true = held.frame[people, frames].float()
         start = torch.randn(true.shape, generator=torch.Generator().manual_seed(0))
         y = text(torch.zeros(n, size.text_tokens, dtype=torch.long),

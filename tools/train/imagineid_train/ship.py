@@ -21,7 +21,6 @@ SOURCES = {
     "expression": ("emotion", "expression"),
     "sca": ("sca", "adapter"),
     "unet": ("base", "unet"),
-    "student": ("student", "student"),
     "matte": ("matte", "matte"),
 }
 """Network: the stage that trained it, and its prefix there."""

@@ -9,6 +9,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from imagineid import __version__
+from imagineid_cli import weights
+from imagineid_cli.doctor import doctor
 from imagineid_cli.generate import generate
 
 EXIT_CODES = (
@@ -28,11 +30,12 @@ app = typer.Typer(
     help="Imagine a talking face from a voice: speech in, video out.",
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=EPILOG)(generate)
+app.add_typer(weights.app)
+app.command(epilog=EPILOG)(doctor)
 
 
 def _version(wanted: bool) -> None:

@@ -8,6 +8,7 @@
     │   └── BadOutput           2   a place that can't be written
     ├── BackendMissing          3   an engine whose package, driver or card is missing
     ├── BadWeights              3   a weights file that is missing, corrupt or of another version
+    ├── DownloadFailed          3   weights that no server gave as they must be
     └── SomeFailed              4   a batch in which some inputs failed
 
 Each message says what happened and, on its last line, what to type next. Ctrl-C ends with 130.
@@ -52,6 +53,12 @@ class BackendMissing(ImagineIDError):
 
 class BadWeights(ImagineIDError):
     """A weights file is missing, corrupt, or made for another version."""
+
+    exit_code = 3
+
+
+class DownloadFailed(ImagineIDError):
+    """No server gave a weights file as it must be."""
 
     exit_code = 3
 

@@ -232,14 +232,14 @@ def _test() -> Iterator[Finding]:
     """The embedded model on a short sound."""
     from imagineid_cli.selftest import run_selftest
 
-    tested = run_selftest()
-    if tested.wrong:
+    outcome = run_selftest()
+    if outcome.wrong:
         mend = "Install again:  pip install --force-reinstall imagineid"
-        yield Finding("test", "problem", f"the embedded model ran, but {tested.wrong}", mend)
+        yield Finding("test", "problem", f"the embedded model ran, but {outcome.wrong}", mend)
         return
-    minute_s = 60 * 25 * tested.frame_s
+    minute_s = 60 * 25 * outcome.frame_s
     text = (
-        f"the embedded model runs: loaded in {tested.load_s:.1f} s, {1 / tested.frame_s:.1f} frames"
+        f"the embedded model runs: loaded in {outcome.load_s:.1f} s, {1 / outcome.frame_s:.1f} frames"
         f" a second now; a minute of speech takes about {minute_s:.0f} s"
     )
     yield Finding("test", "good", text)

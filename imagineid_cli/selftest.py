@@ -21,7 +21,7 @@ STEPS = 2
 
 
 @dataclass(frozen=True)
-class Tested:
+class Outcome:
     """What the test found.
 
     Attributes:
@@ -34,7 +34,7 @@ class Tested:
     frame_s: float
 
 
-def run_selftest(engine: str = "auto") -> Tested:
+def run_selftest(engine: str = "auto") -> Outcome:
     """Make a tiny video of a made voice in a temporary folder, and read it back.
 
     Raises:
@@ -61,7 +61,7 @@ def run_selftest(engine: str = "auto") -> Tested:
                 times.append(time.monotonic())
         wrong = _wrong(frames, factors.frames, pipe.size_px) or _unlike(video, len(frames))
         rest_s = (times[-1] - times[0]) / max(1, len(times) - 1)
-        return Tested(wrong, loaded - began, rest_s)
+        return Outcome(wrong, loaded - began, rest_s)
 
 
 def _write_voice(path: Path) -> None:

@@ -71,6 +71,7 @@ def bring_folder(name: str, folder: Path, watch: Watch) -> Path:
         shutil.rmtree(coming, ignore_errors=True)
         total = sum((folder / path).stat().st_size for path in names)
         check_room(coming, total)
+        watch.at(name, 0, total)
         done, files = 0, []
         for path in names:
             target = coming / path
@@ -122,6 +123,7 @@ def bring_address(
             places = {file.path: f"{base}/{quote(file.path)}" for file in files}
         coming, total, done = _coming(name), sum(file.bytes for file in files), 0
         check_room(coming, total)
+        watch.at(name, 0, total)
         for file in files:
             counter = Counter(watch, name, done, total)
             try:
@@ -129,7 +131,7 @@ def bring_address(
             except DownloadFailed as failed:
                 reason = str(failed).splitlines()[0]
                 raise DownloadFailed(
-                    f"{reason}\nWhat came is kept. Go on later:  the same command again"
+                    f"{reason}\nGo on later, with what came:  the same command again"
                 ) from failed
             done += file.bytes
         return _keep(name, files, f"{split.scheme}://{host(address)}{split.path}")

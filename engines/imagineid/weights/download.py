@@ -86,24 +86,23 @@ def fetch(
     if not fault(target, file):
         counter.at(file.bytes)
         return
-    reasons = []
+    part, reason = _Part(target), ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = _Part(target)
         for i, address in enumerate(addresses):
             try:
                 _from(address, file, part, counter, patience)
                 return
             except Failed as failed:
-                reasons.append(f"{host(address)}: {failed}")
-                following = addresses[i + 1 :]
-                next_one = f"; trying {host(following[0])}" if following else ""
-                counter.watch.line(f"{file.path} from {reasons[-1]}{next_one}")
+                reason = f"{host(address)}: {failed}"
+                for following in addresses[i + 1 : i + 2]:
+                    counter.watch.line(f"{file.path} from {reason}; trying {host(following)}")
     except OSError as error:
         raise cannot_write(target, error) from error
+    kept = "What came is kept. Go on later" if part.size() else "Try again later"
     raise DownloadFailed(
-        f"{file.path} could not be fetched ({reasons[-1]}).\n"
-        f"What came is kept. Go on later:  imagineid weights pull {counter.name}"
+        f"{file.path} could not be fetched ({reason}).\n"
+        f"{kept}:  imagineid weights pull {counter.name}"
     )
 
 

@@ -62,7 +62,7 @@ def held(item: Item) -> Held:
     """Return what is here of an item of the manifest."""
     path = weights_home() / item.name
     here = sum(
-        min(file.bytes, max(_size(path / file.path), _size(path / f"{file.path}.part")))
+        min(file.bytes, max(0, _size(path / file.path), _size(path / f"{file.path}.part")))
         for file in item.files
     )
     return Held(item.name, item.what, item.licence, path, item.files, here)
@@ -158,6 +158,8 @@ def pull(item: Item, watch: Watch, given: str = "", patience: Patience | None = 
         BadOutput: there is no room, or no right to write.
     """
     path = weights_home() / item.name
+    folder = Path(given) if given and Path(given).is_dir() else None
+    urls = {} if folder else {file: addresses(item, file, given) for file in item.files}
     with changing(item.name, watch):
         before = held(item)
         check_room(path, item.bytes - before.bytes_here)
@@ -166,11 +168,10 @@ def pull(item: Item, watch: Watch, given: str = "", patience: Patience | None = 
         for file in item.files:
             counter = Counter(watch, item.name, done, item.bytes)
             target = path / file.path
-            if given and Path(given).is_dir():
-                copy(file, Path(given) / file.path, target, counter)
+            if folder:
+                copy(file, folder / file.path, target, counter)
             else:
-                urls = addresses(item, file, given)
-                fetch(file, urls, target, counter, patience or Patience())
+                fetch(file, urls[file], target, counter, patience or Patience())
             done += file.bytes
     return path
 

@@ -1,0 +1,149 @@
+"""``imagineid doctor``: true about what is here, and a command for what is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import imagineid
+from imagineid import backends, weights
+from imagineid.errors import BackendMissing, BadWeights
+from imagineid_cli import doctor as doctor_module
+from imagineid_cli.main import app
+from imagineid_cli.selftest import Outcome
+from support import fake_pipeline
+
+Findings = list[dict[str, Any]]
+
+
+@pytest.fixture
+def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[int, Findings]]:
+    """Return the exit code and what was found, with the self-test left out."""
+    monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("imagineid_cli.selftest.run_selftest", lambda: Outcome("", 1.0, 0.04))
+
+    def run() -> tuple[int, Findings]:
+        result = CliRunner().invoke(app, ["doctor", "--json"])
+        told = json.loads(result.stdout)
+        assert told["works"] == (result.exit_code == 0)
+        return result.exit_code, told["findings"]
+
+    return run
+
+
+def about(findings: Findings, area: str) -> Findings:
+    return [finding for finding in findings if finding["area"] == area]
+
+
+def problems(findings: Findings) -> Findings:
+    return [finding for finding in findings if finding["level"] == "problem"]
+
+
+def test_a_sound_machine_gets_a_clean_bill(examine: Callable[..., Any]) -> None:
+    code, findings = examine()
+    assert (code, problems(findings)) == (0, [])
+    areas = ["python", "packages", "extras", "engine", "weights", "disk", "memory", "test"]
+    assert [area for area in areas if not about(findings, area)] in ([], ["extras"], ["memory"])
+    assert backends.choose("auto")[1] in about(findings, "engine")[0]["text"]
+    assert "a minute of speech takes about 60 s" in about(findings, "test")[0]["text"]
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    examine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs = {"": ["numpy", "nosuchpackage"], "torch": ["nosuchtorch"], "half": ["numpy", "nosuch"]}
+    monkeypatch.setattr(doctor_module, "_requirements", lambda: needs)
+    code, findings = examine()
+    assert code == 3
+    (problem,) = problems(findings)
+    assert problem["mend"] == "Install:  pip install nosuchpackage"
+    extras = {finding["mend"] for finding in about(findings, "extras")}
+    assert extras == {
+        "Complete it:  pip install 'imagineid[half]'",
+        "If you want one:  pip install 'imagineid[torch]'",
+    }
+
+
+def test_a_missing_engine_is_a_problem(
+    examine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(engine: str) -> tuple[Any, str]:
+        raise BackendMissing("onnxruntime", "cpu")
+
+    monkeypatch.setattr(backends, "choose", choose)
+    code, findings = examine()
+    assert code == 3
+    assert about(findings, "engine")[0]["mend"] == "Install it:  pip install 'imagineid[cpu]'"
+
+
+def test_missing_weights_are_a_problem(
+    examine: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "DIRECTORY", tmp_path)
+    code, findings = examine()
+    assert code == 3
+    (problem,) = problems(findings)
+    assert "The mini model lacks" in problem["text"]
+    assert "pip install --force-reinstall imagineid" in problem["mend"]
+
+
+def test_a_half_fetched_download_is_a_note(examine: Callable[..., Any], tmp_path: Path) -> None:
+    part = tmp_path / "home/weights/sd15/matting/onnx/model.onnx.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(12_944_320))
+    code, findings = examine()
+    (note,) = [f for f in about(findings, "weights") if f["level"] == "note"]
+    assert code == 0
+    assert note["text"] == "sd15/matting: 50% here"
+    assert note["mend"] == "Complete it:  imagineid weights pull sd15/matting"
+
+
+def test_a_model_that_makes_nonsense_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = fake_pipeline.module()  # its faces are plain colours
+    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
+    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
+    monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path))
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 3
+    assert "the embedded model ran, but frames are one plain colour" in result.stderr
+    assert result.stdout == "generate does not work here.\n"
+
+
+def test_a_bug_in_a_check_is_a_finding_and_not_a_traceback(
+    examine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode() -> Outcome:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr("imagineid_cli.selftest.run_selftest", explode)
+    code, findings = examine()
+    assert code == 3
+    assert about(findings, "test")[0]["text"] == "RuntimeError: a bug of ours"
+
+
+def test_the_embedded_model_passes_the_real_self_test(tmp_path: Path) -> None:
+    try:
+        weights.folder("mini")
+    except BadWeights:
+        pytest.skip("the embedded weights are not in the tree")
+    ended = subprocess.run(
+        [sys.executable, "-m", "imagineid_cli", "doctor"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "IMAGINEID_HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "generate works here.\n"
+    assert "the embedded model runs: loaded in" in ended.stderr
+    assert list(tmp_path.iterdir()) == []

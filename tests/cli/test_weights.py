@@ -1,0 +1,358 @@
+"""``imagineid weights`` upon a small manifest and a real server on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from imagineid.weights import manifest
+from imagineid_cli.main import app
+from support import bad_server
+from support.bad_server import Server
+from support.small_weights import BASE, MATTING, listed, served, write_manifest
+
+TESTS = Path(__file__).parent.parent
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def hub() -> Iterator[Server]:
+    with Server(served()) as server:
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Server) -> Path:
+    """An empty IMAGINEID_HOME; the mirror is the hub of the test."""
+    monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.delenv("IMAGINEID_MIRROR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """``run("pull", ...)`` with the small manifest."""
+    monkeypatch.setattr(manifest, "MANIFEST", write_manifest(tmp_path / "manifest.json"))
+    manifest.items.cache_clear()
+    yield lambda *words: CliRunner().invoke(app, ["weights", *(str(word) for word in words)])
+    manifest.items.cache_clear()
+
+
+def start(folder: Path, *words: object) -> subprocess.Popen[str]:
+    """The same in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "support.small_weights", "weights", *(str(word) for word in words)],
+        env={
+            **os.environ,
+            "SMALL_MANIFEST": str(write_manifest(folder / f"{random.random()}.json")),
+            "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{TESTS}",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def is_whole(folder: Path, files: dict[str, bytes]) -> bool:
+    """Whether ``folder`` holds these files and no other."""
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    right = (folder / path for path in files)
+    return found == set(files) and all(
+        path.read_bytes() == data for path, data in zip(right, files.values(), strict=True)
+    )
+
+
+def refused(result: Result, code: int, *words: str) -> None:
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1
+    for word in words:
+        assert word in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# ---- the manifest
+
+
+def test_a_model_s_name_stands_for_all_of_it(run: Run, home: Path) -> None:
+    result = run("pull", "sd15", "--accept-licence")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{home}/weights/sd15\n"
+    assert is_whole(home / "weights/sd15/base", BASE)
+    assert is_whole(home / "weights/sd15/matting", MATTING)
+    assert run("path", "sd15/base").stdout == f"{home}/weights/sd15/base\n"
+
+
+def test_progress_in_a_pipe_is_plain_lines(run: Run) -> None:
+    lines = run("pull", "sd15/matting").stderr.splitlines()
+    assert lines[0] == "sd15/matting: 30.0 kB to fetch"
+    assert lines[1].startswith("sd15/matting: every byte is right, in ")
+    assert len(lines) == 2
+    assert run("pull", "sd15/matting", "--quiet").stderr == ""
+
+
+def test_a_licence_is_accepted_once_and_before_anything_is_fetched(run: Run, hub: Server) -> None:
+    refused(run("pull", "sd15"), 2, "forbids some uses", "--accept-licence", "Read it:")
+    assert hub.asked == []
+    accepted = run("pull", "sd15/base", "--accept-licence")
+    assert "CreativeML-OpenRAIL-M accepted" in accepted.stderr
+    assert "remembered in" in accepted.stderr
+    assert run("remove", "sd15/base").exit_code == 0
+    again = run("pull", "sd15/base")  # remembered
+    assert (again.exit_code, "remembered" in again.stderr) == (0, False)
+
+
+def test_the_licence_text_is_the_one_of_its_publishers() -> None:
+    from imagineid.weights.download import sha256
+
+    text = manifest.LICENCES / "CreativeML-OpenRAIL-M.txt"
+    assert sha256(text) == "be351ebe7ac01bcdbb018639aadcfd38f136b7dc3f2a3d4d3a24db51d1b210ef"
+
+
+def test_the_list_says_what_is_here(run: Run, hub: Server) -> None:
+    hub.always = bad_server.cut(15_000)
+    assert run("pull", "sd15/matting").exit_code == 0  # it takes two answers
+    hub.moods = [bad_server.good, bad_server.cut(200_000)]
+    hub.always = bad_server.status(404)
+    refused(run("pull", "sd15/base", "--accept-licence"), 3, "Go on later")
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)["weights"]}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "mini": "embedded",
+        "sd15/base": "50% here",
+        "sd15/matting": "here",
+    }
+    assert rows["sd15/base"]["licence"] == "CreativeML-OpenRAIL-M"
+    assert "no adapters are published" in run("list").stderr
+    refused(run("path", "sd15"), 3, "sd15/base is not here", "weights pull sd15/base")
+
+
+def test_mirrors_are_asked_in_order(run: Run, hub: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server({}) as first:
+        monkeypatch.setenv("HF_ENDPOINT", first.url)
+        monkeypatch.setenv("IMAGINEID_MIRROR", hub.url + "/")
+        result = run("pull", "sd15/matting")
+        assert len(first.asked) == 1
+    assert result.exit_code == 0
+    assert "answers 404: it is not there; trying 127.0.0.1" in result.stderr
+
+
+def test_offline_nothing_is_fetched(run: Run, hub: Server) -> None:
+    refused(run("pull", "sd15/matting", "--offline"), 3, "weights pull sd15/matting")
+    assert hub.asked == []
+    assert run("pull", "sd15/matting").exit_code == 0
+    asked = len(hub.asked)
+    assert run("pull", "sd15/matting", "--offline").exit_code == 0
+    assert len(hub.asked) == asked
+
+
+def test_verify_finds_one_changed_byte(run: Run, home: Path) -> None:
+    run("pull", "sd15/matting")
+    assert run("verify").stdout == "sd15/matting: every byte is right\n"
+    file = home / "weights/sd15/matting/onnx/model.onnx"
+    data = bytearray(file.read_bytes())
+    data[20_000] ^= 1
+    file.write_bytes(data)
+    result = run("verify")
+    assert result.exit_code == 3
+    assert "onnx/model.onnx has another sha256" in result.stdout
+    assert result.stderr.splitlines()[-1] == "Mend it:  imagineid weights pull sd15/matting"
+    assert run("pull", "sd15/matting").exit_code == 0
+    assert run("verify", "sd15", "--json").exit_code == 3  # the base is not here
+    assert run("verify", "sd15/matting").exit_code == 0
+
+
+def test_what_is_removed_is_gone(run: Run, home: Path) -> None:
+    run("pull", "sd15/matting")
+    assert "30.0 kB are free again" in run("remove", "sd15/matting").stderr
+    assert not (home / "weights/sd15/matting").exists()
+    refused(run("remove", "mini"), 2, "embedded")
+    refused(run("remove", "nothing"), 2, "weights list")
+
+
+def test_a_folder_may_stand_in_for_the_hub(run: Run, hub: Server, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    (stick / "onnx").mkdir(parents=True)
+    (stick / "onnx/model.onnx").write_bytes(MATTING["onnx/model.onnx"][:-1] + b"!")
+    refused(run("pull", "sd15/matting", "--from", stick), 3, "another sha256")
+    (stick / "onnx/model.onnx").write_bytes(MATTING["onnx/model.onnx"])
+    assert run("pull", "sd15/matting", "--from", stick).exit_code == 0
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("name", ["nothing", "../x", "", "sd16", "mini/.."])
+def test_unknown_names_are_refused(run: Run, name: str) -> None:
+    for word in ("pull", "path", "remove", "verify"):
+        refused(run(word, name), 2, "no weights called")
+
+
+def test_a_mirror_that_is_no_address_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGINEID_MIRROR", "ftp://example.org")
+    refused(run("pull", "sd15/matting"), 2, "IMAGINEID_MIRROR")
+
+
+def test_a_place_without_room_is_told_before_anything_is_fetched(
+    run: Run, hub: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    full = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    refused(run("pull", "sd15/matting"), 2, "No room")
+    assert hub.asked == []
+
+
+def test_a_home_that_can_t_be_written_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "file"))
+    refused(run("pull", "sd15/matting"), 2, "can't be written", "IMAGINEID_HOME")
+    refused(run("pull", "sd15/base", "--accept-licence"), 2, "can't be written")
+
+
+# ---- weights that a user brings
+
+
+def adapter(folder: Path) -> Path:
+    """A folder with a real safetensors file of one number, and a list of words."""
+    folder.mkdir()
+    head = b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    (folder / "sca.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + bytes(4))
+    (folder / "words.json").write_text('["red"]')
+    return folder
+
+
+def test_a_folder_is_brought_and_pulled_from_there_again(
+    run: Run, tmp_path: Path, hub: Server, home: Path
+) -> None:
+    mine = adapter(tmp_path / "mine")
+    assert run("pull", "--from", mine, "red-hair").stdout == f"{home}/weights/red-hair\n"
+    assert "here" in run("list").stdout.splitlines()[-1]
+    assert run("verify", "red-hair").exit_code == 0
+    for file in (home / "weights/red-hair").iterdir():  # put on a server as it is
+        hub.files[f"/theirs/{file.name}"] = file.read_bytes()
+    assert run("pull", "--from", f"{hub.url}/theirs", "theirs").exit_code == 0
+    assert run("verify").stdout.count("every byte is right") == 2
+    assert run("pull", "theirs").exit_code == 0  # it is here
+    refused(run("pull", "--from", mine, "theirs"), 2, "weights remove theirs")
+
+
+def test_a_brought_folder_goes_on_after_a_cut(run: Run, hub: Server, home: Path) -> None:
+    hub.files["/a/files.json"] = json.dumps({"files": listed(BASE)}).encode()
+    hub.files |= {f"/a/{path}": data for path, data in BASE.items()}
+    hub.moods = [bad_server.good, bad_server.good, bad_server.cut(200_000)]
+    hub.always = bad_server.status(404)
+    refused(run("pull", "--from", f"{hub.url}/a", "a"), 3, "Go on later")
+    assert not (home / "weights/a").exists()
+    hub.always = bad_server.good
+    result = run("pull", "--from", f"{hub.url}/a", "a")
+    assert hub.asked[-1][1] == "bytes=200000-"
+    refused(result, 3, "model.safetensors is not what its name says")  # random bytes
+    assert not list((home / "weights").glob("*a*"))
+
+
+def test_one_file_needs_its_sum(run: Run, tmp_path: Path, hub: Server) -> None:
+    data = (adapter(tmp_path / "mine") / "sca.safetensors").read_bytes()
+    hub.files["/x/sca.safetensors"] = data
+    there = f"{hub.url}/x/sca.safetensors"
+    refused(run("pull", "--from", there, "x"), 2, "--sha256 SUM")
+    refused(run("pull", "--from", there, "x", "--sha256", "0" * 64), 3, "another sha256")
+    sum_ = listed({"x": data})[0]["sha256"]
+    assert run("pull", "--from", there, "x", "--sha256", sum_).exit_code == 0
+
+
+def test_a_pickle_is_never_taken(run: Run, tmp_path: Path) -> None:
+    import pickle
+
+    mine = adapter(tmp_path / "mine")
+    (mine / "extra.pt").write_bytes(pickle.dumps({"x": 1}))
+    refused(run("pull", "--from", mine, "x"), 2, "extra.pt is not taken", ".safetensors")
+    (mine / "extra.pt").unlink()
+    for name in ("a.safetensors", "a.onnx", "a.json", "a.txt", "a.npz"):
+        (mine / name).write_bytes(pickle.dumps({"x": [1] * 900}))
+        refused(run("pull", "--from", mine, "x"), 3, f"{name} is not what its name says")
+        (mine / name).unlink()
+    assert run("pull", "--from", mine, "x").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        {"files": [{"path": "../evil.json", "bytes": 2, "sha256": "0" * 64}]},
+        {"files": [{"path": "/etc/evil.json", "bytes": 2, "sha256": "0" * 64}]},
+        {"files": [{"path": "a.bin", "bytes": 2, "sha256": "0" * 64}]},
+        {"files": [{"path": "a.json", "bytes": -2, "sha256": "0" * 64}]},
+        {"files": [{"path": "a.json", "bytes": 2, "sha256": "?"}]},
+        {"files": [{"path": "a.json", "bytes": 2, "sha256": "0" * 64}] * 2},
+        {"files": []},
+        {"files": 3},
+        [],
+        3,
+    ],
+)
+def test_a_list_of_bad_files_is_refused(run: Run, hub: Server, home: Path, listing: object) -> None:
+    hub.files["/a/files.json"] = json.dumps(listing).encode()
+    refused(run("pull", "--from", f"{hub.url}/a", "a"), 2)
+    assert not list((home / "weights").glob("*a*"))
+
+
+# ---- several processes
+
+
+def test_two_pulls_at_once_are_one_download(home: Path, tmp_path: Path, hub: Server) -> None:
+    hub.piece_s = 0.03
+    pulls = [start(tmp_path, "pull", "sd15", "--accept-licence") for _ in range(2)]
+    told = [pull.communicate(timeout=60) for pull in pulls]
+    assert [pull.returncode for pull in pulls] == [0, 0], told
+    assert len(hub.asked) == 3
+    assert hub.sent == sum(map(len, (*BASE.values(), *MATTING.values())))
+    assert sum("another imagineid is at sd15/" in err for _, err in told) == 1
+    assert is_whole(home / "weights/sd15/base", BASE)
+
+
+def test_killed_at_any_moment_a_pull_goes_on_and_ends_right(
+    home: Path, tmp_path: Path, hub: Server
+) -> None:
+    hub.piece_s = 0.02  # half a second in all
+    file = home / "weights/sd15/base/unet/model.safetensors"
+    moments = random.Random(11)
+    for _ in range(5):
+        before = len(hub.asked)
+        pull = start(tmp_path, "pull", "sd15/base", "--accept-licence")
+        while len(hub.asked) == before and pull.poll() is None:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.25))
+        pull.send_signal(signal.SIGKILL)
+        pull.communicate()
+        assert not file.exists() or file.read_bytes() == BASE["unet/model.safetensors"]
+    hub.piece_s = 0.0
+    pull = start(tmp_path, "pull", "sd15/base")
+    assert pull.communicate(timeout=60)[0] == f"{home}/weights/sd15/base\n"
+    assert is_whole(home / "weights/sd15/base", BASE)
+    assert sum(asked[1] is not None for asked in hub.asked) >= 2  # it went on, not from nothing
+
+
+def test_ctrl_c_keeps_what_came(home: Path, tmp_path: Path, hub: Server) -> None:
+    hub.piece_s = 0.1
+    pull = start(tmp_path, "pull", "sd15/base", "--accept-licence")
+    part = home / "weights/sd15/base/unet/model.safetensors.part"
+    while not (part.exists() and part.stat().st_size):
+        assert pull.poll() is None
+        time.sleep(0.02)
+    pull.send_signal(signal.SIGINT)
+    out, err = pull.communicate(timeout=20)
+    assert (pull.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert part.stat().st_size > 0

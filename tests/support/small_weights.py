@@ -1,0 +1,61 @@
+"""The command upon a manifest of small files: ``python -m support.small_weights weights pull ...``.
+
+``SMALL_MANIFEST`` names the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+BASE = {
+    "unet/config.json": b'{"channels": 4}',
+    "unet/model.safetensors": random.Random(7).randbytes(400_000),
+}
+MATTING = {"onnx/model.onnx": random.Random(8).randbytes(30_000)}
+
+
+def listed(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    """Files as a list names them."""
+    return [
+        {"path": path, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for path, data in files.items()
+    ]
+
+
+def served() -> dict[str, bytes]:
+    """The files by their paths on a hub."""
+    base = {f"/some/base/resolve/r1/{path}": data for path, data in BASE.items()}
+    return {**base, **{f"/some/matting/resolve/r2/{p}": data for p, data in MATTING.items()}}
+
+
+def write_manifest(path: Path) -> Path:
+    """Write a manifest of two small items, one with a licence to accept."""
+    base = {"name": "sd15/base", "what": "a base", "licence": "CreativeML-OpenRAIL-M"}
+    matting = {"name": "sd15/matting", "what": "a matte", "licence": "Apache-2.0"}
+    items = [
+        {
+            **base,
+            "accept": True,
+            "repository": "some/base",
+            "revision": "r1",
+            "files": listed(BASE),
+        },
+        {**matting, "accept": False, "repository": "some/matting", "revision": "r2"}
+        | {"files": listed(MATTING)},
+    ]
+    path.write_text(json.dumps({"items": items}), encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    from imagineid.weights import manifest
+
+    manifest.MANIFEST = Path(os.environ["SMALL_MANIFEST"])
+    from imagineid_cli.main import run
+
+    run()

@@ -238,10 +238,8 @@ def _test() -> Iterator[Finding]:
         yield Finding("test", "problem", f"the embedded model ran, but {outcome.wrong}", mend)
         return
     minute_s = 60 * 25 * outcome.frame_s
-    text = (
-        f"the embedded model runs: loaded in {outcome.load_s:.1f} s, {1 / outcome.frame_s:.1f} frames"
-        f" a second now; a minute of speech takes about {minute_s:.0f} s"
-    )
+    speed = f"loaded in {outcome.load_s:.1f} s, {1 / outcome.frame_s:.1f} frames a second now"
+    text = f"the embedded model runs: {speed}; a minute of speech takes about {minute_s:.0f} s"
     yield Finding("test", "good", text)
 
 

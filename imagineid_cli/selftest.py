@@ -90,7 +90,7 @@ def _wrong(frames: Sequence[np.ndarray], wanted: int, size_px: int) -> str:
     stack = np.asarray(frames)
     if stack.shape[1:] != (size_px, size_px, 3) or stack.dtype != np.uint8:
         return f"frames are {stack.dtype} {stack.shape[1:]}"
-    if stack.reshape(len(stack), -1).std(axis=1).min() < 10:
+    if stack.std(axis=(1, 2)).max(axis=1).min() < 10:
         return "frames are one plain colour"
     step = np.abs(np.diff(stack.astype(np.int16), axis=0)).mean(axis=(1, 2, 3))
     if step.max() > 30:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+SCRIPT = "import sys; sys.argv[0] = 'imagineid'; from imagineid_cli.main import run; run()"
+
 
 def completed(words: str, folder: Path) -> list[str]:
     """What bash is offered at the end of ``words``."""
     ended = subprocess.run(
-        [sys.executable, "-c", "from imagineid_cli.main import run; run()"],
+        [sys.executable, "-c", SCRIPT],
         env={
             **os.environ,
             "IMAGINEID_HOME": str(folder),

@@ -34,7 +34,7 @@ Name = Annotated[
     str, typer.Argument(metavar="NAME", help="As in the list.", autocompletion=known_names)
 ]
 Names = Annotated[
-    list[str], typer.Argument(metavar="NAME...", help="As in the list.", autocompletion=known_names)
+    list[str], typer.Argument(metavar="NAME", help="As in the list.", autocompletion=known_names)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
@@ -45,8 +45,9 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.
 def list_(as_json: Json = False, debug: Debug = False) -> None:
     """Show what there is, what is here, its size and its licence.
 
-    The embedded model, mini, needs nothing of it. No adapters for sd15 are published anywhere:
-    they are trained, or pulled from whoever has some: weights pull --from WHERE NAME.
+    The embedded model, mini, needs nothing of it.
+    No adapters for sd15 are published: bring your own with
+    weights pull --from WHERE NAME.
     """
     with told(debug):
         from imagineid import weights
@@ -116,10 +117,12 @@ def pull(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Fetch weights, going on where an earlier try ended, and check every byte.
+    """Fetch weights, going on where an earlier try ended; check every byte.
 
-    Standard output holds only the folders. Mirrors are asked in this order: HF_ENDPOINT,
-    IMAGINEID_MIRROR, then the hub. A name that is not in the list is taken from WHERE: adapters.
+    A model's name, sd15, stands for all that belongs to it.
+    A name that is not in the list is taken from WHERE: your adapters.
+    HF_ENDPOINT is asked first, then IMAGINEID_MIRROR, then the hub.
+    Standard output holds only the folders.
     """
     with told(debug), Fetching(quiet) as watch:
         from imagineid.weights.manifest import select
@@ -130,7 +133,8 @@ def pull(
 
             raise BadInput("--sha256 is for one NAME that is not in the list.\nLeave it out.")
         for item in (item for chosen in known.values() for item in chosen):
-            _licence(item, accept_licence, offline)
+            if not offline:
+                _licence(item, accept_licence, names)
         paths = []
         for name, chosen in known.items():
             if chosen:
@@ -146,7 +150,7 @@ def verify(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME...]", help="All that is here if none.", autocompletion=known_names
+            metavar="NAME", help="All that is here if none.", autocompletion=known_names
         ),
     ] = None,
     as_json: Json = False,
@@ -215,13 +219,13 @@ def _must_accept(name: str) -> bool:
     return any(item.accept for item in select(name))
 
 
-def _licence(item: Item, accepted: bool, offline: bool) -> None:
+def _licence(item: Item, accepted: bool, names: list[str]) -> None:
     """Show a licence that has to be accepted, once, and remember the answer."""
     from imagineid.errors import BadInput
     from imagineid.weights.home import accept, is_accepted
     from imagineid.weights.manifest import LICENCES
 
-    if not item.accept or offline or is_accepted(item.licence):
+    if not item.accept or is_accepted(item.licence):
         return
     text = LICENCES / f"{item.licence}.txt"
     if not accepted and sys.stdin.isatty() and sys.stderr.isatty():
@@ -231,7 +235,7 @@ def _licence(item: Item, accepted: bool, offline: bool) -> None:
         raise BadInput(
             f"{item.name} has a licence that forbids some uses: {item.licence}.\n"
             f"Read it:  {text}\n"
-            f"Accept it:  imagineid weights pull {item.name} --accept-licence"
+            f"Accept it:  imagineid weights pull {' '.join(names)} --accept-licence"
         )
     say(f"{item.name}: {item.licence} accepted ({text}); remembered in {accept(item.licence)}")
 

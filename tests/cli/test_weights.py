@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,26 +13,10 @@ from imagineid.weights import manifest
 from imagineid_cli.main import app
 from support import bad_server
 from support.bad_server import Server
-from support.small_weights import BASE, MATTING, listed, served, write_manifest
+from support.small_weights import BASE, MATTING, is_whole, listed, write_manifest
 
 TESTS = Path(__file__).parent.parent
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def hub() -> Iterator[Server]:
-    with Server(served()) as server:
-        yield server
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Server) -> Path:
-    """An empty IMAGINEID_HOME; the mirror is the hub of the test."""
-    monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.delenv("IMAGINEID_MIRROR", raising=False)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -48,30 +26,6 @@ def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     manifest.items.cache_clear()
     yield lambda *words: CliRunner().invoke(app, ["weights", *(str(word) for word in words)])
     manifest.items.cache_clear()
-
-
-def start(folder: Path, *words: object) -> subprocess.Popen[str]:
-    """The same in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "support.small_weights", "weights", *(str(word) for word in words)],
-        env={
-            **os.environ,
-            "SMALL_MANIFEST": str(write_manifest(folder / f"{random.random()}.json")),
-            "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{TESTS}",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def is_whole(folder: Path, files: dict[str, bytes]) -> bool:
-    """Whether ``folder`` holds these files and no other."""
-    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    right = (folder / path for path in files)
-    return found == set(files) and all(
-        path.read_bytes() == data for path, data in zip(right, files.values(), strict=True)
-    )
 
 
 def refused(result: Result, code: int, *words: str) -> None:
@@ -308,51 +262,17 @@ def test_a_list_of_bad_files_is_refused(run: Run, hub: Server, home: Path, listi
     assert not list((home / "weights").glob("*a*"))
 
 
-# ---- several processes
-
-
-def test_two_pulls_at_once_are_one_download(home: Path, tmp_path: Path, hub: Server) -> None:
-    hub.piece_s = 0.03
-    pulls = [start(tmp_path, "pull", "sd15", "--accept-licence") for _ in range(2)]
-    told = [pull.communicate(timeout=60) for pull in pulls]
-    assert [pull.returncode for pull in pulls] == [0, 0], told
-    assert len(hub.asked) == 3
-    assert hub.sent == sum(map(len, (*BASE.values(), *MATTING.values())))
-    assert sum("another imagineid is at sd15/" in err for _, err in told) == 1
-    assert is_whole(home / "weights/sd15/base", BASE)
-
-
-def test_killed_at_any_moment_a_pull_goes_on_and_ends_right(
-    home: Path, tmp_path: Path, hub: Server
-) -> None:
-    hub.piece_s = 0.02  # half a second in all
-    file = home / "weights/sd15/base/unet/model.safetensors"
-    moments = random.Random(11)
-    for _ in range(5):
-        before = len(hub.asked)
-        pull = start(tmp_path, "pull", "sd15/base", "--accept-licence")
-        while len(hub.asked) == before and pull.poll() is None:
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 0.25))
-        pull.send_signal(signal.SIGKILL)
-        pull.communicate()
-        assert not file.exists() or file.read_bytes() == BASE["unet/model.safetensors"]
-    hub.piece_s = 0.0
-    pull = start(tmp_path, "pull", "sd15/base")
-    assert pull.communicate(timeout=60)[0] == f"{home}/weights/sd15/base\n"
-    assert is_whole(home / "weights/sd15/base", BASE)
-    assert sum(asked[1] is not None for asked in hub.asked) >= 2  # it went on, not from nothing
-
-
-def test_ctrl_c_keeps_what_came(home: Path, tmp_path: Path, hub: Server) -> None:
-    hub.piece_s = 0.1
-    pull = start(tmp_path, "pull", "sd15/base", "--accept-licence")
-    part = home / "weights/sd15/base/unet/model.safetensors.part"
-    while not (part.exists() and part.stat().st_size):
-        assert pull.poll() is None
-        time.sleep(0.02)
-    pull.send_signal(signal.SIGINT)
-    out, err = pull.communicate(timeout=20)
-    assert (pull.returncode, out) == (130, "")
-    assert "Traceback" not in err
-    assert part.stat().st_size > 0
+def test_every_example_of_the_docs_runs(run: Run, tmp_path: Path, hub: Server) -> None:
+    text = (TESTS.parent / "docs" / "weights.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("    imagineid weights ")]
+    mine = adapter(tmp_path / "my-adapters")
+    files = {file.name: file.read_bytes() for file in mine.iterdir()}
+    hub.files |= {f"/adapters/{name}": data for name, data in files.items()}
+    hub.files["/adapters/files.json"] = json.dumps({"files": listed(files)}).encode()
+    hub.files["/sca.safetensors"] = files["sca.safetensors"]
+    sums = {file["path"]: file["sha256"] for file in listed(files)}
+    assert len(lines) > 8
+    for line in lines:
+        words = line.partition("#")[0].replace("https://example.org", hub.url).split()[2:]
+        result = run(*(sums["sca.safetensors"] if word == "SUM" else word for word in words))
+        assert result.exit_code == 0, (line, result.stderr)

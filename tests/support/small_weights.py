@@ -52,6 +52,15 @@ def write_manifest(path: Path) -> Path:
     return path
 
 
+def is_whole(folder: Path, files: dict[str, bytes]) -> bool:
+    """Whether ``folder`` holds these files and no other."""
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    right = (folder / path for path in files)
+    return found == set(files) and all(
+        path.read_bytes() == data for path, data in zip(right, files.values(), strict=True)
+    )
+
+
 if __name__ == "__main__":
     from imagineid.weights import manifest
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -241,11 +241,6 @@ def check_room(path: Path, needed: int) -> None:
             f"No room in {there}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free.\n"
             "Free some, or elsewhere:  IMAGINEID_HOME=DIR"
         )
-
-
-def missing(chosen: Sequence[Item]) -> list[str]:
-    """Return the names of those that are not here whole."""
-    return [item.name for item in chosen if not held(item).whole]
 
 
 def _checked(address: str, origin: str) -> str:

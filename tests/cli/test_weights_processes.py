@@ -1,0 +1,102 @@
+"""``imagineid weights`` in processes of its own: two at once, killed, stopped, on a terminal."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from support.bad_server import Server
+from support.small_weights import BASE, MATTING, is_whole, write_manifest
+
+TESTS = Path(__file__).parent.parent
+
+
+def start(folder: Path, *words: object, **streams: int) -> subprocess.Popen[str]:
+    """``imagineid weights`` upon the small manifest, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "support.small_weights", "weights", *(str(word) for word in words)],
+        env={
+            **os.environ,
+            "SMALL_MANIFEST": str(write_manifest(folder / f"{random.random()}.json")),
+            "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{TESTS}",
+        },
+        text=True,
+        **(streams or {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}),
+    )
+
+
+def test_two_pulls_at_once_are_one_download(home: Path, tmp_path: Path, hub: Server) -> None:
+    hub.piece_s = 0.03
+    pulls = [start(tmp_path, "pull", "sd15", "--accept-licence") for _ in range(2)]
+    told = [pull.communicate(timeout=60) for pull in pulls]
+    assert [pull.returncode for pull in pulls] == [0, 0], told
+    assert len(hub.asked) == 3
+    assert hub.sent == sum(map(len, (*BASE.values(), *MATTING.values())))
+    assert sum("another imagineid is at sd15/" in err for _, err in told) == 1
+    assert is_whole(home / "weights/sd15/base", BASE)
+
+
+def test_killed_at_any_moment_a_pull_goes_on_and_ends_right(
+    home: Path, tmp_path: Path, hub: Server
+) -> None:
+    hub.piece_s = 0.02  # half a second in all
+    file = home / "weights/sd15/base/unet/model.safetensors"
+    moments = random.Random(11)
+    for _ in range(5):
+        before = len(hub.asked)
+        pull = start(tmp_path, "pull", "sd15/base", "--accept-licence")
+        while len(hub.asked) == before and pull.poll() is None:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.25))
+        pull.send_signal(signal.SIGKILL)
+        pull.communicate()
+        assert not file.exists() or file.read_bytes() == BASE["unet/model.safetensors"]
+    hub.piece_s = 0.0
+    pull = start(tmp_path, "pull", "sd15/base")
+    assert pull.communicate(timeout=60)[0] == f"{home}/weights/sd15/base\n"
+    assert is_whole(home / "weights/sd15/base", BASE)
+    assert sum(asked[1] is not None for asked in hub.asked) >= 2  # it went on, not from nothing
+
+
+def test_on_a_terminal_the_licence_is_shown_and_asked_for_and_a_bar_drawn(
+    home: Path, tmp_path: Path, hub: Server
+) -> None:
+    hub.piece_s = 0.02
+    ours, theirs = os.openpty()
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    pull = start(tmp_path, "pull", "sd15/base", **terminal)
+    os.close(theirs)
+    shown, answered = b"", False
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        shown += piece
+        if not answered and b"do you accept this licence? [y/N]" in shown:
+            answered = bool(os.write(ours, b"y\n"))
+    os.close(ours)
+    assert pull.wait() == 0, shown
+    assert b"Attachment A" in shown
+    assert "━".encode() in shown
+    assert b"kB/s" in shown or b"MB/s" in shown
+    assert is_whole(home / "weights/sd15/base", BASE)
+
+
+def test_ctrl_c_keeps_what_came(home: Path, tmp_path: Path, hub: Server) -> None:
+    hub.piece_s = 0.1
+    pull = start(tmp_path, "pull", "sd15/base", "--accept-licence")
+    part = home / "weights/sd15/base/unet/model.safetensors.part"
+    while not (part.exists() and part.stat().st_size):
+        assert pull.poll() is None
+        time.sleep(0.02)
+    pull.send_signal(signal.SIGINT)
+    out, err = pull.communicate(timeout=20)
+    assert (pull.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert part.stat().st_size > 0

@@ -96,7 +96,8 @@ def _safely(check: Callable[[], Iterator[Finding]], debug: bool) -> Iterator[Fin
         mend = "See where:  imagineid doctor --debug"
         if isinstance(error, ImportError):
             mend = "Install again:  pip install --force-reinstall imagineid"
-        yield Finding(area, "problem", said, mend)
+        level = "problem" if area in ("engine", "test") else "note"
+        yield Finding(area, level, said, mend)
 
 
 def _python() -> Iterator[Finding]:
@@ -153,9 +154,9 @@ def _engine() -> Iterator[Finding]:
     for name in (engine.value for engine in EngineName if engine.value != "auto"):
         try:
             line = backends.choose(name)[1]
-        except ImagineIDError as error:
-            first, *rest = str(error).splitlines()
-            mend = rest[-1] if rest else ""
+        except Exception as error:  # a driver's library may raise anything
+            first, *rest = (str(error) or type(error).__name__).splitlines()
+            mend = rest[-1] if rest and isinstance(error, ImagineIDError) else ""
             yield Finding("engine", "good", f"{name} can't be used: {first}", mend)
         else:
             if line != chosen:

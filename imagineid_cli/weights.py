@@ -135,14 +135,15 @@ def pull(
         for item in (item for chosen in known.values() for item in chosen):
             if not offline:
                 _licence(item, accept_licence, names)
-        paths = []
-        for name, chosen in known.items():
-            if chosen:
-                paths.append(_pull_known(name, chosen, origin, offline, watch))
-            else:
-                paths.append(_pull_other(name, origin, sha256, offline, watch))
-    for path in paths:
-        typer.echo(path)
+        try:
+            for name, chosen in known.items():
+                if chosen:
+                    typer.echo(_pull_known(name, chosen, origin, offline, watch))
+                else:
+                    typer.echo(_pull_other(name, origin, sha256, offline, watch))
+        except KeyboardInterrupt:
+            say("Stopped. What came is kept: the same command goes on.")
+            raise typer.Exit(130) from None
 
 
 @app.command()

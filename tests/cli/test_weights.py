@@ -210,6 +210,8 @@ def test_a_brought_folder_goes_on_after_a_cut(run: Run, hub: Server, home: Path)
     hub.always = bad_server.status(404)
     refused(run("pull", "--from", f"{hub.url}/a", "a"), 3, "Go on later")
     assert not (home / "weights/a").exists()
+    assert "not all of it came" in run("list").stdout
+    refused(run("path", "a"), 3)
     hub.always = bad_server.good
     result = run("pull", "--from", f"{hub.url}/a", "a")
     assert hub.asked[-1][1] == "bytes=200000-"

@@ -19,7 +19,7 @@ from imagineid.weights.download import Counter, Watch, cannot_write, fault, fetc
 from imagineid.weights.home import weights_home
 from imagineid.weights.kinds import check_kind
 from imagineid.weights.manifest import LIST, SUFFIXES, File, check_path, read_files, select
-from imagineid.weights.store import changing, check_room
+from imagineid.weights.store import COMING, changing, check_room
 from imagineid.weights.transport import Failed, Patience, ask, host
 
 LIST_BYTES = 1 << 20
@@ -138,7 +138,7 @@ def bring_address(
 
 
 def _coming(name: str) -> Path:
-    return weights_home() / f".{name}.coming"
+    return weights_home() / f".{name}{COMING}"
 
 
 def _keep(name: str, files: tuple[File, ...], origin: str) -> Path:

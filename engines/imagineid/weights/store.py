@@ -25,6 +25,9 @@ from imagineid.weights.transport import Patience
 HUB = "https://huggingface.co"
 """Where the repositories of the manifest are."""
 
+COMING = ".coming"
+"""What the user brings is in ``.NAME.coming`` until all of it is here."""
+
 MIRRORS = ("HF_ENDPOINT", "IMAGINEID_MIRROR")
 """Variables that name other places with the same repositories; they are asked first."""
 
@@ -55,7 +58,8 @@ class Held:
     @property
     def whole(self) -> bool:
         """Whether every file is here with its size; only :func:`faults` looks at the sums."""
-        return all(_size(self.path / file.path) == file.bytes for file in self.files)
+        sizes = [_size(self.path / file.path) == file.bytes for file in self.files]
+        return bool(sizes) and all(sizes)
 
 
 def held(item: Item) -> Held:
@@ -69,8 +73,11 @@ def held(item: Item) -> Held:
 
 
 def brought() -> list[Held]:
-    """Return the folders that the user brought; a list that can't be read has no files."""
-    found = []
+    """Return the folders that the user brought; without a list that can be read one has no files."""
+    found = [
+        Held(path.name[1 : -len(COMING)], "not all of it came", "", path, (), 0)
+        for path in sorted(weights_home().glob(f".*{COMING}"))
+    ]
     for path in sorted(weights_home().glob(f"*/{LIST}")):
         name = path.parent.name
         if name.startswith("."):

@@ -137,7 +137,9 @@ def _answer(body: http.client.HTTPResponse, start: int, patience: Patience) -> A
         length = body.headers.get("Content-Length", "")
         return Answer(0, int(length) if length.isdigit() else None, etag, body, patience)
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", body.headers.get("Content-Range", "").strip())
-    if body.status != 206 or not found or not start or int(found[1]) != start:
+    if body.status != 206:
+        raise Failed(f"the server answers {body.status}", again=False)
+    if not found or not start or int(found[1]) != start:
         raise Failed("the server sends another range than asked for", again=True, discard=True)
     total = None if found[2] == "*" else int(found[2])
     return Answer(start, total, etag, body, patience)

@@ -73,7 +73,7 @@ def held(item: Item) -> Held:
 
 
 def brought() -> list[Held]:
-    """Return the folders that the user brought; without a list that can be read one has no files."""
+    """Return the folders that the user brought; one whose list can't be read has no files."""
     found = [
         Held(path.name[1 : -len(COMING)], "not all of it came", "", path, (), 0)
         for path in sorted(weights_home().glob(f".*{COMING}"))

@@ -253,7 +253,8 @@ def check_room(path: Path, needed: int) -> None:
 def _checked(address: str, origin: str) -> str:
     """Return the address without a slash at its end."""
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc:
-        raise BadInput(f"{origin} is {address!r}, no address.\nUse:  https://HOST/PATH")
+        either = "neither a folder nor an address" if origin == "--from" else "no address"
+        raise BadInput(f"{origin} is {address!r}, {either}.\nUse:  https://HOST/PATH")
     return address.rstrip("/")
 
 

@@ -20,7 +20,9 @@ from imagineid_train.loop import Budget, load_into, train
 from imagineid_train.voices import Voices, Windows, without_speech
 
 NAME = "emotion"
-PAIRS = 24
+PAIRS = 32
+SHOWN = 24
+"""Windows of a batch whose faces are made too; all are named and compared."""
 
 
 def accuracy(encoder: EmotionEncoder, windows: Windows) -> float:
@@ -38,6 +40,7 @@ def run(size: Size, minutes: float) -> None:
     identity = load_into(IdentityEncoder(size), "identity", "identity")
     content = load_into(ContentEncoder(size), "content", "content")
     encoder, decoder = EmotionEncoder(size), ExpressionDecoder(size)
+    encoder.ear.load_state_dict(identity.ear.state_dict())  # pitch and timbre, heard already
     draw = Windows(Voices.open("train"), size.window, 5)
     held = Windows(Voices.open("val"), size.window, 6, augment=False)
     rng = np.random.default_rng(7)
@@ -46,16 +49,17 @@ def run(size: Size, minutes: float) -> None:
     def loss() -> dict[str, Tensor]:
         batch = draw(PAIRS, same_emotion=True)
         silence = np.stack([without_speech(rng, size.window) for _ in range(quiet)])
-        mel = torch.cat([batch.mel, torch.from_numpy(silence)])
+        mel = torch.cat([torch.from_numpy(silence), batch.mel])
+        shown = slice(0, quiet + SHOWN)
         with torch.no_grad():
-            shape, linguistic = identity(mel)[0].float(), content(mel).float()
+            shape, linguistic = identity(mel[shown])[0].float(), content(mel[shown]).float()
         emotion, logits = encoder(mel)
-        made = decoder(linguistic, shape, emotion).float()
-        target = torch.cat([batch.full, torch.zeros_like(batch.full[:quiet])])
-        label = torch.cat([batch.emotion, torch.zeros(quiet, dtype=torch.long)])
+        made = decoder(linguistic, shape, emotion[shown]).float()
+        target = torch.cat([torch.zeros_like(batch.full[:quiet]), batch.full[:SHOWN]])
+        label = torch.cat([torch.zeros(quiet, dtype=torch.long), batch.emotion])
         return motion(made, target) | {
-            "contrast": 0.1 * contrast(emotion[: len(batch.mel)], batch.emotion),
-            "named": 0.2 * F.cross_entropy(logits.float(), label),
+            "contrast": 0.1 * contrast(emotion[quiet:], batch.emotion),
+            "named": 0.5 * F.cross_entropy(logits.float(), label),
         }
 
     @torch.no_grad()
@@ -76,6 +80,6 @@ def run(size: Size, minutes: float) -> None:
         NAME,
         {"emotion": encoder, "expression": decoder},
         loss,
-        Budget(minutes, rate=6e-4, decay=0.05),
+        Budget(minutes, rate=8e-4, decay=0.05),
         check,
     )

@@ -55,14 +55,15 @@ def chance(rng: np.random.Generator, count: int, share: float) -> Tensor:
 
 def conditions(
     source: Latents, rng: np.random.Generator, people: np.ndarray, frames: np.ndarray
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return latents of mesh, first frame, neighbour, and first frame without its mouth."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return latents of mesh, first frame and neighbour; the first's without mouth; its mesh."""
     first = (frames + 2 * rng.integers(0, 4, len(frames))) % 8
     return (
         source.mesh[people, frames].float(),
         source.frame[people, first].float(),
         source.neighbour[people, frames ^ 1].float(),
         source.neighbour[people, first].float(),
+        source.mesh[people, first].float(),
     )
 
 

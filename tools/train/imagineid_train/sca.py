@@ -90,7 +90,7 @@ def run(size: Size, minutes: float) -> None:
         people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
         clean = latents.frame[people, frames].float()
         weight = latents.weight[people, frames].float()[:, None]
-        mesh, anchor, neighbour, still = conditions(latents, rng, people, frames)
+        mesh, anchor, neighbour, still, _ = conditions(latents, rng, people, frames)
         all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
         anchor = anchor * all_three
         with torch.no_grad():
@@ -117,7 +117,7 @@ def run(size: Size, minutes: float) -> None:
     def check() -> dict[str, float]:
         n = min(8, len(held))
         people, frames = np.arange(n), np.full(n, 5)
-        mesh, anchor, neighbour, _ = conditions(held, np.random.default_rng(1), people, frames)
+        mesh, anchor, neighbour, _, _ = conditions(held, np.random.default_rng(1), people, frames)
         true = held.frame[people, frames].float()
         start = torch.randn(true.shape, generator=torch.Generator().manual_seed(0))
         y = text(torch.zeros(n, size.text_tokens, dtype=torch.long),

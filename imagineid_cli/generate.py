@@ -13,13 +13,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagineid import __version__
+from imagineid_cli import kept
+from imagineid_cli.acting import (
+    EmotionOption,
+    Moves,
+    PoseFromOption,
+    StillOption,
+    StrengthOption,
+)
 from imagineid_cli.request import PREVIEWS, Wish, wish_of
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
 if TYPE_CHECKING:
     from imagineid.audio import Sound
-    from imagineid.pad.listen import Factors
+    from imagineid.pad.express import Factors
+    from imagineid.pad.heard import Heard
     from imagineid.pipeline import Pipeline, Request
 
 
@@ -41,6 +50,7 @@ class Job:
     previews: int
     overwrite: bool
     engine: str
+    moves: Moves
     known: dict[str, Any]  # metadata of the video to repeat; {} without --like
 
 
@@ -78,11 +88,15 @@ def generate(
             metavar="N", help="Make only a sheet (.png) of N faces, seeds SEED, SEED + 1, ..."
         ),
     ] = None,
+    emotion: EmotionOption = None,
+    strength: StrengthOption = None,
+    pose_from: PoseFromOption = None,
+    still: StillOption = False,
     like: Annotated[
         Path | None,
         typer.Option(
             metavar="MP4",
-            help="Repeat the prompt, seed, steps and guidance of a video made before.",
+            help="Repeat the prompt, seed, steps, guidance and emotion of a video made before.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
@@ -98,12 +112,14 @@ def generate(
     Standard output holds only the path of the result.
     """
     with told(debug):
-        wish = Wish(prompt, seed, steps, guidance)
+        named = emotion.value if emotion is not None else None
+        wish = Wish(prompt, seed, steps, guidance, named, strength)
         known: dict[str, Any] = {}
         if like is not None:
             before, known = wish_of(like)
             wish = wish.over(before)
-        job = _plan(audio, output, wish, preview, overwrite, engine.value, known)
+        moves = Moves(pose_from, still)
+        job = _plan(audio, output, wish, preview, overwrite, engine.value, moves, known)
         result = _run(job, Show(quiet))
         typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
 
@@ -115,6 +131,7 @@ def _plan(
     preview: int | None,
     overwrite: bool,
     engine: str,
+    moves: Moves,
     known: dict[str, Any],
 ) -> Job:
     """Check all that can be checked before anything heavy is loaded."""
@@ -122,6 +139,9 @@ def _plan(
     from imagineid.video import check_output
 
     wish.check()
+    moves.check()
+    if wish.strength is not None and wish.emotion is None:
+        raise BadInput("--strength says how much of which emotion?\nAdd:  --emotion happy")
     if preview is not None and not 1 <= preview <= PREVIEWS:
         raise BadInput(f"--preview {preview} is outside 1 to {PREVIEWS}.\nTry:  --preview 9")
     output = output if output is not None else Path(audio.stem + ".mp4")
@@ -131,7 +151,7 @@ def _plan(
         raise BadOutput(f"{output} is the recording itself.\nName another place:  -o OUT.mp4")
     check_output(output, overwrite, output.suffix if preview is not None else ".mp4")
     seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1_000_000)
-    return Job(audio, output, wish, seed, preview or 0, overwrite, engine, known)
+    return Job(audio, output, wish, seed, preview or 0, overwrite, engine, moves, known)
 
 
 def _run(job: Job, show: Show) -> dict[str, Any]:
@@ -148,15 +168,21 @@ def _run(job: Job, show: Show) -> dict[str, Any]:
             seed=job.seed,
             steps=job.wish.steps,
             guidance=job.wish.guidance,
+            motion=job.moves.motion(sound.frames),
         )
         _tell_start(job, pipe, sound, show)
         with show.stage("listening", 1.0, "") as advance:
-            factors = pipe.listen(sound, on_progress=advance)
-        show.line(f"heard: {factors.gender}, about {factors.age:.0f}, {factors.feeling}")
+            heard = pipe.hear(sound, on_progress=advance)
+        show.line(f"heard: {heard.in_words()}")
+        told = heard_as_json(heard)
+        if job.wish.emotion is not None:
+            strength = 1.0 if job.wish.strength is None else job.wish.strength
+            heard = heard.felt_as(pipe.emotion(job.wish.emotion), strength)
+        factors = pipe.express(heard)
         if job.previews:
             frames = _imagine_faces(job, pipe, factors, request, show)
         else:
-            frames = _imagine_video(job, pipe, factors, request, show)
+            frames = _imagine_video(job, pipe, heard, factors, request, show)
         return {
             "path": str(job.output),
             "frames": frames,
@@ -165,7 +191,7 @@ def _run(job: Job, show: Show) -> dict[str, Any]:
             "size_px": pipe.size_px,
             "prompt": request.prompt,
             "seed": job.seed,
-            "heard": _heard(factors),
+            "heard": told,
             "model": pipe.model,
             "engine": pipe.engine_line,
             "took_s": round(time.monotonic() - started, 2),
@@ -184,7 +210,9 @@ def _tell_start(job: Job, pipe: Pipeline, sound: Sound, show: Show) -> None:
             show.warn(f"that video was made by {name} {job.known.get(name)}: this may differ")
 
 
-def _imagine_video(job: Job, pipe: Pipeline, factors: Factors, request: Request, show: Show) -> int:
+def _imagine_video(
+    job: Job, pipe: Pipeline, heard: Heard, factors: Factors, request: Request, show: Show
+) -> int:
     """Write the video; return its frames."""
     from imagineid.video import VideoWriter
 
@@ -196,17 +224,21 @@ def _imagine_video(job: Job, pipe: Pipeline, factors: Factors, request: Request,
         "seed": request.seed,
         "steps": request.steps,
         "guidance": request.guidance,
+        **{n: v for n in ("emotion", "strength") if (v := getattr(job.wish, n)) is not None},
+        **job.moves.said(),
     }
+    key = metadata["kept"] = kept.key_of(heard, metadata)
     with (
         VideoWriter(
             job.output, pipe.size_px, job.audio, metadata, overwrite=job.overwrite
         ) as video,
         show.stage("imagining", factors.frames, "frames") as advance,
     ):
-        for frame in pipe.imagine(factors, request):
+        for frame in kept.keeping(pipe.imagine(factors, request), key, heard):
             video.write(frame)
             advance(video.frames)
-        return video.frames
+    kept.remember_last(job.output)
+    return video.frames
 
 
 def _imagine_faces(job: Job, pipe: Pipeline, factors: Factors, request: Request, show: Show) -> int:
@@ -232,14 +264,14 @@ def _fps() -> int:
     return FPS
 
 
-def _heard(factors: Factors) -> dict[str, Any]:
+def heard_as_json(heard: Heard) -> dict[str, Any]:
     """Say what was heard as JSON holds it."""
     from imagineid.spec import EMOTIONS
 
-    shares = zip(EMOTIONS, factors.emotions.tolist(), strict=True)
+    shares = zip(EMOTIONS, heard.emotion.whole().shares[0].tolist(), strict=True)
     return {
-        "gender": factors.gender,
-        "age": round(factors.age),
-        "emotion": factors.feeling,
+        "gender": heard.identity.gender,
+        "age": round(heard.identity.age),
+        "emotion": heard.emotion.feeling,
         "emotions": {name: round(share, 4) for name, share in shares},
     }

@@ -10,8 +10,11 @@ import typer
 
 from imagineid import __version__
 from imagineid_cli import weights
+from imagineid_cli.analyze import analyze
 from imagineid_cli.doctor import doctor
 from imagineid_cli.generate import generate
+from imagineid_cli.retrieve import retrieve
+from imagineid_cli.swap import swap
 
 EXIT_CODES = (
     (0, "done"),
@@ -33,7 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=EPILOG)(generate)
+for command in (generate, swap, analyze, retrieve):
+    app.command(epilog=EPILOG)(command)
 app.add_typer(weights.app)
 app.command(epilog=EPILOG)(doctor)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from imagineid.errors import BadInput
+from imagineid.spec import EMOTIONS
 
 SEEDS = 2**32
 """Seeds are 0 to SEEDS - 1."""
@@ -34,12 +35,16 @@ class Wish:
         seed: decides all that chance decides; None: not chosen yet.
         steps: denoising steps of a frame.
         guidance: how strongly the prompt pulls; 1 is not at all.
+        emotion: felt instead of what is heard; one of :data:`imagineid.spec.EMOTIONS`.
+        strength: how much of that, 0 to 1; None is all.
     """
 
     prompt: str | None = None
     seed: int | None = None
     steps: int | None = None
     guidance: float | None = None
+    emotion: str | None = None
+    strength: float | None = None
 
     def check(self) -> None:
         """Check every range.
@@ -50,6 +55,11 @@ class Wish:
         _within("--seed", self.seed, 0, SEEDS - 1)
         _within("--steps", self.steps, 1, STEPS)
         _within("--guidance", self.guidance, 0, GUIDANCE)
+        _within("--strength", self.strength, 0, 1)
+        if self.emotion is not None and self.emotion not in EMOTIONS:
+            raise BadInput(
+                f"There is no emotion {self.emotion!r}.\nUse one of:  {', '.join(EMOTIONS)}"
+            )
         prompt = self.prompt or ""
         if len(prompt) > PROMPT_CHARACTERS:
             raise BadInput(
@@ -64,12 +74,8 @@ class Wish:
 
     def over(self, other: Wish) -> Wish:
         """Take from ``other`` whatever was not said here."""
-        return Wish(
-            self.prompt if self.prompt is not None else other.prompt,
-            self.seed if self.seed is not None else other.seed,
-            self.steps if self.steps is not None else other.steps,
-            self.guidance if self.guidance is not None else other.guidance,
-        )
+        said = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(other, **{name: value for name, value in said.items() if value is not None})
 
 
 def _within(option: str, value: float | None, low: float, high: float) -> None:
@@ -101,6 +107,8 @@ def wish_of(path: Path) -> tuple[Wish, dict[str, Any]]:
         "seed": int,
         "steps": int,
         "guidance": (int, float),
+        "emotion": str,
+        "strength": (int, float),
     }
     for name, kind in kinds.items():
         value = known.get(name)
@@ -109,6 +117,6 @@ def wish_of(path: Path) -> tuple[Wish, dict[str, Any]]:
                 f"{path} says {name} is {value!r}: it can't be repeated.\n"
                 f"Say it yourself:  --prompt TEXT --seed N"
             )
-    wish = Wish(known.get("prompt"), known.get("seed"), known.get("steps"), known.get("guidance"))
+    wish = Wish(**{name: known.get(name) for name in kinds})
     wish.check()
     return wish, known

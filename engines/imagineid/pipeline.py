@@ -14,8 +14,11 @@ from imagineid.ccf.imagine import State, Text, first_frame, next_frame, noise, s
 from imagineid.ccf.words import Words
 from imagineid.face import FaceModel, mesh_picture, mouth_mask
 from imagineid.face.model import load as load_face
-from imagineid.face.motion import default_motion
-from imagineid.pad.listen import Factors, listen
+from imagineid.face.motion import Motion, default_motion, still
+from imagineid.pad import prototypes
+from imagineid.pad.express import Factors, express
+from imagineid.pad.heard import Content, Emotion, Heard, Identity
+from imagineid.pad.listen import hear, hear_identity
 from imagineid.spec import SIZES, Size
 
 if TYPE_CHECKING:
@@ -48,12 +51,14 @@ class Request:
         seed: another seed, another person.
         steps: of the sampler, all frames alike; None leaves each mode its own.
         guidance: how hard the prompt pulls, 1 not at all; None for the usual.
+        motion: of head and eyes; None: made up, the same for the same seed.
     """
 
     prompt: str = ""
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    motion: Motion | None = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,37 @@ class Pipeline:
 
     def listen(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Factors:
         """Take a voice apart into identity, content and emotion; see :class:`Factors`."""
-        return listen(self.engines, self.size, sound, on_progress)
+        return self.express(self.hear(sound, on_progress))
 
-    def meshes(self, factors: Factors, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def hear(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Heard:
+        """Take a voice apart, so that its factors can be swapped; see :class:`Heard`."""
+        return hear(self.engines, self.size, sound, on_progress)
+
+    def hear_identity(self, sound: Sound) -> Identity:
+        """Hear only who speaks."""
+        return hear_identity(self.engines, self.size, sound)
+
+    def emotion(self, name: str) -> Emotion:
+        """Return one of the eight emotions by name, as a typical voice feels it."""
+        return prototypes.read(weights.folder(self.model), name)
+
+    def express(self, heard: Heard) -> Factors:
+        """Make the expression of what was heard or mixed."""
+        return express(self.engines, self.size, heard)
+
+    def portrait(self, who: Identity, seed: int) -> np.ndarray:
+        """Imagine somebody at rest who says nothing, (H, W, 3) uint8."""
+        window, silence = self.size.window, np.full(1, -100, np.float32)
+        said = Content(np.zeros((window, self.size.linguistic), np.float32), silence)
+        factors = self.express(Heard(who, said, self.emotion("neutral")))
+        at_rest = replace(factors, expression=np.zeros_like(factors.expression))
+        return next(iter(self.imagine(at_rest, Request(seed=seed, motion=still(1)))))
+
+    def meshes(
+        self, factors: Factors, seed: int, motion: Motion | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield each frame's mesh picture I_rd (H, W, 3) uint8 and mouth area (H, W) bool."""
-        motion = default_motion(factors.level_db, seed)
+        motion = motion or default_motion(factors.level_db, seed)
         rest = self.face.neutral(factors.shape)
         for beta, eyes, pose in zip(factors.expression, motion.eyes, motion.pose, strict=True):
             units = np.clip(np.maximum(beta, eyes), 0, 1)
@@ -103,18 +134,32 @@ class Pipeline:
 
         return Text(said=encode(prompt), unsaid=encode(""))
 
-    def imagine(self, factors: Factors, request: Request) -> Iterator[np.ndarray]:
-        """Yield the video's frames, (H, W, 3) uint8, ``factors.frames`` of them (Algorithm 1)."""
+    def imagine(
+        self, factors: Factors, request: Request, first: np.ndarray | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yield the video's frames, (H, W, 3) uint8, ``factors.frames`` of them (Algorithm 1).
+
+        Args:
+            factors: what was heard, or mixed.
+            request: what is asked for beside the voice.
+            first: a frame of another video, whose appearance is to be kept; None imagines one.
+        """
         engines, size = self.engines, self.size
         start = noise(size, request.seed)
         text = self.text(factors, request.prompt)
-        meshes = self.meshes(factors, request.seed)
+        meshes = self.meshes(factors, request.seed, request.motion)
         opening = next(meshes)
         guidance = GUIDANCE if request.guidance is None else request.guidance
         steps = request.steps or FIRST_STEPS
-        first = first_frame(engines, size, text, opening[0], start, steps, guidance)
+        kept = first
+        if first is None:
+            first = first_frame(engines, size, text, opening[0], start, steps, guidance)
         scene = scene_of(engines, text, first, start)
         state = State(before=first, neighbour=first, mouth=opening[1])
+        if kept is not None:  # it wears another expression, and a neighbour should wear this one
+            latent = engines["encoder"](image=to_image(opening[0]))["latent"]
+            near = next_frame(engines, scene, latent, state, request.steps or COHERENT_STEPS)
+            state = State(before=near, neighbour=near, mouth=opening[1])
         for mesh, mouth in chain([opening], meshes):  # the first again: all are drawn alike
             latent = engines["encoder"](image=to_image(mesh))["latent"]
             frame = next_frame(engines, scene, latent, state, request.steps or COHERENT_STEPS)

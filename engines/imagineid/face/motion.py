@@ -49,6 +49,11 @@ class Motion:
     eyes: F32
 
 
+def still(frames: int) -> Motion:
+    """Return no motion at all: the head upright, the eyes open and ahead."""
+    return Motion(np.zeros((frames, 6), np.float32), np.zeros((frames, len(ARKIT)), np.float32))
+
+
 def activity(level_db: F32) -> F32:
     """Return how much speech there is at each frame, (F,) in [0, 1], from levels in dB."""
     share = np.clip((level_db - QUIET_DB) / (LOUD_DB - QUIET_DB), 0, 1)

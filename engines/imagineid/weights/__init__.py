@@ -32,7 +32,12 @@ def folder(model: str) -> Path:
     if model not in SIZES:
         raise BadInput(f"There is no model called {model!r}.\nUse:  --model mini")
     path = DIRECTORY / model
-    wanted = [f"{name}.onnx" for name in NETWORKS] + [STORE, "words.json", "face.npz"]
+    wanted = [f"{name}.onnx" for name in NETWORKS] + [
+        STORE,
+        "words.json",
+        "face.npz",
+        "emotions.npy",
+    ]
     missing = [name for name in wanted if not (path / name).exists()]
     if missing:
         raise BadWeights(

@@ -10,6 +10,7 @@ from imagineid.spec import Size, ports
 from imagineid.weights import DIRECTORY, STORE
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
+from imagineid_train import prototypes
 from imagineid_train.base import vocabulary
 from imagineid_train.loop import ROOT, load_into
 from imagineid_train.mba import autoencoder
@@ -53,10 +54,11 @@ def trained(size: Size) -> dict[str, nn.Module]:
 
 
 def ship(size: Size) -> None:
-    """Write the model's folder inside the package: weights, graphs and vocabulary."""
+    """Write the model's folder inside the package: weights, graphs, vocabulary and emotions."""
     folder = DIRECTORY / size.name
     write(trained(size), ports(size), folder)
     vocabulary().write(folder / "words.json")
+    prototypes.write(size)
     total = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}: {total / 1e6:.1f} MB")
 

@@ -1,0 +1,92 @@
+"""What was heard over time: stretches of speech and of one emotion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imagineid.pad.express import Factors, speaking
+from imagineid.pad.heard import Heard
+from imagineid.pad.windows import Fading, starts_of
+from imagineid.spec import ARKIT, EMOTIONS, FPS
+
+Array = np.ndarray
+SPEAKING = 0.5
+"""From this share of an opened mouth on a frame counts as speech."""
+
+SHORTEST_PAUSE = 5
+"""Frames; a shorter silence between words is no pause."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a recording, in seconds, and what is in it."""
+
+    start_s: float
+    end_s: float
+    what: str
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A recording of F frames as a person would want to see it.
+
+    Attributes:
+        feelings: share of each of the eight emotions at each frame, (F, 8).
+        speech: stretches of "speech" and "silence", without gaps.
+        emotions: stretches in which one emotion is heard most, without gaps.
+        moved: every ARKit unit with its mean over frames, the most moved first.
+    """
+
+    feelings: Array
+    speech: tuple[Stretch, ...]
+    emotions: tuple[Stretch, ...]
+    moved: tuple[tuple[str, float], ...]
+
+    @property
+    def speech_s(self) -> float:
+        """Seconds of speech."""
+        return sum(s.end_s - s.start_s for s in self.speech if s.what == "speech")
+
+
+def analysed(heard: Heard, factors: Factors, window: int) -> Analysis:
+    """Look at what was heard over time.
+
+    Args:
+        heard: of a recording, unmixed.
+        factors: its expression.
+        window: L, the frames the networks hear at once.
+    """
+    feelings = Fading(heard.frames, window, len(EMOTIONS))
+    for start, row in zip(starts_of(heard.frames, window), heard.emotion.shares, strict=True):
+        feelings.add(start, np.repeat(row[None], window, axis=0))
+    over_time = feelings.done()
+    loud = _without_gaps(speaking(heard.content.level_db) >= SPEAKING)
+    means = factors.expression.mean(axis=0)
+    return Analysis(
+        feelings=over_time,
+        speech=stretches(loud.astype(int), ("silence", "speech")),
+        emotions=stretches(over_time.argmax(axis=1), EMOTIONS),
+        moved=tuple((ARKIT[i], float(means[i])) for i in np.argsort(-means)),
+    )
+
+
+def stretches(frames: Array, names: Sequence[str]) -> tuple[Stretch, ...]:
+    """Join frames (F,) of indices into ``names`` into stretches of one each."""
+    edges = [0, *(np.flatnonzero(np.diff(frames)) + 1).tolist(), len(frames)]
+    return tuple(
+        Stretch(a / FPS, b / FPS, names[int(frames[a])])
+        for a, b in zip(edges, edges[1:], strict=False)
+    )
+
+
+def _without_gaps(loud: Array) -> Array:
+    """Fill silences shorter than :data:`SHORTEST_PAUSE` between speech, (F,) bool."""
+    out, last = loud.copy(), -1
+    for frame in np.flatnonzero(loud):
+        if last >= 0 and frame - last <= SHORTEST_PAUSE:
+            out[last:frame] = True
+        last = int(frame)
+    return np.asarray(out)

@@ -1,0 +1,95 @@
+"""Expression: who, what and how become the curves of a face (eq. 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid.pad.heard import Heard
+from imagineid.pad.windows import Fading, groups, starts_of
+from imagineid.spec import EMOTIONS, MOUTH, Size
+
+if TYPE_CHECKING:
+    from imagineid.backends import Engine
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What PAD took apart, of a recording of F video frames, ready to be imagined.
+
+    Attributes:
+        shape: alpha, (80,) standard deviations; identity: theta_id, (512,).
+        emotion: theta_e, (512,), the mean over the recording.
+        expression: beta, (F, 52) in [0, 1].
+        level_db: loudness of each frame, (F,) dB below full scale.
+        gender: "female" or "male"; age: years; emotions: share of each of the eight, (8,).
+    """
+
+    shape: Array
+    identity: Array
+    emotion: Array
+    expression: Array
+    level_db: Array
+    gender: str
+    age: float
+    emotions: Array
+
+    @property
+    def frames(self) -> int:
+        """F, the video frames the recording lasts."""
+        return len(self.expression)
+
+    @property
+    def feeling(self) -> str:
+        """The emotion heard most."""
+        return EMOTIONS[int(self.emotions.argmax())]
+
+
+def express(engines: Mapping[str, Engine], size: Size, heard: Heard) -> Factors:
+    """Make the expression of what was heard, or of what was mixed of several recordings.
+
+    Args:
+        engines: ``expression``.
+        size: of that network.
+        heard: who, what and how.
+    """
+    starts, linguistic = starts_of(heard.frames, size.window), heard.content.linguistic
+    felt = np.broadcast_to(heard.emotion.theta, (len(starts), size.emotion))
+    made = Fading(heard.frames, size.window, size.expression)
+    for rows in groups(range(len(starts))):
+        said = np.stack([linguistic[starts[i] : starts[i] + size.window] for i in rows])
+        shape = np.repeat(heard.identity.shape[None], len(rows), axis=0)
+        drawn = engines["expression"](linguistic=said, shape=shape, emotion=felt[rows])
+        for i, curves in zip(rows, drawn["expression"], strict=True):
+            made.add(starts[i], curves)
+    expression = np.clip(made.done(), 0, 1)
+    expression[:, MOUTH] *= speaking(heard.content.level_db)[:, None]
+    whole = heard.emotion.whole()
+    return Factors(
+        shape=heard.identity.shape,
+        identity=heard.identity.theta,
+        emotion=whole.theta[0],
+        expression=expression,
+        level_db=heard.content.level_db,
+        gender=heard.identity.gender,
+        age=heard.identity.age,
+        emotions=whole.shares[0],
+    )
+
+
+def speaking(level_db: Array) -> Array:
+    """Return how far the mouth may leave its rest, (F,) in [0, 1]: not at all in silence.
+
+    Speech is what comes within 38 dB of the recording's loudest; two frames on either side of it
+    belong to it, so that lips may open before a sound.
+    """
+    loudest = max(float(np.percentile(level_db, 95)), -45.0)
+    share = np.clip((level_db - (loudest - 38)) / 10, 0, 1)
+    framed = np.pad(share, 2, mode="edge")
+    near = np.lib.stride_tricks.sliding_window_view(framed, 5)
+    return np.asarray(near.max(axis=1) * 0.5 + near.mean(axis=1) * 0.5, np.float32)

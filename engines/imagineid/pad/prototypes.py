@@ -1,0 +1,44 @@
+"""The eight emotions by name: the mean theta_e of training voices that feel each.
+
+``emotions.npy`` lies beside a model's weights, (8, 512) float32 in the order of
+:data:`imagineid.spec.EMOTIONS`; training writes it when it ships a model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from imagineid.errors import BadInput, BadWeights
+from imagineid.pad.heard import Emotion
+from imagineid.spec import EMOTIONS
+
+FILE = "emotions.npy"
+
+
+def read(folder: Path, name: str) -> Emotion:
+    """Return an emotion by name.
+
+    Args:
+        folder: the model's.
+        name: one of :data:`imagineid.spec.EMOTIONS`.
+
+    Raises:
+        BadInput: there is no such emotion.
+        BadWeights: the file is missing or broken.
+    """
+    if name not in EMOTIONS:
+        raise BadInput(f"There is no emotion {name!r}.\nUse one of:  {', '.join(EMOTIONS)}")
+    try:
+        thetas = np.load(folder / FILE, allow_pickle=False)
+        if thetas.ndim != 2 or len(thetas) != len(EMOTIONS) or not np.isfinite(thetas).all():
+            raise ValueError(f"an array of shape {thetas.shape}")
+    except (OSError, ValueError, EOFError) as error:
+        raise BadWeights(
+            f"{folder / FILE} can't be used: {error}\n"
+            "Install again:  pip install --force-reinstall imagineid"
+        ) from error
+    row = EMOTIONS.index(name)
+    shares = np.eye(len(EMOTIONS), dtype=np.float32)[row : row + 1]
+    return Emotion(thetas[row : row + 1].astype(np.float32), shares, np.ones(1, np.float32))

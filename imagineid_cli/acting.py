@@ -1,0 +1,91 @@
+"""How the face acts beside its voice: an emotion by name, and where head and eyes move from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from imagineid.face.motion import Motion
+
+
+class EmotionName(str, Enum):
+    """The eight emotions, in the order of :data:`imagineid.spec.EMOTIONS`."""
+
+    neutral = "neutral"
+    angry = "angry"
+    contempt = "contempt"
+    disgusted = "disgusted"
+    fear = "fear"
+    happy = "happy"
+    sad = "sad"
+    surprised = "surprised"
+
+
+EmotionOption = Annotated[
+    EmotionName | None,
+    typer.Option("--emotion", help="Feel this, whatever the voice feels."),
+]
+StrengthOption = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="How much of what is swapped: 0 nothing, 1 all of it."),
+]
+PoseFromOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="REF", help="Move head and lids as a video does, or a Live Link Face CSV."
+    ),
+]
+StillOption = Annotated[
+    bool, typer.Option("--still", help="Hold the head still, and do not blink.")
+]
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Where head and eyes move from: made up, a reference, or not at all."""
+
+    pose_from: Path | None = None
+    still: bool = False
+
+    def check(self) -> None:
+        """Check what can be checked before anything is loaded.
+
+        Raises:
+            BadInput: both are asked for, or the reference is not there.
+        """
+        from imagineid.errors import BadInput
+
+        if self.still and self.pose_from is not None:
+            raise BadInput("--still and --pose-from exclude each other.\nLeave one of them out.")
+        if self.pose_from is not None and not self.pose_from.is_file():
+            raise BadInput(
+                f"There is no reference {self.pose_from}.\nGo without:  leave out --pose-from"
+            )
+
+    def motion(self, frames: int) -> Motion | None:
+        """Return the motion of a video of ``frames``; None leaves it to the pipeline.
+
+        Raises:
+            BadInput: the reference can't be used.
+            BackendMissing: it is a video and the extra ``[motion]`` is not installed.
+        """
+        from imagineid.face.motion import still
+
+        if self.still:
+            return still(frames)
+        if self.pose_from is None:
+            return None
+        from imagineid.face.reference import motion_of
+
+        return motion_of(self.pose_from, frames)
+
+    def said(self) -> dict[str, Any]:
+        """Return what a video's metadata say of it; nothing where it is made up."""
+        if self.still:
+            return {"motion": "still"}
+        return {} if self.pose_from is None else {"motion": self.pose_from.name}

@@ -1,0 +1,295 @@
+"""``imagineid swap``: one factor of a video is taken from elsewhere, the rest is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagineid import __version__
+from imagineid_cli import kept
+from imagineid_cli.acting import (
+    EmotionOption,
+    Moves,
+    PoseFromOption,
+    StillOption,
+    StrengthOption,
+)
+from imagineid_cli.generate import EngineName
+from imagineid_cli.request import Wish
+from imagineid_cli.show import Show
+from imagineid_cli.told import told
+
+if TYPE_CHECKING:
+    from imagineid.pad.heard import Heard
+    from imagineid.pipeline import Pipeline, Request
+    from imagineid_cli.base import Base
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Where each factor is taken from; None keeps the base's."""
+
+    emotion_from: Path | None
+    identity_from: Path | None
+    content_from: Path | None
+    wish: Wish  # prompt, seed and emotion that replace the base's; the strength of any blend
+    moves: Moves
+
+    @property
+    def fresh(self) -> bool:
+        """Whether another face is to be imagined."""
+        asked = (self.identity_from, self.wish.prompt, self.wish.seed)
+        return any(x is not None for x in asked)
+
+    def check(self) -> None:
+        """Check what can be checked before anything is loaded.
+
+        Raises:
+            BadInput: nothing is to be swapped, or what is asked for makes no sense together.
+        """
+        from imagineid.errors import BadInput
+
+        self.wish.check()
+        self.moves.check()
+        if self.emotion_from is not None and self.wish.emotion is not None:
+            raise BadInput(
+                "--emotion and --emotion-from exclude each other.\nLeave one of them out."
+            )
+        blend = (self.emotion_from, self.identity_from, self.wish.emotion)
+        if self.wish.strength is not None and not any(x is not None for x in blend):
+            raise BadInput(
+                "--strength blends emotions and identities, and none is swapped.\n"
+                "Add:  --emotion-from B.wav  or  --identity-from B.wav"
+            )
+        acts = self.moves.still or self.moves.pose_from is not None
+        if not (self.fresh or acts or self.content_from or any(x is not None for x in blend)):
+            raise BadInput(
+                "Nothing is to be swapped.\n"
+                "Say what:  --emotion-from B.wav, --identity-from, --content-from or --prompt"
+            )
+
+    def said(self, base: Path) -> dict[str, Any]:
+        """Return what the video's metadata say of it."""
+        sources = ("emotion_from", "identity_from", "content_from")
+        found = {name: path.name for name in sources if (path := getattr(self, name)) is not None}
+        return {"base": base.name, **found}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that was typed, checked."""
+
+    base: Base
+    swaps: Swaps
+    output: Path
+    overwrite: bool
+    engine: str
+
+
+def swap(
+    base: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[BASE]", help="A video of ours, or a recording; the last video if not given."
+        ),
+    ] = None,
+    emotion_from: Annotated[
+        Path | None, typer.Option(metavar="B", help="Feel as this recording does.")
+    ] = None,
+    identity_from: Annotated[
+        Path | None, typer.Option(metavar="B", help="Be who speaks in this recording: a new face.")
+    ] = None,
+    content_from: Annotated[
+        Path | None, typer.Option(metavar="B", help="Say what this recording says, with its sound.")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Look like this: a new face.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed: a new face.")] = None,
+    emotion: EmotionOption = None,
+    strength: StrengthOption = None,
+    pose_from: PoseFromOption = None,
+    still: StillOption = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT.mp4",
+            help="The video; BASE-swapped.mp4 (or -swapped-2 ...) if not given.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    engine: Annotated[EngineName, typer.Option(help="What runs the networks.")] = EngineName.auto,
+) -> None:
+    """Take one factor of a video from elsewhere, and keep the rest.
+
+    Another emotion, other words or another motion keep the face.
+    Another identity, prompt or seed imagines a new one.
+    Examples:  swap --emotion-from b.wav    swap out.mp4 --emotion happy --strength 0.5
+    """
+    with told(debug):
+        named = emotion.value if emotion is not None else None
+        wish = Wish(prompt, seed, emotion=named, strength=strength)
+        moves = Moves(pose_from, still)
+        swaps = Swaps(emotion_from, identity_from, content_from, wish, moves)
+        result = _run(_plan(base, swaps, output, overwrite, engine.value), Show(quiet))
+        typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
+
+
+def _plan(
+    base: Path | None, swaps: Swaps, output: Path | None, overwrite: bool, engine: str
+) -> Job:
+    """Check all that can be checked before anything heavy is loaded."""
+    from imagineid.errors import BadOutput
+    from imagineid.video import check_output
+    from imagineid_cli.base import base_of
+
+    swaps.check()
+    found = base_of(base)
+    output = output if output is not None else free_name(found.path)
+    for path in (found.path, swaps.emotion_from, swaps.identity_from, swaps.content_from):
+        if path is not None and output.exists() and path.exists() and output.samefile(path):
+            raise BadOutput(f"{output} is what it is made of.\nName another place:  -o OUT.mp4")
+    check_output(output, overwrite)
+    return Job(found, swaps, output, overwrite, engine)
+
+
+def free_name(base: Path) -> Path:
+    """Return BASE-swapped.mp4 in the working folder, with a number if it is taken."""
+    stem = re.sub(r"-swapped(-\d+)?$", "", base.stem)
+    path, number = Path(f"{stem}-swapped.mp4"), 2
+    while path.exists():
+        path, number = Path(f"{stem}-swapped-{number}.mp4"), number + 1
+    return path
+
+
+def _run(job: Job, show: Show) -> dict[str, Any]:
+    """Do the whole job and return what is told about it."""
+    from imagineid import pipeline as way
+    from imagineid_cli.base import heard_of_base
+
+    started = time.monotonic()
+    base, swaps = job.base, job.swaps
+    show.line(f"base: {base.path}{' (the last video made)' if base.last else ''}")
+    pipe = way.load(engine=job.engine)
+    _tell_start(job, pipe, show)
+    hear = _ear(pipe, show)
+    before, first = heard_of_base(base, pipe, hear, show)
+    mixed = _mixed(before, swaps, pipe, hear)
+    show.line(f"it becomes: {mixed.in_words()}")
+    wish = swaps.wish.over(base.wish)
+    if swaps.emotion_from is not None:
+        wish = replace(wish, emotion=None, strength=swaps.wish.strength)
+    request = way.Request(wish.prompt or "", wish.seed or 0, wish.steps, wish.guidance)
+    if swaps.fresh:
+        first = None
+    elif first is None:
+        first = next(iter(pipe.imagine(pipe.express(before), request)))
+    moves = Moves(still=True) if base.motion == "still" and not swaps.moves.said() else swaps.moves
+    request = replace(request, motion=moves.motion(mixed.frames))
+    metadata = {
+        "made_by": "imagineid",
+        "version": __version__,
+        "model": pipe.model,
+        "prompt": request.prompt,
+        "seed": request.seed,
+        "steps": request.steps,
+        "guidance": request.guidance,
+        **{n: v for n in ("emotion", "strength") if (v := getattr(wish, n)) is not None},
+        **moves.said(),
+        "swapped": swaps.said(base.path),
+    }
+    frames = _imagine(job, pipe, mixed, request, first, metadata, show)
+    return {
+        "path": str(job.output),
+        "base": str(base.path),
+        "frames": frames,
+        "prompt": request.prompt,
+        "seed": request.seed,
+        "new_face": swaps.fresh,
+        "before": before.in_words(),
+        "after": mixed.in_words(),
+        "model": pipe.model,
+        "engine": pipe.engine_line,
+        "took_s": round(time.monotonic() - started, 2),
+    }
+
+
+def _tell_start(job: Job, pipe: Pipeline, show: Show) -> None:
+    """Say what is not as it was, and what of the prompt is not understood."""
+    known, swaps = job.base.known, job.swaps
+    for name, now in (("model", pipe.model), ("version", __version__)):
+        if known and known.get(name) != now:
+            show.warn(f"the base was made by {name} {known.get(name)}: the face may differ")
+    if unknown := pipe.unknown_words(swaps.wish.prompt or ""):
+        words = ", ".join(f"{w} (closest: {near})" if near else w for w, near in unknown)
+        show.warn(f"the model does not know these words of the prompt: {words}")
+    if job.base.motion not in ("", "still") and not swaps.moves.said():
+        show.warn(f"the base moved as {job.base.motion} does; to keep that, add --pose-from")
+
+
+def _ear(pipe: Pipeline, show: Show) -> Callable[[Path], Heard]:
+    """Return what hears a recording, each once."""
+    known: dict[Path, Heard] = {}
+
+    def hear(path: Path) -> Heard:
+        from imagineid.audio import open_sound
+
+        if path not in known:
+            with open_sound(path) as sound, show.stage(f"hearing {path.name}", 1.0, "") as advance:
+                known[path] = pipe.hear(sound, advance)
+            show.line(f"heard: {known[path].in_words()}")
+        return known[path]
+
+    return hear
+
+
+def _mixed(heard: Heard, swaps: Swaps, pipe: Pipeline, hear: Callable[[Path], Heard]) -> Heard:
+    """Swap what is to be swapped."""
+    strength = 1.0 if swaps.wish.strength is None else swaps.wish.strength
+    if swaps.identity_from is not None:
+        heard = heard.spoken_by(hear(swaps.identity_from).identity, strength)
+    if swaps.content_from is not None:
+        heard = heard.saying(hear(swaps.content_from).content)
+    if swaps.emotion_from is not None:
+        heard = heard.felt_as(hear(swaps.emotion_from).emotion, strength)
+    if swaps.wish.emotion is not None:
+        heard = heard.felt_as(pipe.emotion(swaps.wish.emotion), strength)
+    return heard
+
+
+def _imagine(
+    job: Job,
+    pipe: Pipeline,
+    mixed: Heard,
+    request: Request,
+    first: kept.Picture | None,
+    metadata: dict[str, Any],
+    show: Show,
+) -> int:
+    """Write the video; return its frames."""
+    from imagineid.video import VideoWriter
+
+    sound = job.swaps.content_from or job.base.path
+    key = metadata["kept"] = kept.key_of(mixed, metadata)
+    with (
+        VideoWriter(job.output, pipe.size_px, sound, metadata, overwrite=job.overwrite) as video,
+        show.stage("imagining", mixed.frames, "frames") as advance,
+    ):
+        frames = pipe.imagine(pipe.express(mixed), request, first)
+        for frame in kept.keeping(frames, key, mixed, first):
+            video.write(frame)
+            advance(video.frames)
+    kept.remember_last(job.output)
+    return video.frames

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 from av.video.reformatter import Colorspace
 
 from imagineid.errors import BadInput
@@ -112,7 +113,8 @@ def _first_frame(path: Path) -> kept.Picture:
     try:
         with av.open(f"file:{path}", metadata_errors="replace") as container:
             frame = next(container.decode(video=0))
-            return frame.reformat(format="rgb24", src_colorspace=Colorspace.ITU709).to_ndarray()
+            plain = frame.reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
+            return np.asarray(plain.to_ndarray())
     except (av.FFmpegError, OSError, ValueError, StopIteration, IndexError) as error:
         raise BadInput(
             f"The picture of {path} can't be read.\nName another:  imagineid swap BASE ..."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imagineid.pad.heard import Heard
 
 Array = np.ndarray
-WIDTH, LEFT, RIGHT, TOP = 1400, 170, 30, 60
+WIDTH, LEFT, RIGHT, TOP = 1400, 190, 30, 60
 """Pixels of the picture, and of what lies about the panels."""
 
 LOUDNESS, FEELINGS, ROW, GAP = 110, 170, 22, 46

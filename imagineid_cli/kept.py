@@ -121,7 +121,8 @@ def last_video() -> Path | None:
 def _write(key: str, kept: Kept) -> None:
     path = home() / "videos" / f"{key}.npz"
     with _replacing(path) as part, part.open("wb") as file:
-        np.savez(file, first=kept.first, **kept.heard.arrays())
+        arrays = {"first": kept.first, **kept.heard.arrays()}
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     room, oldest_last = (
         MOST_BYTES,
         sorted(path.parent.glob("*.npz"), key=lambda p: p.stat().st_mtime, reverse=True),

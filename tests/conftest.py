@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,15 @@ collect_ignore = [
 def pytest_report_header() -> list[str]:
     """Say at the top what is left out, and why."""
     return [f"left out: tests/{n}, which needs {NEEDS[n]}" for n in collect_ignore]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep what the command keeps out of the user's own cache."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMAGINEID_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

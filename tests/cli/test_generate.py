@@ -112,7 +112,19 @@ def test_like_repeats_a_video(run: Run, speech: Path) -> None:
     assert run("generate", speech, "-o", "b.mp4", "--like", "a.mp4").exit_code == 0
     assert Path("a.mp4").read_bytes() == Path("b.mp4").read_bytes()
     assert run("generate", speech, "-o", "c.mp4", "--like", "a.mp4", "--seed", 3).exit_code == 0
-    assert read_metadata("c.mp4") == {**read_metadata("a.mp4"), "seed": 3}
+    a, c = read_metadata("a.mp4"), read_metadata("c.mp4")
+    assert c == {**a, "seed": 3, "kept": c["kept"]}
+
+
+def test_an_emotion_by_name_is_shown_stored_and_repeated(run: Run, speech: Path) -> None:
+    result = run("generate", speech, "-o", "a.mp4", "--emotion", "sad", "--strength", 0.5)
+    assert result.exit_code == 0, result.stderr
+    assert "heard: female, about 34, happy" in result.stderr.splitlines()
+    told = read_metadata("a.mp4")
+    assert (told["emotion"], told["strength"]) == ("sad", 0.5)
+    again = run("generate", speech, "-o", "b.mp4", "--like", "a.mp4", "--seed", told["seed"])
+    assert again.exit_code == 0, again.stderr
+    assert read_metadata("b.mp4") == told
 
 
 def test_words_the_model_does_not_know_are_named(run: Run, speech: Path) -> None:
@@ -182,6 +194,10 @@ def test_bad_options_are_refused(run: Run, speech: Path) -> None:
     refused(run("generate", speech, "--preview", 0), "--preview 0 is outside")
     refused(run("generate", speech, "--prompt", "red " * 300), "The prompt has 1200 characters")
     refused(run("generate", speech, "--prompt", "red\nhair"), "can't be printed")
+    refused(run("generate", speech, "--strength", 0.5), "--strength says how much")
+    refused(run("generate", speech, "--emotion", "sad", "--strength", 1.5), "--strength 1.5")
+    refused(run("generate", speech, "--still", "--pose-from", speech), "exclude each other")
+    refused(run("generate", speech, "--pose-from", "none.csv"), "There is no reference")
     refused(run("generate", speech, "--like", speech), "does not say how it was made")
     refused(run("generate", speech, "--like", "none.mp4"), "There is no video")
 

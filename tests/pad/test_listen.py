@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from imagineid.audio import Sound, open_sound
+from imagineid.pad import express
 from imagineid.pad import listen as listening
 from imagineid.spec import EMOTIONS, MINI, SAMPLE_RATE
 
@@ -106,7 +107,7 @@ def test_silence_is_heard_without_fault(record: Record) -> None:
 
 def test_the_mouth_rests_in_silence_and_moves_in_speech() -> None:
     level = np.concatenate([np.full(30, -18.0), np.full(30, -75.0), np.full(30, -18.0)])
-    share = listening.speaking(level)
+    share = express.speaking(level)
     assert (share[35:55] == 0).all()
     assert (share[:28] == 1).all()
-    assert not listening.speaking(np.full(50, -100.0)).any()
+    assert not express.speaking(np.full(50, -100.0)).any()

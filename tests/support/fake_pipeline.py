@@ -11,11 +11,15 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagineid.audio import Sound
+from imagineid.pad.heard import Content, Emotion, Heard, Identity
+from imagineid.pad.windows import starts_of
+from imagineid.spec import ARKIT, EMOTIONS
 
 WORDS = ("red", "hair", "glasses")
 
@@ -26,19 +30,28 @@ class Request:
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    motion: object = None
 
 
 @dataclass(frozen=True)
 class Factors:
     frames: int
-    gender: str
-    age: float
     feeling: str
-    emotions: NDArray[np.float32]
+    identity: NDArray[np.float32]
+    shape: NDArray[np.float32]
+    expression: NDArray[np.float32]
+    level_db: NDArray[np.float32]
+
+
+def felt(name: str, windows: int = 1) -> Emotion:
+    row = np.eye(len(EMOTIONS), dtype=np.float32)[EMOTIONS.index(name)]
+    rows = np.repeat(row[None], windows, axis=0)
+    return Emotion(rows, rows, np.ones(windows, np.float32))
 
 
 class Pipeline:
     model = "fake"
+    size = SimpleNamespace(window=32)
     size_px = 64
     engine_line = "arithmetic on CPU"
 
@@ -46,13 +59,44 @@ class Pipeline:
         near = {"glass": "glasses"}
         return [(word, near.get(word)) for word in prompt.split() if word not in WORDS]
 
-    def listen(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Factors:
+    def hear(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Heard:
+        """Loud voices are sad men's, all others happy women's."""
         if on_progress:
             on_progress(1.0)
-        return Factors(sound.frames, "female", 34.2, "happy", np.eye(8, dtype=np.float32)[5])
+        wave = sound.read(0, sound.samples)
+        loud = float(np.abs(wave).max()) > 0.6
+        who = self.hear_identity(sound)
+        level = np.full(sound.frames, -20, np.float32)
+        content = Content(np.zeros((max(32, sound.frames), 4), np.float32), level)
+        windows = len(starts_of(sound.frames, self.size.window))
+        return Heard(who, content, felt("sad" if loud else "happy", windows))
 
-    def imagine(self, factors: Factors, request: Request) -> Iterator[NDArray[np.uint8]]:
+    def hear_identity(self, sound: Sound) -> Identity:
+        loud = float(np.abs(sound.read(0, sound.samples)).max()) > 0.6
+        theta = np.array([1.0, loud], np.float32)
+        traits = np.array([1.0 if loud else -1.0, 0.342], np.float32)
+        return Identity(np.zeros(80, np.float32), theta, traits)
+
+    def emotion(self, name: str) -> Emotion:
+        return felt(name)
+
+    def express(self, heard: Heard) -> Factors:
+        who = heard.identity
+        curves = np.full((heard.frames, len(ARKIT)), 0.25, np.float32)
+        level = heard.content.level_db
+        return Factors(heard.frames, heard.emotion.feeling, who.theta, who.shape, curves, level)
+
+    def portrait(self, who: Identity, seed: int) -> NDArray[np.uint8]:
+        return np.full((64, 64, 3), 50 + int(100 * who.theta[1]), np.uint8)
+
+    def imagine(
+        self, factors: Factors, request: Request, first: NDArray[np.uint8] | None = None
+    ) -> Iterator[NDArray[np.uint8]]:
+        """A plain colour of the seed and of who speaks, or the one that is to be kept."""
         colour = np.random.default_rng(request.seed).integers(0, 200, 3, dtype=np.uint8)
+        colour = colour // 2 + np.uint8(40 * factors.identity[1])
+        if first is not None:
+            colour = first[0, 0]
         for i in range(factors.frames):
             time.sleep(float(os.environ.get("FAKE_FRAME_S", "0")))
             if request.prompt == "explode":

@@ -180,5 +180,5 @@ class _NoMotion(BackendMissing):
         Exception.__init__(
             self,
             f"Reading motion off {path} needs MediaPipe, which is not installed.\n"
-            "Install it:  pip install 'imagineid[motion]'   (or give a CSV: --pose-from motion.csv)",
+            "Install it:  pip install 'imagineid[motion]'   (or give a .csv)",
         )

@@ -1,7 +1,7 @@
 """``python -m imagineid_evaluate NAME [...]``: measure one group of bars.
 
-Groups: voices, recordings, autoencoder, video, prompts, resources. Evaluators only judge: nothing
-is trained on them, and no threshold here was fitted to what the model makes.
+Groups: voices, recordings, autoencoder, video, swap, prompts, resources. Evaluators only judge:
+nothing is trained on them, and no threshold here was fitted to what the model makes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from imagineid.errors import ImagineIDError
 from imagineid_evaluate import shipped
 from imagineid_evaluate.report import table, write_json
 
-GROUPS = ("voices", "recordings", "autoencoder", "video", "prompts", "resources")
+GROUPS = ("voices", "recordings", "autoencoder", "video", "swap", "prompts", "resources")
 
 
 def main(words: list[str] | None = None) -> int:

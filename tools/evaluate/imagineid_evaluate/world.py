@@ -73,6 +73,7 @@ class Person:
         frame: (8, 256, 256, 3) uint8 RGB; matte (8, ., .) uint8.
         alpha: (80,); beta: (8, 52); pose: (8, 6).
         attributes: the look, by name.
+        emotions: of each of the four moments, two neighbouring frames each.
     """
 
     frame: Array
@@ -81,6 +82,7 @@ class Person:
     beta: Array
     pose: Array
     attributes: dict[str, Any]
+    emotions: list[str]
 
 
 def people(split: str) -> Iterator[Person]:
@@ -103,6 +105,7 @@ def people(split: str) -> Iterator[Person]:
                 beta=shard["beta"][row].astype(np.float32),
                 pose=shard["pose"][row].astype(np.float32),
                 attributes=note["attributes"],
+                emotions=note["emotions"],
             )
 
 

@@ -1,0 +1,135 @@
+"""``analyze`` and ``retrieve`` upon a pipeline made of arithmetic."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+import imagineid
+from imagineid.analysis import stretches
+from imagineid_cli.main import app
+from support import fake_pipeline
+from support.recordings import tone, write_recording
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run("analyze", ...)`` in a folder with soft and loud voices."""
+    fake = fake_pipeline.module()
+    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
+    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
+    monkeypatch.chdir(tmp_path)
+    Path("voices").mkdir()
+    write_recording(Path("soft.wav"), tone(1.5))
+    write_recording(Path("voices/also-soft.flac"), tone(0.5))
+    write_recording(Path("voices/loud.wav"), 3 * tone(0.5))
+
+    def invoke(*words: object) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    return invoke
+
+
+def test_people_read_what_was_heard(run: Run) -> None:
+    result = run("analyze", "soft.wav")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "soft.wav"
+    assert any(line.split() == "voice female, about 34 years old".split() for line in lines)
+    assert any(line.startswith("happy") and "100%" in line for line in lines)
+
+
+def test_json_holds_all_of_it(run: Run) -> None:
+    told = json.loads(run("analyze", "soft.wav", "--json").stdout)
+    assert (told["gender"], told["age"], told["emotion"]) == ("female", 34, "happy")
+    assert told["frames"] == len(told["curves"]["jawOpen"]) == 38
+    assert len(told["curves"]) == 52
+    assert len(told["emotions_over_time"]["happy"]) == 38
+    assert told["speech"] == [{"start_s": 0.0, "end_s": 1.52, "what": "speech"}]
+
+
+def test_the_csv_has_blinks_and_can_be_posed_from(run: Run) -> None:
+    made = run("analyze", "soft.wav", "--csv", "m.csv", "--fps", 60)
+    assert made.exit_code == 0, made.stderr
+    rows = list(csv.DictReader(Path("m.csv").open()))
+    assert len(rows) == 92
+    assert max(float(row["EyeLookInLeft"]) for row in rows) >= 0.25
+    result = run("generate", "soft.wav", "--pose-from", "m.csv")
+    assert result.exit_code == 0, result.stderr
+    still = run("analyze", "soft.wav", "--csv", "still.csv", "--still")
+    assert still.exit_code == 0
+    assert {row["HeadYaw"] for row in csv.DictReader(Path("still.csv").open())} == {"0.0000000"}
+
+
+def test_the_picture_is_a_picture(run: Run) -> None:
+    result = run("analyze", "soft.wav", "--plot", "p.png")
+    assert result.exit_code == 0, result.stderr
+    with Image.open("p.png") as picture:
+        assert picture.size[0] == 1400
+        assert np.asarray(picture).std() > 10
+
+
+def test_bad_wishes_of_analyze_are_refused(run: Run) -> None:
+    for words, why in (
+        (("soft.wav", "--fps", 30), "--fps 30 is neither"),
+        (("soft.wav", "--csv", "m.txt"), "does not end in .csv"),
+        (("none.wav",), "There is no file"),
+    ):
+        result = run("analyze", *words)
+        assert result.exit_code == 2
+        assert why in result.stderr
+    Path("m.csv").write_text("mine")
+    assert run("analyze", "soft.wav", "--csv", "m.csv").exit_code == 2
+    assert Path("m.csv").read_text() == "mine"
+
+
+def test_stretches_cover_all_frames_without_gaps() -> None:
+    found = stretches(np.array([1, 1, 0, 0, 0, 1]), ("silence", "speech"))
+    assert [s.what for s in found] == ["speech", "silence", "speech"]
+    assert [s.start_s for s in found] == [0, 0.08, 0.2]
+    assert found[-1].end_s == 0.24
+
+
+def test_the_voice_most_alike_comes_first(run: Run) -> None:
+    result = run("retrieve", "soft.wav", "voices")
+    assert result.exit_code == 0, result.stderr
+    first, second = result.stdout.splitlines()
+    assert first == " 1.000  voices/also-soft.flac  (female, about 34)"
+    assert "loud.wav  (male" in second
+
+
+def test_retrieve_draws_a_face_a_voice_and_passes_over_what_is_broken(run: Run) -> None:
+    Path("voices/broken.wav").write_bytes(b"RIFF")
+    shutil.copy("soft.wav", "voices/copy.wav")
+    result = run("retrieve", "voices/copy.wav", "voices", "--sheet", "s.png", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert [Path(row["path"]).name for row in told["alike"]] == ["also-soft.flac", "loud.wav"]
+    assert told["unread"] == ["voices/broken.wav"]
+    assert "Warning" in result.stderr
+    with Image.open("s.png") as sheet:
+        assert sheet.size == (3 * 64, 64 + 48)
+
+
+def test_bad_wishes_of_retrieve_are_refused(run: Run) -> None:
+    Path("empty").mkdir()
+    for words, why in (
+        (("soft.wav", "none"), "There is no folder"),
+        (("soft.wav", "empty"), "no other recordings"),
+        (("soft.wav", "voices", "--top", 0), "--top 0"),
+        (("none.wav", "voices"), "There is no file"),
+    ):
+        result = run("retrieve", *words)
+        assert result.exit_code == 2
+        assert why in result.stderr

@@ -1,0 +1,187 @@
+"""``swap`` upon a pipeline made of arithmetic: what is kept, what is not, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+import imagineid
+from imagineid.video import read_metadata
+from imagineid_cli import kept
+from imagineid_cli.main import app
+from support import fake_pipeline
+from support.recordings import durations_s, read_picture, tone, write_recording
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run("swap", ...)`` in a folder with a soft and a loud voice, a.wav and b.wav."""
+    fake = fake_pipeline.module()
+    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
+    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(kept.HOME, str(tmp_path / "home"))
+    write_recording(Path("a.wav"), tone(1.0))
+    write_recording(Path("b.wav"), 3 * tone(0.6))
+
+    def invoke(*words: object) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    return invoke
+
+
+def made(run: Run, *words: object) -> Result:
+    """Run a command that must end well."""
+    result = run(*words)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def colour(path: str) -> np.ndarray:
+    """The first frame's middle."""
+    return read_picture(Path(path))[0][1][32, 32].astype(int)
+
+
+def same_face(a: str, b: str) -> bool:
+    return bool(np.abs(colour(a) - colour(b)).max() <= 4)
+
+
+def test_the_issue_s_line_works_after_a_generate(run: Run) -> None:
+    made(run, "generate", "a.wav", "--seed", 5)
+    result = made(run, "swap", "--emotion-from", "b.wav")
+    assert result.stdout == "a-swapped.mp4\n"
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("base: ")
+    assert lines[0].endswith("a.mp4 (the last video made)")
+    assert "it becomes: female, about 34, sad" in lines
+    assert same_face("a.mp4", "a-swapped.mp4")
+    assert durations_s(Path("a-swapped.mp4"))["video"] == durations_s(Path("a.mp4"))["video"]
+    told = read_metadata("a-swapped.mp4")
+    assert told["swapped"] == {"base": "a.mp4", "emotion_from": "b.wav"}
+    assert told["seed"] == 5
+
+
+def test_other_words_decide_length_and_sound_and_keep_the_face(run: Run) -> None:
+    made(run, "generate", "a.wav")
+    told = json.loads(made(run, "swap", "a.mp4", "--content-from", "b.wav", "--json").stdout)
+    assert told["frames"] == 15
+    assert told["after"] == "female, about 34, happy"
+    assert not told["new_face"]
+    assert same_face("a.mp4", "a-swapped.mp4")
+    assert durations_s(Path("a-swapped.mp4"))["audio"] == pytest.approx(0.6, abs=0.04)
+
+
+def test_another_identity_prompt_or_seed_is_another_face(run: Run) -> None:
+    made(run, "generate", "a.wav", "--seed", 5)
+    for words in (("--identity-from", "b.wav"), ("--seed", 6)):
+        result = made(run, "swap", "a.mp4", *words, "-o", "c.mp4", "--overwrite", "--json")
+        assert json.loads(result.stdout)["new_face"]
+        assert not same_face("a.mp4", "c.mp4")
+    made(run, "swap", "a.mp4", "--prompt", "red hair", "-o", "d.mp4")
+    assert read_metadata("d.mp4")["prompt"] == "red hair"
+
+
+def test_a_recording_can_be_the_base(run: Run) -> None:
+    made(run, "swap", "a.wav", "--emotion", "angry", "--strength", 1)
+    told = read_metadata("a-swapped.mp4")
+    assert (told["emotion"], told["strength"]) == ("angry", 1.0)
+
+
+def test_swaps_of_swaps_add_up_and_nothing_is_overwritten(run: Run) -> None:
+    made(run, "generate", "a.wav")
+    assert made(run, "swap", "--content-from", "b.wav").stdout == "a-swapped.mp4\n"
+    again = made(run, "swap", "--emotion", "sad", "--json")
+    told = json.loads(again.stdout)
+    assert told["path"] == "a-swapped-2.mp4"
+    assert told["frames"] == 15
+    assert told["after"] == "female, about 34, sad"
+    assert same_face("a.mp4", "a-swapped-2.mp4")
+
+
+def test_strength_0_keeps_the_emotion(run: Run) -> None:
+    made(run, "generate", "a.wav")
+    for strength, after in ((0, "happy"), (0.2, "happy"), (0.8, "sad"), (1, "sad")):
+        words = ("--emotion-from", "b.wav", "--strength", strength, "--json")
+        told = json.loads(made(run, "swap", "a.mp4", *words).stdout)
+        assert told["after"] == f"female, about 34, {after}"
+
+
+def test_without_what_was_kept_the_video_itself_is_enough(run: Run, tmp_path: Path) -> None:
+    made(run, "generate", "a.wav", "--emotion", "fear")
+    for file in (tmp_path / "home" / "videos").iterdir():
+        file.unlink()
+    result = made(run, "swap", "a.mp4", "--still", "--json")
+    assert "what was kept of it is gone" in result.stderr
+    assert json.loads(result.stdout)["after"] == "female, about 34, fear"
+    assert same_face("a.mp4", "a-swapped.mp4")
+
+
+@pytest.mark.parametrize("damage", [b"", b"nothing", b"PK\x03\x04"])
+def test_damaged_keeping_is_as_none(run: Run, tmp_path: Path, damage: bytes) -> None:
+    made(run, "generate", "a.wav")
+    for file in (tmp_path / "home" / "videos").iterdir():
+        file.write_bytes(damage)
+    assert "kept of it is gone" in made(run, "swap", "--emotion", "sad").stderr
+
+
+def test_a_place_that_can_t_be_written_costs_no_video(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file where the folder should be")
+    made(run, "generate", "a.wav")
+    refused(run("swap", "--emotion", "sad"), "no video made before")
+
+
+def test_the_oldest_of_what_is_kept_goes_first(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "MOST_VIDEOS", 2)
+    for seed in range(4):
+        made(run, "generate", "a.wav", "--seed", seed, "-o", f"{seed}.mp4")
+        for age, file in enumerate((tmp_path / "home" / "videos").iterdir()):
+            os.utime(file, (seed * 10 + age, seed * 10 + age))
+    left = {file.stem for file in (tmp_path / "home" / "videos").iterdir()}
+    assert len(left) == 2
+    assert read_metadata("3.mp4")["kept"] in left
+
+
+def refused(result: Result, words: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert words in result.stderr.splitlines()[0]
+
+
+def test_what_makes_no_sense_is_refused(run: Run) -> None:
+    refused(run("swap", "--emotion", "sad"), "There is no video made before")
+    refused(run("swap", "a.wav"), "Nothing is to be swapped")
+    refused(run("swap", "a.wav", "--strength", 0.5), "--strength blends")
+    refused(run("swap", "a.wav", "--emotion", "sad", "--strength", 2), "--strength 2.0 is outside")
+    refused(run("swap", "a.wav", "--emotion", "sad", "--emotion-from", "b.wav"), "exclude")
+    refused(run("swap", "a.wav", "--emotion-from", "none.wav"), "There is no file")
+    refused(run("swap", "none.mp4", "--emotion", "sad"), "There is no file")
+    refused(run("swap", "a.wav", "--emotion", "sad", "-o", "out.avi"), "does not end in .mp4")
+    assert sorted(p.name for p in Path().iterdir()) == ["a.wav", "b.wav"]
+
+
+def test_the_base_is_never_its_own_output(run: Run) -> None:
+    made(run, "generate", "a.wav")
+    before = Path("a.mp4").read_bytes()
+    refused(run("swap", "--emotion", "sad", "-o", "a.mp4", "--overwrite"), "what it is made of")
+    assert Path("a.mp4").read_bytes() == before
+
+
+def test_a_swapped_video_of_which_nothing_is_kept_is_refused(run: Run, tmp_path: Path) -> None:
+    made(run, "generate", "a.wav")
+    made(run, "swap", "--content-from", "b.wav")
+    for file in (tmp_path / "home" / "videos").iterdir():
+        file.unlink()
+    refused(run("swap", "--emotion", "sad"), "was swapped itself")

@@ -1,0 +1,97 @@
+"""Motion from a reference."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagineid.errors import BackendMissing, BadInput
+from imagineid.face import livelink, reference
+from imagineid.face.model import rotation
+from imagineid.face.motion import Motion, default_motion
+from imagineid.spec import ARKIT
+from support.recordings import tone, write_recording
+
+
+def test_a_short_reference_goes_forwards_and_back_without_a_jump() -> None:
+    motion = default_motion(np.full(20, -20, np.float32), 1)
+    long = reference.lasting(motion, 95)
+    assert len(long.pose) == len(long.eyes) == 95
+    np.testing.assert_array_equal(long.pose[:20], motion.pose)
+    np.testing.assert_array_equal(long.pose[20], motion.pose[18])
+    np.testing.assert_array_equal(long.pose[38], motion.pose[0])
+    steps = np.abs(np.diff(long.pose, axis=0)).max(axis=0)
+    assert (steps <= np.abs(np.diff(motion.pose, axis=0)).max(axis=0) + 1e-7).all()
+
+
+def test_one_frame_is_held_and_a_long_reference_is_cut() -> None:
+    one = Motion(np.full((1, 6), 0.01, np.float32), np.zeros((1, 52), np.float32))
+    assert (reference.lasting(one, 7).pose == one.pose).all()
+    many = default_motion(np.full(50, -20, np.float32), 1)
+    np.testing.assert_array_equal(reference.lasting(many, 9).pose, many.pose[:9])
+
+
+def test_poses_are_held_within_what_the_model_can_draw() -> None:
+    wild = Motion(np.full((3, 6), 9.0, np.float32), np.zeros((3, 52), np.float32))
+    assert (reference.lasting(wild, 3).pose == reference.FARTHEST).all()
+
+
+def head(pitch: float, yaw: float, roll: float, gap: float) -> np.ndarray:
+    """Landmarks (478, 3) in pixels of a made head whose lids are ``gap`` apart."""
+    points = np.zeros((478, 3))
+    points[[33, 133, 362, 263]] = [[-45, 0, 0], [-18, 0, 4], [18, 0, 4], [45, 0, 0]]
+    points[[10, 151, 9]] = [[0, 70, 0], [0, 60, 0], [0, 50, 0]]
+    points[2] = [0, -45, 0]
+    for side, (upper, lower) in reference._LIDS.items():
+        middle = -31 if side == "Right" else 31
+        points[list(upper)], points[list(lower)] = [middle, gap / 2, 0], [middle, -gap / 2, 0]
+    turned = points @ rotation(pitch, yaw, roll).T
+    return np.asarray(turned * [1, -1, -1] + 128)
+
+
+def test_a_turned_head_and_a_blink_are_read_off_landmarks() -> None:
+    turns = [(0, 0, 0)] * 12 + [(0.1, 0.2, -0.1)] * 9
+    gaps = [8.0] * 18 + [1.0] * 3
+    marks = np.stack([head(*turn, gap) for turn, gap in zip(turns, gaps, strict=True)])
+    motion = reference.motion_of_landmarks(marks)
+    assert np.abs(motion.pose[5]).max() < 1e-6
+    np.testing.assert_allclose(
+        motion.pose[18, :3], [0.1, 0.2 / reference.YAW_GAIN, -0.1], atol=0.02
+    )
+    blink = motion.eyes[:, ARKIT.index("eyeBlinkLeft")]
+    assert (blink[:18] == 0).all()
+    assert (blink[18:] == 1).all()
+
+
+def test_a_csv_needs_no_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    motion = default_motion(np.full(30, -20, np.float32), 3)
+    with (tmp_path / "m.csv").open("w", newline="") as file:
+        livelink.write(file, motion.eyes, motion.pose, 25)
+    assert len(reference.motion_of(tmp_path / "m.csv", 50).pose) == 50
+
+
+def test_a_video_without_the_extra_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    path = write_recording(tmp_path / "ref.mp4", tone(0.5), picture=True)
+    with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[motion\]'") as caught:
+        reference.motion_of(path, 10)
+    assert caught.value.exit_code == 3
+
+
+def test_a_missing_reference_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="There is no reference"):
+        reference.motion_of(tmp_path / "none.mp4", 10)
+
+
+def test_pictures_come_at_25_a_second(tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "ref.mp4", tone(1.0), picture=True)
+    assert len(list(reference._pictures(path))) == 25
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(BadInput, match="not a video"):
+        list(reference._pictures(tmp_path / "text.mp4"))

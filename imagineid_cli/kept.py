@@ -89,7 +89,7 @@ def read(key: object) -> Kept | None:
         return None
     path = home() / "videos" / f"{key}.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             first = file["first"]
             kept = Kept(heard_of(file), first)
         os.utime(path)

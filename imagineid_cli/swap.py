@@ -151,15 +151,20 @@ def _plan(
     base: Path | None, swaps: Swaps, output: Path | None, overwrite: bool, engine: str
 ) -> Job:
     """Check all that can be checked before anything heavy is loaded."""
+    from imagineid.decode import open_regular
     from imagineid.errors import BadOutput
     from imagineid.video import check_output
     from imagineid_cli.base import base_of
 
     swaps.check()
     found = base_of(base)
+    sources = (found.path, swaps.emotion_from, swaps.identity_from, swaps.content_from)
+    named = [path for path in sources if path is not None]
+    for path in named:
+        open_regular(path).close()
     output = output if output is not None else free_name(found.path)
-    for path in (found.path, swaps.emotion_from, swaps.identity_from, swaps.content_from):
-        if path is not None and output.exists() and path.exists() and output.samefile(path):
+    for path in named:
+        if output.exists() and output.samefile(path):
             raise BadOutput(f"{output} is what it is made of.\nName another place:  -o OUT.mp4")
     check_output(output, overwrite)
     return Job(found, swaps, output, overwrite, engine)

@@ -41,6 +41,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return invoke
 
 
+def table(path: str) -> list[dict[str, str]]:
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_people_read_what_was_heard(run: Run) -> None:
     result = run("analyze", "soft.wav")
     assert result.exit_code == 0, result.stderr
@@ -62,14 +67,14 @@ def test_json_holds_all_of_it(run: Run) -> None:
 def test_the_csv_has_blinks_and_can_be_posed_from(run: Run) -> None:
     made = run("analyze", "soft.wav", "--csv", "m.csv", "--fps", 60)
     assert made.exit_code == 0, made.stderr
-    rows = list(csv.DictReader(Path("m.csv").open()))
+    rows = table("m.csv")
     assert len(rows) == 92
     assert max(float(row["EyeLookInLeft"]) for row in rows) >= 0.25
     result = run("generate", "soft.wav", "--pose-from", "m.csv")
     assert result.exit_code == 0, result.stderr
     still = run("analyze", "soft.wav", "--csv", "still.csv", "--still")
     assert still.exit_code == 0
-    assert {row["HeadYaw"] for row in csv.DictReader(Path("still.csv").open())} == {"0.0000000"}
+    assert {row["HeadYaw"] for row in table("still.csv")} == {"0.0000000"}
 
 
 def test_the_picture_is_a_picture(run: Run) -> None:

@@ -157,7 +157,8 @@ def test_the_oldest_of_what_is_kept_goes_first(
 def refused(result: Result, words: str) -> None:
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
-    assert words in result.stderr.splitlines()[0]
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("Error: "))
+    assert words in line
 
 
 def test_what_makes_no_sense_is_refused(run: Run) -> None:

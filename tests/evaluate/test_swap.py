@@ -27,11 +27,12 @@ def test_turning_moving_and_growing_a_face_changes_nothing() -> None:
 
 
 def test_shares_are_counted_as_they_are_called() -> None:
-    one = Measured(5, 5, 5, 0, 0.95, 0.9, 0.99, 0.5)
-    two = Measured(6, 5, 5, 6, 0.85, float("nan"), 0.97, float("nan"))
+    one = Measured(5, 5, 5, 0, 0.95, 0.9, 0.8, 0.99, 0.5)
+    two = Measured(6, 5, 5, 6, 0.85, float("nan"), 1.0, 0.97, float("nan"))
     found = {row.name.strip(): row.value for row in rows([one, two], 0.6)}
     assert found["swap emotion: as acted"] == 0.5
     assert found["as PAD heard it"] == 1
     assert found["swap emotion: face kept"] == pytest.approx(0.9)
-    assert found["swap content: emotion kept"] == 0.5
+    assert found["swap content: emotion kept"] == pytest.approx(0.9)
+    assert found["no change is read"] == 0.5
     assert found["swap content: face kept"] == pytest.approx(0.9)

@@ -23,9 +23,14 @@ def written(path: Path, fps: int, frames: int = 60) -> tuple[np.ndarray, np.ndar
     return curves, motion.pose
 
 
+def read_back(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_columns_are_the_app_s(tmp_path: Path) -> None:
     curves, pose = written(tmp_path / "a.csv", 25)
-    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    rows = read_back(tmp_path / "a.csv")
     assert list(rows[0])[:3] == ["Timecode", "BlendShapeCount", "EyeBlinkLeft"]
     assert list(rows[0])[-9:-6] == ["HeadYaw", "HeadPitch", "HeadRoll"]
     assert len(rows[0]) == 63
@@ -38,7 +43,7 @@ def test_the_columns_are_the_app_s(tmp_path: Path) -> None:
 
 def test_sixty_rows_a_second_last_as_long(tmp_path: Path) -> None:
     written(tmp_path / "a.csv", 60)
-    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    rows = read_back(tmp_path / "a.csv")
     assert len(rows) == 144
     assert rows[-1]["Timecode"] == "00:00:02:23.000"
 

@@ -17,14 +17,14 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from imagineid.pad.heard import Heard
 
-Picture = np.ndarray
+Picture: TypeAlias = "np.ndarray"
 HOME = "IMAGINEID_HOME"
 """Names the environment variable that holds another folder than the user's cache."""
 
@@ -54,6 +54,8 @@ def home() -> Path:
 
 def key_of(heard: Heard, asked: dict[str, Any]) -> str:
     """Return the name of what is kept of a video: the same for the same video."""
+    import numpy as np
+
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode())
     for name, array in sorted(heard.arrays().items()):
         digest.update(name.encode() + str(array.shape).encode())
@@ -83,6 +85,8 @@ def keeping(
 
 def read(key: object) -> Kept | None:
     """Return what is kept by that name; None if it is gone, or not what was written."""
+    import numpy as np
+
     from imagineid.pad.heard import heard_of
 
     if not isinstance(key, str) or not key.isalnum():
@@ -119,6 +123,8 @@ def last_video() -> Path | None:
 
 
 def _write(key: str, kept: Kept) -> None:
+    import numpy as np
+
     path = home() / "videos" / f"{key}.npz"
     with _replacing(path) as part, part.open("wb") as file:
         arrays = {"first": kept.first, **kept.heard.arrays()}

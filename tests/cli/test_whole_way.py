@@ -75,6 +75,40 @@ def test_like_makes_the_very_same_file(second: Path) -> None:
     assert read_metadata(folder / "b.mp4")["seed"] == 3
 
 
+def test_an_emotion_is_swapped_and_the_face_is_kept(second: Path, speech: Path) -> None:
+    folder = second.parent
+    wave, rate = soundfile.read(speech, start=50_000, frames=16_000, dtype="int16")
+    soundfile.write(folder / "b.wav", wave, rate)
+    made = imagineid(folder, "generate", second, "-o", "base.mp4", "--seed", 3, "--still")
+    assert made.returncode == 0, made.stderr
+    ended = imagineid(folder, "swap", "--emotion-from", "b.wav")
+    assert (ended.returncode, ended.stdout) == (0, "base-swapped.mp4\n"), ended.stderr
+    ended = imagineid(folder, "swap", "base.mp4", "--seed", "4", "-o", "other.mp4")
+    assert ended.returncode == 0, ended.stderr
+    base, same, other = (
+        np.stack([f for _, f in read_picture(folder / name)]).astype(float)
+        for name in ("base.mp4", "base-swapped.mp4", "other.mp4")
+    )
+    assert base.shape == same.shape
+    assert np.abs(base - same).mean() < 0.5 * np.abs(base - other).mean()
+
+
+def test_a_happy_face_smiles_more_than_a_sad_one(second: Path) -> None:
+    from imagineid import audio, pipeline
+    from imagineid.spec import ARKIT
+
+    pipe = pipeline.load()
+    with audio.open_sound(second) as sound:
+        heard = pipe.hear(sound)
+    smile, frown = ARKIT.index("mouthSmileLeft"), ARKIT.index("mouthFrownLeft")
+    happy, sad = (
+        pipe.express(heard.felt_as(pipe.emotion(name))).expression.mean(axis=0)
+        for name in ("happy", "sad")
+    )
+    assert happy[smile] > sad[smile] + 0.05
+    assert sad[frown] > happy[frown]
+
+
 def test_other_seeds_are_other_people(second: Path) -> None:
     folder = second.parent
     assert imagineid(folder, "generate", second, "--preview", 2, "--seed", 1).returncode == 0

@@ -8,8 +8,8 @@ eight emotions. A's video is made, then with B's emotion, then with B's words, a
   face         cosine of faceres descriptors with the first frame of A's video, mean over frames
   lips         correlation of jawOpen, as told to the swapped video, with jawOpen of B heard alone
   lips seen    correlation of the gap between the inner lips MediaPipe sees with that jawOpen
-  emotion kept cosine of the mean brows, eyes, cheeks and nose told to the video with B's words and to
-               A's own; the share in which no change of emotion is read stands beside
+  emotion kept cosine of the mean brows, eyes, cheeks and nose told to the video with B's words and
+               to A's own; the share in which no change of emotion is read stands beside
 """
 
 from __future__ import annotations

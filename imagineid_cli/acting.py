@@ -57,15 +57,16 @@ class Moves:
 
         Raises:
             BadInput: both are asked for, or the reference is not there.
+            BackendMissing: it is a video and the extra ``[motion]`` is not installed.
         """
         from imagineid.errors import BadInput
 
         if self.still and self.pose_from is not None:
             raise BadInput("--still and --pose-from exclude each other.\nLeave one of them out.")
-        if self.pose_from is not None and not self.pose_from.is_file():
-            raise BadInput(
-                f"There is no reference {self.pose_from}.\nGo without:  leave out --pose-from"
-            )
+        if self.pose_from is not None:
+            from imagineid.face.reference import check
+
+            check(self.pose_from)
 
     def motion(self, frames: int) -> Motion | None:
         """Return the motion of a video of ``frames``; None leaves it to the pipeline.

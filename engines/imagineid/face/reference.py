@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,22 @@ def motion_of(path: Path, frames: int) -> Motion:
         BadInput: there is nothing to read, or no face in it.
         BackendMissing: it is a video and the extra ``[motion]`` is not installed.
     """
-    if not path.is_file():
-        raise BadInput(f"There is no reference {path}.\nGo without:  leave out --pose-from")
+    check(path)
     found = livelink.read(path) if path.suffix.lower() == ".csv" else _of_video(path, frames)
     return lasting(found, frames)
+
+
+def check(path: Path) -> None:
+    """Tell before any work what a reference lacks.
+
+    Raises:
+        BadInput: it is not there.
+        BackendMissing: it is a video and the extra ``[motion]`` is not installed.
+    """
+    if not path.is_file():
+        raise BadInput(f"There is no reference {path}.\nGo without:  leave out --pose-from")
+    if path.suffix.lower() != ".csv" and find_spec("mediapipe") is None:
+        raise _NoMotion(path)
 
 
 def lasting(motion: Motion, frames: int) -> Motion:

@@ -1,6 +1,6 @@
 """What is kept of a video so that ``swap`` can go on from it: what was heard, and a first frame.
 
-Under the user's cache folder (or ``IMAGINEID_HOME``) there is a file for each of the last videos,
+In :func:`imagineid.weights.home.home` there is a file for each of the last videos,
 named by a hash of what was heard and asked for, which the video's metadata hold, and one line that
 says which video was the last. All of it can be deleted at any time: ``swap`` then hears the video's
 own sound again.
@@ -19,15 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from imagineid.weights.home import home
+
 if TYPE_CHECKING:
     import numpy as np
 
     from imagineid.pad.heard import Heard
 
 Picture: TypeAlias = "np.ndarray"
-HOME = "IMAGINEID_HOME"
-"""Names the environment variable that holds another folder than the user's cache."""
-
 MOST_VIDEOS = 100
 MOST_BYTES = 300_000_000
 """The oldest go when there are more."""
@@ -41,15 +40,6 @@ class Kept:
 
     heard: Heard
     first: Picture
-
-
-def home() -> Path:
-    """Return the folder of what is kept; it need not be there."""
-    if HOME in os.environ:
-        return Path(os.environ[HOME])
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("imagineid"))
 
 
 def key_of(heard: Heard, asked: dict[str, Any]) -> str:

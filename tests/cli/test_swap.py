@@ -31,7 +31,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setenv(kept.HOME, str(tmp_path / "home"))
+    monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "home"))
     write_recording(Path("a.wav"), tone(1.0))
     write_recording(Path("b.wav"), 3 * tone(0.6))
 

@@ -59,6 +59,9 @@ class Pipeline:
         near = {"glass": "glasses"}
         return [(word, near.get(word)) for word in prompt.split() if word not in WORDS]
 
+    def listen(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Factors:
+        return self.express(self.hear(sound, on_progress))
+
     def hear(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Heard:
         """Loud voices are sad men's, all others happy women's."""
         if on_progress:

@@ -65,13 +65,25 @@ class TextInversion(nn.Module):
         return out.unflatten(-1, self.shape)
 
 
+def text_encoder(size: Size, words: int) -> nn.Module:
+    """Return a text encoder of the family that ``size`` names, see :class:`TextEncoder`.
+
+    CLIP brings its own vocabulary; ``words`` is that of the others.
+    """
+    if size.text == "clip":
+        from imagineid.ccf.clip import ClipTextEncoder  # transformers, which mini does without
+
+        return ClipTextEncoder(size)
+    return TextEncoder(size, words)
+
+
 class Prompt(nn.Module):
     """TIA and the text encoder as one network: the ``text`` port."""
 
     def __init__(self, size: Size, words: int) -> None:
         super().__init__()
         self.inversion = TextInversion(size)
-        self.encoder = TextEncoder(size, words)
+        self.encoder = text_encoder(size, words)
 
     def forward(self, tokens: Tensor, identity: Tensor, emotion: Tensor) -> Tensor:
         """Return Y (B, M + N, D) from tokens (B, M), theta_id (B, 512), theta_e (B, 512)."""

@@ -18,15 +18,16 @@ class BaseUNet(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        levels = len(size.unet)
+        hearing = len(size.unet) - size.unet_deaf  # levels that attend to the text
         self.model = UNet2DConditionModel(
             sample_size=size.latent_px,
             in_channels=size.latent_channels,
             out_channels=size.latent_channels,
             layers_per_block=size.unet_layers,
             block_out_channels=size.unet,
-            down_block_types=("CrossAttnDownBlock2D",) * levels,
-            up_block_types=("CrossAttnUpBlock2D",) * levels,
+            down_block_types=("CrossAttnDownBlock2D",) * hearing
+            + ("DownBlock2D",) * size.unet_deaf,
+            up_block_types=("UpBlock2D",) * size.unet_deaf + ("CrossAttnUpBlock2D",) * hearing,
             cross_attention_dim=size.text_dim,
             attention_head_dim=size.unet_heads,  # diffusers reads this as the number of heads
             norm_num_groups=size.unet_groups,

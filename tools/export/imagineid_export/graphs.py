@@ -8,6 +8,7 @@ onnxruntime folds away when it loads.
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from pathlib import Path
@@ -67,34 +68,43 @@ def graph(module: nn.Module, ports: Ports) -> onnx.ModelProto:
     Raises:
         ValueError: an axis that should be free is not, or one is free that should not be.
     """
-    inputs = sample(ports, batch=2)  # 0 and 1 would be taken for constants
-    batch = torch.export.Dim("batch", min=1, max=256)
-    free = [{0: batch} for _ in inputs]
-    shapes: tuple[object, ...] = tuple(free)
-    if any(p.name == "residual_0" for p in ports.inputs):  # the UNet takes them as one tuple
-        plain = sum(not p.name.startswith("residual") for p in ports.inputs)
-        shapes = (*free[:plain], tuple(free[plain:]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module,
-            inputs,
-            dynamo=True,
-            verbose=False,
-            opset_version=OPSET,
-            optimize=False,  # folding would write transposed copies of weights into the graph
-            dynamic_shapes=shapes,
-            input_names=[p.name for p in ports.inputs],
-            output_names=[p.name for p in ports.outputs],
-        )
-    assert program is not None
-    model: onnx.ModelProto = program.model_proto
-    _check(model, ports)
+    # Folding would write transposed copies of weights into the graph.
+    model: onnx.ModelProto = traced(module, ports, fold=False).model_proto
+    check_ports(model, ports)
     _bare(model)
     return model
 
 
-def _check(model: onnx.ModelProto, ports: Ports) -> None:
+def traced(module: nn.Module, ports: Ports, fold: bool) -> torch.onnx.ONNXProgram:
+    """Trace ``module`` with its ports' names and shapes; ``fold`` computes constants ahead."""
+    batch = torch.export.Dim("batch", min=1, max=256)
+    free = [{0: batch} for _ in ports.inputs]
+    takes = inspect.signature(module.forward).parameters.values()
+    named = sum(each.kind is not inspect.Parameter.VAR_POSITIONAL for each in takes)
+    rest = free[named:]  # what goes into ``*args`` is one tuple there
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            sample(ports, batch=2),  # 0 and 1 would be taken for constants
+            dynamo=True,
+            verbose=False,
+            opset_version=OPSET,
+            optimize=fold,
+            dynamic_shapes=(*free[:named], tuple(rest)) if rest else tuple(free),
+            input_names=[p.name for p in ports.inputs],
+            output_names=[p.name for p in ports.outputs],
+        )
+    assert program is not None
+    return program
+
+
+def check_ports(model: onnx.ModelProto, ports: Ports) -> None:
+    """Compare a graph's inputs and outputs with the ports.
+
+    Raises:
+        ValueError: a name differs, or an axis that should be free is not, or the other way round.
+    """
     for values, wanted in ((model.graph.input, ports.inputs), (model.graph.output, ports.outputs)):
         for value, port in zip(values, wanted, strict=True):
             dims = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]

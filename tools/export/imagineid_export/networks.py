@@ -5,34 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from imagineid.ccf.autoencoder import Decoder, Encoder
-from imagineid.ccf.matte import Matte
-from imagineid.ccf.text import Prompt
-from imagineid.ccf.unet import BaseUNet, SpatialAdapter
-from imagineid.pad.networks import (
-    ContentEncoder,
-    EmotionEncoder,
-    ExpressionDecoder,
-    IdentityEncoder,
-)
+from imagineid.networks import network
 from imagineid.spec import Ports, Size
+from imagineid.spec import ports as ports_of
 
 
 def networks(size: Size, words: int) -> dict[str, nn.Module]:
     """Return every network of a model, in evaluation mode; ``words`` is the vocabulary's size."""
-    made: dict[str, nn.Module] = {
-        "identity": IdentityEncoder(size),
-        "content": ContentEncoder(size),
-        "emotion": EmotionEncoder(size),
-        "expression": ExpressionDecoder(size),
-        "text": Prompt(size, words),
-        "sca": SpatialAdapter(size),
-        "unet": BaseUNet(size),
-        "encoder": Encoder(size),
-        "decoder": Decoder(size),
-        "matte": Matte(size),
-    }
-    return {name: module.eval() for name, module in made.items()}
+    return {name: network(name, size, words) for name in ports_of(size)}
 
 
 def sample(ports: Ports, batch: int, seed: int = 0) -> tuple[Tensor, ...]:

@@ -147,13 +147,15 @@ def _engine() -> Iterator[Finding]:
     """What would run the networks, and why not another."""
     from imagineid import backends
     from imagineid.errors import ImagineIDError
+    from imagineid.weights.models import find
     from imagineid_cli.generate import EngineName
 
-    chosen = backends.choose("auto")[1]
+    mini = find("mini")
+    chosen = backends.choose("auto", mini)[1]
     yield Finding("engine", "good", f"{chosen} (what --engine auto takes here)")
     for name in (engine.value for engine in EngineName if engine.value != "auto"):
         try:
-            line = backends.choose(name)[1]
+            line = backends.choose(name, mini)[1]
         except Exception as error:  # a driver's library may raise anything
             first, *rest = (str(error) or type(error).__name__).splitlines()
             mend = rest[-1] if rest and isinstance(error, ImagineIDError) else ""

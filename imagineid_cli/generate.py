@@ -37,6 +37,17 @@ class EngineName(str, Enum):
 
     auto = "auto"
     onnx = "onnx"
+    torch = "torch"
+    tensorrt = "tensorrt"
+    tensorrt_rtx = "tensorrt-rtx"
+
+
+class Attention(str, Enum):
+    """How the torch engine attends."""
+
+    auto = "auto"
+    sdpa = "sdpa"
+    xformers = "xformers"
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,9 @@ class Job:
     seed: int
     previews: int
     overwrite: bool
+    model: str
     engine: str
+    attention: str
     moves: Moves
     known: dict[str, Any]  # metadata of the video to repeat; {} without --like
 
@@ -103,7 +116,13 @@ def generate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    model: Annotated[
+        str, typer.Option(metavar="mini|DIR", help="The model; DIR is what export made.")
+    ] = "mini",
     engine: Annotated[EngineName, typer.Option(help="What runs the networks.")] = EngineName.auto,
+    attention: Annotated[
+        Attention, typer.Option(help="How the torch engine attends.")
+    ] = Attention.auto,
 ) -> None:
     """Turn a recording into a video of a face that says it.
 
@@ -119,7 +138,8 @@ def generate(
             before, known = wish_of(like)
             wish = wish.over(before)
         moves = Moves(pose_from, still)
-        job = _plan(audio, output, wish, preview, overwrite, engine.value, moves, known)
+        runs = (model, engine.value, attention.value)
+        job = _plan(audio, output, wish, preview, overwrite, runs, moves, known)
         result = _run(job, Show(quiet))
         typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
 
@@ -130,7 +150,7 @@ def _plan(
     wish: Wish,
     preview: int | None,
     overwrite: bool,
-    engine: str,
+    runs: tuple[str, str, str],
     moves: Moves,
     known: dict[str, Any],
 ) -> Job:
@@ -151,7 +171,7 @@ def _plan(
         raise BadOutput(f"{output} is the recording itself.\nName another place:  -o OUT.mp4")
     check_output(output, overwrite, output.suffix if preview is not None else ".mp4")
     seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1_000_000)
-    return Job(audio, output, wish, seed, preview or 0, overwrite, engine, moves, known)
+    return Job(audio, output, wish, seed, preview or 0, overwrite, *runs, moves, known)
 
 
 def _run(job: Job, show: Show) -> dict[str, Any]:
@@ -162,7 +182,7 @@ def _run(job: Job, show: Show) -> dict[str, Any]:
     with open_sound(job.audio) as sound:
         from imagineid import pipeline as way
 
-        pipe = way.load(engine=job.engine)
+        pipe = way.load(job.model, engine=job.engine, attention=job.attention)
         request = way.Request(
             prompt=job.wish.prompt or "",
             seed=job.seed,

@@ -12,6 +12,7 @@ from imagineid import __version__
 from imagineid_cli import weights
 from imagineid_cli.analyze import analyze
 from imagineid_cli.doctor import doctor
+from imagineid_cli.export import export
 from imagineid_cli.generate import generate
 from imagineid_cli.retrieve import retrieve
 from imagineid_cli.swap import swap
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (generate, swap, analyze, retrieve):
+for command in (generate, swap, analyze, retrieve, export):
     app.command(epilog=EPILOG)(command)
 app.add_typer(weights.app)
 app.command(epilog=EPILOG)(doctor)

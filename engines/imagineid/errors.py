@@ -6,7 +6,9 @@
     ├── BadInput                2   what the user gave can't be used
     │   ├── BadSound            2   a recording that can't be read or heard
     │   └── BadOutput           2   a place that can't be written
-    ├── BackendMissing          3   an engine whose package, driver or card is missing
+    ├── BackendMissing          3   an engine whose package is not installed
+    ├── NoCard                  3   an engine that needs an NVIDIA card or driver that is not here
+    ├── BadEngine               3   an engine or network that can't be built, or is stale or wrong
     ├── BadWeights              3   a weights file that is missing, corrupt or of another version
     ├── DownloadFailed          3   weights that no server gave as they must be
     └── SomeFailed              4   a batch in which some inputs failed
@@ -49,6 +51,18 @@ class BackendMissing(ImagineIDError):
             f"The {backend} backend is not installed.\n"
             f"Install it:  pip install 'imagineid[{extra}]'"
         )
+
+
+class NoCard(ImagineIDError):
+    """An engine needs an NVIDIA card, or its driver, and there is none."""
+
+    exit_code = 3
+
+
+class BadEngine(ImagineIDError):
+    """An engine or an exported network can't be built, or is missing, stale, damaged or wrong."""
+
+    exit_code = 3
 
 
 class BadWeights(ImagineIDError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from imagineid.ccf.autoencoder import Decoder, Encoder
@@ -75,8 +74,7 @@ def stored(name: str, size: Size, path: Path) -> nn.Module:
             found = {key.removeprefix(f"{name}."): file.get_tensor(key) for key in keys}
     except (OSError, SafetensorError) as error:
         raise BadWeights(
-            f"{path} can't be read: {error}\n"
-            "Use the embedded model:  --model mini"
+            f"{path} can't be read: {error}\nUse the embedded model:  --model mini"
         ) from error
     embedding = found.get("encoder.embedding.weight")
     module = network(name, size, 0 if embedding is None else len(embedding))
@@ -116,5 +114,3 @@ class Half(nn.Module):
             *(x.half() if x.is_floating_point() and x.ndim > 1 else x for x in inputs)
         )
         return made.float() if isinstance(made, Tensor) else tuple(y.float() for y in made)
-
-

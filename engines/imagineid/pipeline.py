@@ -19,7 +19,8 @@ from imagineid.pad import prototypes
 from imagineid.pad.express import Factors, express
 from imagineid.pad.heard import Content, Emotion, Heard, Identity
 from imagineid.pad.listen import hear, hear_identity
-from imagineid.spec import SIZES, Size
+from imagineid.spec import Size
+from imagineid.weights import models
 
 if TYPE_CHECKING:
     from imagineid.audio import Sound
@@ -167,24 +168,27 @@ class Pipeline:
             state = State(frame, frame, mouth) if FOLLOW else replace(state, before=frame)
 
 
-def load(model: str = "mini", engine: str = "auto") -> Pipeline:
+def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> Pipeline:
     """Load a model.
 
     Args:
-        model: ``mini``, the embedded one.
+        model: ``mini``, the embedded one, or a folder that ``imagineid export`` wrote.
         engine: see :func:`imagineid.backends.choose`.
+        attention: of the torch engine, see there.
 
     Raises:
+        BadInput: there is no such model or engine.
         BadWeights: a file is missing or broken.
-        BackendMissing: the engine's package is not installed.
+        BackendMissing, NoCard, BadEngine: the engine asked for can't run here.
     """
-    size, folder = SIZES[model], weights.folder(model)
-    opener, line = backends.choose(engine)
+    found = models.find(model)
+    words, face = models.words_and_face(found)
+    open_network, line = backends.choose(engine, found, attention)
     return Pipeline(
-        model=model,
-        size=size,
-        engines={name: opener(folder / f"{name}.onnx") for name in weights.NETWORKS},
+        model=found.name,
+        size=found.size,
+        engines={name: open_network(name) for name in weights.NETWORKS},
         engine_line=line,
-        words=Words.read(folder / "words.json"),
-        face=load_face(folder / "face.npz"),
+        words=Words.read(words),
+        face=load_face(face),
     )

@@ -73,6 +73,7 @@ class Size:
         unet_heads: attention heads; unet_groups: GroupNorm groups.
         sca: channels inside the spatial adapter, a level each; sca_layers: blocks a level.
         matte: channels of the matte network.
+        batch: the most items a TensorRT engine takes at once; it holds memory for them all.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Size:
     sca: tuple[int, ...] = (128, 160, 192)
     sca_layers: int = 2
     matte: int = 24
+    batch: int = 8
 
     @property
     def factor(self) -> int:
@@ -149,6 +151,7 @@ SD15 = Size(
     sca=(192, 384, 768, 768),
     sca_layers=2,
     matte=24,
+    batch=2,
 )
 """The paper's scale: Stable Diffusion 1.5 under PAD and the three adapters."""
 

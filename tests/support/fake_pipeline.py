@@ -109,7 +109,7 @@ class Pipeline:
             yield frame
 
 
-def load(model: str = "mini", engine: str = "auto") -> Pipeline:
+def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> Pipeline:
     if engine == "onnx" and "FAKE_NO_ENGINE" in os.environ:
         from imagineid.errors import BackendMissing
 

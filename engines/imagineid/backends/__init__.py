@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from imagineid.errors import BadInput
+from imagineid.errors import BackendMissing, BadEngine, BadInput
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from imagineid.weights.models import Model
+
+ENGINES = ("auto", "onnx", "torch", "tensorrt", "tensorrt-rtx")
+"""What may run the networks, as a user names it."""
+
+ATTENTION = ("auto", "sdpa", "xformers")
+"""How the torch engine's UNet attends."""
 
 
 class Engine(Protocol):
     """One loaded network: named arrays in, named arrays out, on its own device.
 
-    It holds weights and nothing else: what goes from frame to frame is passed in and out.
+    It holds weights and nothing else: what goes from frame to frame is passed in and out. An array
+    passed in is not written to afterwards: an engine on a card keeps the last one there.
     """
 
     def __call__(self, **inputs: Any) -> dict[str, Any]:
@@ -23,21 +31,65 @@ class Engine(Protocol):
         ...
 
 
-Opener = Callable[[Path], Engine]
+Opener = Callable[[str], Engine]
+"""Opens a model's network by the name of its ports."""
 
 
-def choose(engine: str) -> tuple[Opener, str]:
-    """Return what opens a network's file, and one line that says what will run it.
+def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, str]:
+    """Return what opens a model's networks, and one line that says what will run them.
+
+    ``auto`` takes a TensorRT whose engines were built for the card here, else onnxruntime, which
+    says in its line where it can't use a card that is there.
 
     Args:
-        engine: ``auto`` or ``onnx``.
+        engine: one of :data:`ENGINES`.
+        model: whose networks.
+        attention: one of :data:`ATTENTION`, for the torch engine.
 
     Raises:
-        BadInput: there is no such engine.
-        BackendMissing: its package is not installed.
+        BadInput: there is no such engine, or it has no choice of attention.
+        BackendMissing, NoCard: its package, driver or card is missing.
+        BadEngine, BadWeights: a file it needs is missing, stale or damaged.
     """
-    if engine not in ("auto", "onnx"):
-        raise BadInput(f"There is no engine called {engine!r}.\nUse:  --engine auto  or  onnx")
+    if engine not in ENGINES:
+        raise BadInput(f"There is no engine called {engine!r}.\nUse:  --engine {ENGINES[0]}")
+    if attention not in ATTENTION:
+        raise BadInput(f"There is no attention called {attention!r}.\nUse:  --attention auto")
+    if attention != "auto" and engine != "torch":
+        raise BadInput(
+            f"--attention {attention} is for the torch engine only.\n"
+            f"Use it so:  --engine torch --attention {attention}"
+        )
+    if engine == "torch":
+        from imagineid.backends import torch
+
+        return torch.choose(model, attention)
+    if engine in ("tensorrt", "tensorrt-rtx"):
+        from imagineid.backends import tensorrt
+
+        return tensorrt.choose(model, engine)
+    if engine == "auto" and (built := _built_for(model)):
+        from imagineid.backends import tensorrt
+
+        try:
+            return tensorrt.choose(model, built)
+        except (BadEngine, BackendMissing) as error:  # never silently slower
+            opener, line = _onnx(model)
+            return opener, f"{line} ({str(error).splitlines()[0]})"
+    return _onnx(model)
+
+
+def _built_for(model: Model) -> str | None:
+    """Return the TensorRT that this model has engines of, if there is a card to run them."""
+    from imagineid.backends import card
+
+    for flavour in ("tensorrt-rtx", "tensorrt"):
+        if any(model.folder.glob(f"*.{flavour}")) and card.present():
+            return flavour
+    return None
+
+
+def _onnx(model: Model) -> tuple[Opener, str]:
     from imagineid.backends import onnx
 
-    return onnx.load, onnx.describe()
+    return onnx.choose(model)

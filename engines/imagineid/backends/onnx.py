@@ -1,13 +1,22 @@
-"""onnxruntime, the engine of the embedded model on a processor."""
+"""onnxruntime: on a processor the engine of the embedded model, on a card with onnxruntime-gpu."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from imagineid.backends import Engine
+from imagineid.backends import card
 from imagineid.errors import BackendMissing, BadWeights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imagineid.backends import Engine, Opener
+    from imagineid.weights.models import Model
+
+CPU = ("CPUExecutionProvider",)
+CUDA = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
 def threads() -> int:
@@ -17,50 +26,77 @@ def threads() -> int:
     return os.cpu_count() or 1
 
 
-def describe() -> str:
-    """Return one line naming the engine.
+def choose(model: Model) -> tuple[Opener, str]:
+    """Return what opens a network, and one line naming what runs it.
 
     Raises:
         BackendMissing: onnxruntime is not installed.
+        BadWeights: a card is there and the model can't be opened on it.
     """
     try:
         import onnxruntime
     except ImportError as error:
         raise BackendMissing("onnxruntime", "cpu") from error
+    providers: Sequence[str] = CPU
+    line = f"onnxruntime {onnxruntime.__version__}"
+    if not card.present():
+        line = f"{line} on CPU, {_count_threads()}"
+    elif CUDA[0] not in onnxruntime.get_available_providers():
+        line = f"{line} on CPU, {_count_threads()} (for the card: pip install 'imagineid[cuda]')"
+    elif not _runs_on_card(model.graph("matte")):
+        line = f"{line} on CPU, {_count_threads()} (it found no CUDA libraries for the card)"
+    else:
+        providers, line = CUDA, f"{line} on {card.find().name}"
+    return lambda network: load(model.graph(network), providers), line
+
+
+def _count_threads() -> str:
     count = threads()
-    plural = "thread" if count == 1 else "threads"
-    return f"onnxruntime {onnxruntime.__version__} on CPU, {count} {plural}"
+    return f"{count} thread" if count == 1 else f"{count} threads"
 
 
-def load(path: Path) -> Engine:
+def _runs_on_card(graph: Path) -> bool:
+    """Tell whether CUDA is really used: onnxruntime falls back to the processor without a word."""
+    return CUDA[0] in _session(graph, CUDA).get_providers()
+
+
+def load(graph: Path, providers: Sequence[str] = CPU) -> Engine:
     """Open one network.
 
     Args:
-        path: an ``.onnx`` file; its weights may lie beside it.
+        graph: an ``.onnx`` file; its weights may lie beside it.
+        providers: what of onnxruntime runs it.
 
     Raises:
         BadWeights: the file is missing or is no network that onnxruntime can run.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # onnxruntime's own errors share no base class
-        reason = str(error).splitlines()[0]
-        raise BadWeights(
-            f"{path.name} can't be run: {reason}\n"
-            "Install again:  pip install --force-reinstall imagineid"
-        ) from error
+    session = _session(graph, providers)
     names = [output.name for output in session.get_outputs()]
 
     def run(**inputs: Any) -> dict[str, Any]:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     return run
+
+
+def _session(graph: Path, providers: Sequence[str]) -> Any:
+    """Open a session.
+
+    Raises:
+        BadWeights: see :func:`load`.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4 if CUDA[0] in providers else 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
+    except Exception as error:  # onnxruntime's own errors share no base class
+        reason = str(error).splitlines()[0]
+        raise BadWeights(
+            f"{graph.name} can't be run: {reason}\n"
+            "Install again:  pip install --force-reinstall imagineid"
+        ) from error

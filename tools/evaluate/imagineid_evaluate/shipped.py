@@ -14,6 +14,7 @@ from imagineid.errors import BadWeights
 from imagineid.face import FaceModel
 from imagineid.face.model import load as load_face
 from imagineid.spec import MINI, Size
+from imagineid.weights.models import Model
 
 SIZE: Size = MINI
 """Of the embedded model."""
@@ -59,8 +60,8 @@ def engines(names: tuple[str, ...]) -> Mapping[str, Engine]:
         raise BadWeights(
             f"No {', '.join(missing)} in {folder}.\nTrain and ship them:  python -m imagineid_train"
         )
-    opener, _ = backends.choose("auto")
-    return {name: opener(folder / f"{name}.onnx") for name in names}
+    opener, _ = backends.choose("onnx", Model(SIZE.name, folder, SIZE, "stored"))
+    return {name: opener(name) for name in names}
 
 
 def face() -> FaceModel:

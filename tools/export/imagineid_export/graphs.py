@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,13 +76,17 @@ def graph(module: nn.Module, ports: Ports) -> onnx.ModelProto:
     return model
 
 
-def traced(module: nn.Module, ports: Ports, fold: bool) -> torch.onnx.ONNXProgram:
+def traced(
+    module: nn.Module, ports: Ports, fold: bool, opset: int = OPSET
+) -> torch.onnx.ONNXProgram:
     """Trace ``module`` with its ports' names and shapes; ``fold`` computes constants ahead."""
     batch = torch.export.Dim("batch", min=1, max=256)
     free = [{0: batch} for _ in ports.inputs]
     takes = inspect.signature(module.forward).parameters.values()
     named = sum(each.kind is not inspect.Parameter.VAR_POSITIONAL for each in takes)
     rest = free[named:]  # what goes into ``*args`` is one tuple there
+    # The exporter tells of torchvision's operators, which no network here has.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -89,7 +94,7 @@ def traced(module: nn.Module, ports: Ports, fold: bool) -> torch.onnx.ONNXProgra
             sample(ports, batch=2),  # 0 and 1 would be taken for constants
             dynamo=True,
             verbose=False,
-            opset_version=OPSET,
+            opset_version=opset,
             optimize=fold,
             dynamic_shapes=(*free[:named], tuple(rest)) if rest else tuple(free),
             input_names=[p.name for p in ports.inputs],

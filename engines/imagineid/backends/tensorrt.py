@@ -1,0 +1,203 @@
+"""TensorRT and TensorRT-RTX: engines built by ``imagineid export``, run on an NVIDIA card.
+
+The two share one interface. Buffers are bound once, all networks work on one stream, and each
+batch size becomes a CUDA graph: TensorRT-RTX records it itself and keeps the kernels it compiles
+in a cache beside the engine; for TensorRT it is recorded here. On its first use on a card every
+engine is compared with onnxruntime, and refused if the two differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagineid.backends import card, onnx, plans
+from imagineid.backends.cuda import Stream
+from imagineid.backends.parity import COSINE, cosines, random_inputs
+from imagineid.errors import BadEngine
+from imagineid.spec import Ports
+from imagineid.weights import NETWORKS
+
+if TYPE_CHECKING:
+    from imagineid.backends import Engine, Opener
+    from imagineid.weights.models import Model
+
+
+def choose(model: Model, engine: str) -> tuple[Opener, str]:
+    """Return what opens a network, and one line naming what runs it.
+
+    Args:
+        model: an exported folder with engines for the card.
+        engine: ``tensorrt`` or ``tensorrt-rtx``.
+
+    Raises:
+        BackendMissing: the package or cuda-bindings is not installed.
+        NoCard: there is no card or no driver.
+        BadEngine: an engine is missing or stale.
+    """
+    flavour = plans.FLAVOURS[engine]
+    trt = flavour.load()
+    found = card.find()
+    version = plans.version_of(trt)
+    paths = {
+        network: plans.existing(model, network, flavour, version, found.target)
+        for network in NETWORKS
+    }
+    stream = Stream()
+
+    def open_network(network: str) -> Engine:
+        path = paths[network]
+        remedy = f"Build it again:  {plans.rebuild(model, flavour, found.target)}"
+        made = Plan(trt, path, model.ports(network), stream, remedy)
+        stamp = f"{found.name}, CUDA {found.driver}, {flavour.name} {version}"
+        check_once(made, path, model.graph(network), model.ports(network), stamp, remedy)
+        made.keep_cache()
+        return made
+
+    return open_network, f"{flavour.name} {version} on {found.name}, {model.precision}"
+
+
+def check_once(
+    engine: Engine, path: Path, graph: Path, ports: Ports, stamp: str, remedy: str
+) -> None:
+    """Compare an engine with onnxruntime on its first use on this card.
+
+    Args:
+        engine: what is to be trusted.
+        path: its file; that it was checked is noted beside it.
+        graph: what it was built from.
+        ports: of the network.
+        stamp: what the check holds for: card, driver, version.
+        remedy: what to type if it fails.
+
+    Raises:
+        BadEngine: the two differ.
+    """
+    note = path.with_name(path.name + ".checked")
+    if note.is_file() and note.read_text(encoding="utf-8") == stamp:
+        return
+    given = random_inputs(ports, batch=1)
+    worst = min(cosines(engine(**given), onnx.load(graph)(**given)).values())
+    if not worst >= COSINE:
+        raise BadEngine(
+            f"The engine {path.name} differs from onnxruntime on this card "
+            f"(cosine {worst:.4f}, {COSINE} is the least): it is not used.\n{remedy}"
+        )
+    note.write_text(stamp, encoding="utf-8")
+
+
+class Plan:
+    """One engine on the card: arrays in, arrays out.
+
+    Args:
+        trt: the package of its flavour.
+        path: the engine's file.
+        ports: names and shapes.
+        stream: where it works, the same for all networks.
+        remedy: what to type if the file can't be loaded.
+
+    Raises:
+        BadEngine: the file is damaged or not for this card.
+    """
+
+    def __init__(
+        self, trt: ModuleType, path: Path, ports: Ports, stream: Stream, remedy: str
+    ) -> None:
+        self._ports, self._stream = ports, stream
+        log = trt.Logger(trt.Logger.INTERNAL_ERROR)
+        self._runtime = trt.Runtime(log)  # must outlive the engine
+        self._engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
+        if self._engine is None:
+            raise BadEngine(f"The engine {path.name} is damaged or not for this card.\n{remedy}")
+        name = ports.inputs[0].name
+        self._most = int(self._engine.get_tensor_profile_shape(name, 0)[2][0])
+        self._cache_file = path.with_name(path.name + ".cache")
+        self._cache: Any = None
+        if hasattr(self._engine, "create_runtime_config"):  # TensorRT-RTX records graphs itself
+            self._context = self._engine.create_execution_context(self._config(trt))
+        else:
+            self._context = self._engine.create_execution_context()
+        self._address: dict[str, int] = {}
+        self._held: dict[str, Any] = {}
+        self._launch: dict[int, Callable[[], None]] = {}
+        self._room = self._batch = 0
+
+    def _config(self, trt: ModuleType) -> Any:
+        config = self._engine.create_runtime_config()
+        config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        self._cache = config.create_runtime_cache()
+        if self._cache_file.is_file():  # one of another driver or version is left aside
+            self._cache.deserialize(self._cache_file.read_bytes())
+        config.set_runtime_cache(self._cache)
+        return config
+
+    def keep_cache(self) -> None:
+        """Keep the kernels compiled so far, so that the next start does not compile them again."""
+        if self._cache is not None and not self._cache_file.is_file():
+            part = self._cache_file.with_name(self._cache_file.name + ".part")
+            part.write_bytes(memoryview(self._cache.serialize()))
+            part.replace(self._cache_file)
+
+    def __call__(self, **inputs: Any) -> dict[str, Any]:
+        """Run the network; a batch greater than the engine takes goes through in pieces."""
+        batch, step = len(inputs[self._ports.inputs[0].name]), self._most
+        if batch <= step:
+            return self._run(inputs, batch)
+        pieces = [
+            self._run({n: a[i : i + step] for n, a in inputs.items()}, min(step, batch - i))
+            for i in range(0, batch, step)
+        ]
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def _bind(self, batch: int) -> None:
+        """Take buffers for ``batch`` and bind them: once, unless a greater batch comes."""
+        for address in self._address.values():
+            self._stream.free(address)
+        for port in (*self._ports.inputs, *self._ports.outputs):
+            address = self._stream.buffer(self._shape(port.dims, batch), np.dtype(port.dtype))
+            self._context.set_tensor_address(port.name, address)
+            self._address[port.name] = address
+        self._held.clear()
+        self._launch.clear()
+        self._room = batch
+
+    def _run(self, inputs: dict[str, Any], batch: int) -> dict[str, Any]:
+        if batch > self._room:
+            self._bind(batch)
+        for port in self._ports.inputs:
+            given = inputs[port.name]
+            if self._held.get(port.name) is not given:  # the same array is on the card already
+                array = np.ascontiguousarray(given, port.dtype)
+                self._stream.put(self._address[port.name], array)
+                self._held[port.name] = given
+            if batch != self._batch:
+                self._context.set_input_shape(port.name, self._shape(port.dims, batch))
+        self._batch = batch
+        self._launcher(batch)()
+        made = {}
+        for port in self._ports.outputs:
+            made[port.name] = np.empty(self._shape(port.dims, batch), port.dtype)
+            self._stream.get(self._address[port.name], made[port.name])
+        self._stream.wait()
+        return made
+
+    def _launcher(self, batch: int) -> Callable[[], None]:
+        """Return what starts the network at ``batch``."""
+        if self._cache is not None:  # TensorRT-RTX replays its own graph
+            return self._enqueue
+        if batch not in self._launch:
+            self._enqueue()  # what a new shape changes is settled by a run, not in a graph
+            self._launch[batch] = self._stream.record(self._enqueue)
+        return self._launch[batch]
+
+    def _enqueue(self) -> None:
+        if not self._context.execute_async_v3(self._stream.handle):
+            raise BadEngine("The engine stopped.\nLook at the card:  nvidia-smi")
+
+    @staticmethod
+    def _shape(dims: tuple[int | str, ...], batch: int) -> tuple[int, ...]:
+        return tuple(batch if isinstance(d, str) else d for d in dims)

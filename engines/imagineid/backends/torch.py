@@ -1,0 +1,128 @@
+"""PyTorch: on a card in float16, with xformers where it works; on a processor for comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagineid.errors import BackendMissing, BadEngine, BadWeights
+from imagineid.weights import STORE
+
+if TYPE_CHECKING:
+    from imagineid.backends import Engine, Opener
+    from imagineid.weights.models import Model
+
+
+def choose(model: Model, attention: str) -> tuple[Opener, str]:
+    """Return what opens a network, and one line naming device, precision and attention.
+
+    Args:
+        model: the embedded one, or a folder with ``weights.safetensors``.
+        attention: ``auto`` takes xformers where it works and says why where it does not.
+
+    Raises:
+        BackendMissing: torch, or xformers where it was asked for, is not installed.
+        BadEngine: xformers was asked for and does not work here.
+        BadWeights: the model holds graphs only.
+    """
+    try:
+        import diffusers
+        import safetensors
+        import torch
+    except ImportError as error:
+        raise BackendMissing("torch", "torch") from error
+    del diffusers, safetensors  # only whether they are there matters here
+    store = model.folder / STORE
+    if not store.is_file():
+        raise BadWeights(
+            f"{model.folder} holds graphs but no {STORE}, which torch needs.\n"
+            "Use another engine:  --engine onnx"
+        )
+    attend = "sdpa" if attention == "sdpa" else "xformers"
+    note = ""
+    if attend == "xformers" and (fault := xformers_fault()):
+        if attention == "xformers":
+            raise fault
+        attend, note = "sdpa", f" ({str(fault).splitlines()[0].rstrip('.')})"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    where = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    line = f"torch {torch.__version__} on {where}, {attend} attention{note}"
+    return lambda network: load(model, network, device, attend), line
+
+
+def xformers_fault() -> BackendMissing | BadEngine | None:
+    """Return why xformers can't be used here, or None: tried on a small attention layer."""
+    import torch
+    from diffusers.models.attention_processor import Attention
+
+    try:
+        import xformers.ops  # noqa: F401
+    except ImportError:
+        return BackendMissing("xformers", "cuda")
+    except OSError as error:  # built for another torch
+        return BadEngine(f"xformers can't be loaded: {error}.\nUse:  --attention sdpa")
+    try:
+        layer = Attention(query_dim=64, heads=1, dim_head=64).to("cuda", torch.float16)
+        layer.set_use_memory_efficient_attention_xformers(True)
+        layer(torch.zeros(1, 16, 64, dtype=torch.float16, device="cuda"))
+    except Exception as error:  # of torch, xformers or diffusers: each has its own
+        reason = str(error).splitlines()[0]
+        return BadEngine(f"xformers does not work here: {reason}\nUse:  --attention sdpa")
+    return None
+
+
+def load(model: Model, network: str, device: str, attention: str) -> Engine:
+    """Open one network.
+
+    Args:
+        model: see :func:`choose`.
+        network: the name of its ports.
+        device: ``cuda`` or ``cpu``.
+        attention: ``sdpa`` or ``xformers``, for a UNet.
+
+    Raises:
+        BadEngine: diffusers did not take the attention.
+        BadWeights: the weights are damaged or of another version.
+    """
+    import torch
+
+    from imagineid.networks import PAD, Half, stored
+
+    module = stored(network, model.size, model.folder / STORE)
+    if attention == "xformers":
+        use_xformers(module)
+    if device == "cuda" and network not in PAD:
+        module = Half(module)
+    module = module.to(device)
+    ports = model.ports(network)
+
+    def run(**inputs: Any) -> dict[str, Any]:
+        given = [torch.from_numpy(np.asarray(inputs[p.name])).to(device) for p in ports.inputs]
+        with torch.inference_mode():
+            made = module(*given)
+        made = made if isinstance(made, tuple) else (made,)
+        return {p.name: y.cpu().numpy() for p, y in zip(ports.outputs, made, strict=True)}
+
+    return run
+
+
+def use_xformers(module: Any) -> None:
+    """Make every diffusers model inside attend with xformers.
+
+    Raises:
+        BadEngine: an attention layer kept another processor, as diffusers may without a word.
+    """
+    from diffusers import ModelMixin
+
+    for part in module.modules():
+        if not isinstance(part, ModelMixin):
+            continue
+        model: Any = part
+        model.enable_xformers_memory_efficient_attention()
+        kept = {type(p).__name__ for p in model.attn_processors.values()}
+        if any("XFormers" not in name for name in kept):
+            raise BadEngine(
+                f"diffusers kept {', '.join(sorted(kept))} though xformers was asked for.\n"
+                "Use:  --attention sdpa"
+            )

@@ -1,0 +1,154 @@
+"""ONNX files to TensorRT engines; TensorRT-RTX needs no card for that."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from imagineid.backends import card, plans
+from imagineid.backends.plans import Flavour
+from imagineid.errors import BadEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imagineid.spec import Ports
+    from imagineid.weights.models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One engine: of which network, for which target, how large, and how long it took."""
+
+    network: str
+    target: str
+    path: Path
+    size_bytes: int
+    took_s: float
+
+    def __str__(self) -> str:
+        """Return the line a user reads."""
+        size = f"{self.size_bytes / 1e6:.1f} MB"
+        return f"{self.network} for {self.target}: {size}, {self.took_s:.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """A TensorRT that is installed, and what it shall build for.
+
+    Attributes:
+        flavour: which of the two.
+        trt: its package.
+        targets: compute capabilities, as ``sm89``.
+    """
+
+    flavour: Flavour
+    trt: ModuleType
+    targets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, targets: Sequence[str]) -> Builder:
+        """Check the package, the targets and the card.
+
+        Args:
+            name: ``tensorrt`` or ``tensorrt-rtx``.
+            targets: ``current`` is the card that is here.
+
+        Raises:
+            BackendMissing: the package is not installed.
+            NoCard: a card is needed and there is none.
+            BadEngine: the package does not know a target, or can't build for it here.
+        """
+        flavour = plans.FLAVOURS[name]
+        if name == "tensorrt":  # its builder runs kernels to choose among them
+            here = card.find().target
+            if set(targets) - {"current", here}:
+                raise BadEngine(
+                    f"tensorrt builds only for the card that is here, {here}.\n"
+                    f"Build for others:  --format tensorrt-rtx --target {targets[0]}"
+                )
+            return cls(flavour, flavour.load(), (here,))
+        trt = flavour.load()
+        known = [each.lower() for each in trt.ComputeCapability.__members__ if each[:2] == "SM"]
+        found = dict.fromkeys(card.find().target if t == "current" else t for t in targets)
+        for target in found:
+            if target not in known:
+                raise BadEngine(
+                    f"{name} {plans.version_of(trt)} does not know the target {target}.\n"
+                    f"Use one of:  --target {'  --target '.join(known)}"
+                )
+        return cls(flavour, trt, tuple(found))
+
+    def build(self, model: Model, network: str, target: str) -> Built:
+        """Build one engine beside its graph, under its final name only when it is whole.
+
+        Raises:
+            BadEngine: the graph is damaged, or TensorRT can't build it.
+            OSError: the engine can't be written.
+        """
+        start = time.monotonic()
+        version = plans.version_of(self.trt)
+        path = plans.plan(model, network, self.flavour, version, target)
+        if not path.is_file():
+            made = self._serialized(model.graph(network), model.ports(network), model, target)
+            part = path.with_name(path.name + ".part")
+            try:
+                part.write_bytes(made)
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        for stale in plans.others(path):
+            for file in stale.parent.glob(stale.name + "*"):
+                file.unlink()
+        took_s = time.monotonic() - start
+        return Built(network, target, path, path.stat().st_size, took_s)
+
+    def _serialized(self, graph: Path, ports: Ports, model: Model, target: str) -> memoryview:
+        trt, said = self.trt, _log(self.trt)
+        builder = trt.Builder(said)
+        strong = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+        network = builder.create_network(strong)
+        parser = trt.OnnxParser(network, said)
+        if not parser.parse_from_file(str(graph)):
+            raise BadEngine(
+                f"{graph} can't be read by {self.flavour.name}: {_why(parser, said)}\n"
+                f"Export it again:  imagineid export --overwrite -o {graph.parent}"
+            )
+        config, profile = builder.create_builder_config(), builder.create_optimization_profile()
+        for port in ports.inputs:
+            fixed = [d for d in port.dims if not isinstance(d, str)]
+            profile.set_shape(port.name, *((n, *fixed) for n in plans.profile(model.size)))
+        config.add_optimization_profile(profile)
+        if self.flavour.name == "tensorrt-rtx":  # no timing cache: it would ask for the card
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(getattr(trt.ComputeCapability, target.upper()), 0)
+        made = builder.build_serialized_network(network, config)
+        if made is None:
+            raise BadEngine(
+                f"{self.flavour.name} can't build {graph.name} for {target}: {said.last}\n"
+                "Use onnxruntime:  --engine onnx"
+            )
+        return memoryview(made)
+
+
+def _why(parser: Any, said: Any) -> str:
+    faults: list[str] = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+    return (faults[0] if faults else str(said.last)).splitlines()[0]
+
+
+def _log(trt: ModuleType) -> Any:
+    """Return a logger that keeps the last error and prints nothing."""
+
+    class Log(trt.ILogger):  # type: ignore[name-defined]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.last = "it does not say why"
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                self.last = message
+
+    return Log()

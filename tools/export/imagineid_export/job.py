@@ -1,0 +1,209 @@
+"""The whole of ``imagineid export``: a model becomes a folder of checked files, or of engines."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagineid.errors import BadEngine, BadInput
+from imagineid.spec import SIZES
+from imagineid.weights import NETWORKS, STORE
+from imagineid.weights.models import CARD, Model, Precision, find, write_card
+from imagineid_export.build import Builder, Built
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Tell = Callable[[str], None]
+"""Called with a line about what was just done."""
+
+EXTRAS = ("words.json", "face.npz")
+"""What a model needs beside its networks to make a video."""
+
+RANDOM_WORDS = 64
+"""Rows of the token embedding where weights are drawn and there is no vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that was typed.
+
+    Attributes:
+        model: ``mini``, ``sd15`` or a folder.
+        precision: of the graphs.
+        format: ``onnx``, ``tensorrt`` or ``tensorrt-rtx``.
+        targets: compute capabilities for the TensorRTs; ``current`` is the card here.
+        output: the folder to make; None for a name made of model and precision.
+        overwrite: whether a model folder that is there may be replaced.
+        random_weights: draw weights instead of reading any.
+    """
+
+    model: str
+    precision: Precision
+    format: str
+    targets: tuple[str, ...]
+    output: Path | None = None
+    overwrite: bool = False
+    random_weights: bool = False
+
+
+def export(job: Job, tell: Tell) -> dict[str, Any]:
+    """Do the job; return what is told about it as JSON holds it.
+
+    Raises:
+        BadInput: the model or the folder can't be used.
+        BadWeights: weights are missing or damaged.
+        BackendMissing, NoCard: a package, driver or card is missing.
+        BadEngine: a file can't be built or written, or is not what it should be.
+    """
+    started = time.monotonic()
+    builder = None if job.format == "onnx" else Builder.of(job.format, job.targets)
+    source = _drawn(job) if job.random_weights else find(job.model)
+    if source.precision != "stored":
+        folder, told = source.folder, _engines_only(job, source, builder, tell)
+    else:
+        folder = job.output or Path(f"{source.name}-{job.precision}")
+        _check_place(folder, job.overwrite)
+        with _appearing(folder) as part:
+            model = replace(source, folder=part, precision=job.precision)
+            told = _write_all(job, source, model, builder, tell)
+    return {
+        "path": str(folder),
+        **told,
+        "took_s": round(time.monotonic() - started, 1),
+        "peak_memory_gb": round(_peak_bytes() / 1e9, 2),
+    }
+
+
+def _drawn(job: Job) -> Model:
+    """Return a model whose weights will be drawn at random.
+
+    Raises:
+        BadInput: ``--model`` is no size.
+    """
+    if job.model not in SIZES:
+        raise BadInput(
+            f"--random-weights draws those of a size, and {job.model} is none.\n"
+            f"Use:  --model {' or '.join(SIZES)}"
+        )
+    return Model(job.model, Path(), SIZES[job.model], "stored")
+
+
+def _engines_only(job: Job, model: Model, builder: Builder | None, tell: Tell) -> dict[str, Any]:
+    """Build engines beside the graphs of a folder that was exported before."""
+    if builder is None or (job.output and job.output.resolve() != model.folder.resolve()):
+        raise BadInput(
+            f"{model.folder} holds ONNX files already; engines can be added to it.\n"
+            f"Add them:  imagineid export --model {model.folder} --format tensorrt-rtx"
+        )
+    with _telling(model.folder):
+        return {"networks": [], "engines": _build_all(model, builder, tell)}
+
+
+def _write_all(
+    job: Job, source: Model, model: Model, builder: Builder | None, tell: Tell
+) -> dict[str, Any]:
+    from imagineid.networks import PAD
+    from imagineid_export.files import write
+
+    networks = []
+    for network in NETWORKS:
+        half = job.precision == "fp16" and network not in PAD
+        module = _module(job, source, network)
+        made = write(network, module, model.ports(network), model.graph(network), half)
+        tell(str(made))
+        networks.append(asdict(made))
+    for name in EXTRAS:
+        if not job.random_weights and (source.folder / name).is_file():
+            shutil.copyfile(source.folder / name, model.folder / name)
+    write_card(model)
+    return {"networks": networks, "engines": _build_all(model, builder, tell) if builder else []}
+
+
+def _module(job: Job, source: Model, network: str) -> nn.Module:
+    import torch
+
+    from imagineid.networks import network as untrained
+    from imagineid.networks import redraw_zeros, stored
+
+    if not job.random_weights:
+        return stored(network, source.size, source.folder / STORE)
+    torch.manual_seed(0)
+    return redraw_zeros(untrained(network, source.size, RANDOM_WORDS))
+
+
+def _build_all(model: Model, builder: Builder, tell: Tell) -> list[dict[str, Any]]:
+    made: list[Built] = []
+    for network in NETWORKS:
+        for target in builder.targets:
+            made.append(builder.build(model, network, target))
+            tell(str(made[-1]))
+    return [{**asdict(each), "path": each.path.name} for each in made]
+
+
+def _check_place(folder: Path, overwrite: bool) -> None:
+    """Check that the folder may be made.
+
+    Raises:
+        BadInput: something is there that may not be replaced, or there is no place.
+    """
+    if not folder.absolute().parent.is_dir():
+        raise BadInput(f"There is no folder {folder.parent}.\nName another place:  -o DIR")
+    if os.path.lexists(folder):
+        if not (folder / CARD).is_file():
+            raise BadInput(f"{folder} is there already.\nName another place:  -o DIR")
+        if not overwrite:
+            raise BadInput(f"{folder} is there already.\nReplace it:  --overwrite")
+
+
+@contextlib.contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``folder``, and its name at a clean end; else nothing."""
+    parent = folder.absolute().parent
+    with _telling(folder):
+        part = Path(tempfile.mkdtemp(prefix=".imagineid-", suffix=".part", dir=parent))
+    old = part.with_suffix(".old")
+    try:
+        with _telling(folder):
+            yield part
+            part.chmod(0o755)
+            if folder.exists():
+                folder.rename(old)
+            part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _telling(folder: Path) -> Iterator[None]:
+    """Say in words what the system says when files are written.
+
+    Raises:
+        BadEngine: instead of any OSError of the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        what = "No room left" if full else f"It can't be written ({error.strerror or error})"
+        raise BadEngine(f"{what}: {folder}.\nName another place:  -o DIR") from error
+
+
+def _peak_bytes() -> int:
+    """Return the most memory this process has held, 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,39 +12,16 @@ import pytest
 import torch
 from torch import nn
 
-from imagineid.spec import MINI, Ports, ports
+from imagineid.spec import Ports, ports
 from imagineid_export.graphs import graph, load_stored, point, store, write
-from imagineid_export.networks import networks, sample
-
-TINY = replace(
-    MINI,
-    name="tiny",
-    frame_px=64,
-    window=8,
-    pad_dim=32,
-    pad_layers=1,
-    stages=(16, 24, 32),
-    text_dim=32,
-    text_layers=1,
-    text_heads=2,
-    unet=(32, 32, 32),
-    unet_groups=8,
-    sca=(16, 24, 32),
-    sca_layers=1,
-    matte=8,
-)
-WORDS = 12
+from imagineid_export.networks import sample
+from support.tiny import TINY, tiny_modules
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, nn.Module]]:
     """A whole model of the smallest size, weights drawn at random so that nothing is zero."""
-    torch.manual_seed(0)
-    modules = networks(TINY, WORDS)
-    for module in modules.values():
-        for p in module.parameters():
-            if not p.detach().abs().max():
-                nn.init.normal_(p, std=0.05)
+    modules = tiny_modules()
     folder = tmp_path_factory.mktemp("model")
     write(modules, ports(TINY), folder)
     load_stored(modules, folder / "weights.safetensors")  # both sides compute with half weights

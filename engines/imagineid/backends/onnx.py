@@ -43,11 +43,11 @@ def choose(model: Model) -> tuple[Opener, str]:
         line = f"{line} on CPU, {_count_threads()}"
     elif CUDA[0] not in onnxruntime.get_available_providers():
         line = f"{line} on CPU, {_count_threads()} (for the card: pip install 'imagineid[cuda]')"
-    elif not _runs_on_card(model.graph("matte")):
+    elif not _runs_on_card(model):
         line = f"{line} on CPU, {_count_threads()} (it found no CUDA libraries for the card)"
     else:
         providers, line = CUDA, f"{line} on {card.find().name}"
-    return lambda network: load(model.graph(network), providers), line
+    return lambda network: load(model.graph(network), providers, model.remedy), line
 
 
 def _count_threads() -> str:
@@ -55,22 +55,23 @@ def _count_threads() -> str:
     return f"{count} thread" if count == 1 else f"{count} threads"
 
 
-def _runs_on_card(graph: Path) -> bool:
+def _runs_on_card(model: Model) -> bool:
     """Tell whether CUDA is really used: onnxruntime falls back to the processor without a word."""
-    return CUDA[0] in _session(graph, CUDA).get_providers()
+    return CUDA[0] in _session(model.graph("matte"), CUDA, model.remedy).get_providers()
 
 
-def load(graph: Path, providers: Sequence[str] = CPU) -> Engine:
+def load(graph: Path, providers: Sequence[str] = CPU, remedy: str = "Report it.") -> Engine:
     """Open one network.
 
     Args:
         graph: an ``.onnx`` file; its weights may lie beside it.
         providers: what of onnxruntime runs it.
+        remedy: what to type if it can't be run.
 
     Raises:
         BadWeights: the file is missing or is no network that onnxruntime can run.
     """
-    session = _session(graph, providers)
+    session = _session(graph, providers, remedy)
     names = [output.name for output in session.get_outputs()]
 
     def run(**inputs: Any) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def load(graph: Path, providers: Sequence[str] = CPU) -> Engine:
     return run
 
 
-def _session(graph: Path, providers: Sequence[str]) -> Any:
+def _session(graph: Path, providers: Sequence[str], remedy: str) -> Any:
     """Open a session.
 
     Raises:
@@ -96,7 +97,4 @@ def _session(graph: Path, providers: Sequence[str]) -> Any:
         return onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
     except Exception as error:  # onnxruntime's own errors share no base class
         reason = str(error).splitlines()[0]
-        raise BadWeights(
-            f"{graph.name} can't be run: {reason}\n"
-            "Install again:  pip install --force-reinstall imagineid"
-        ) from error
+        raise BadWeights(f"{graph.name} can't be run: {reason}\n{remedy}") from error

@@ -90,10 +90,7 @@ def plan(model: Model, network: str, flavour: Flavour, version: str, target: str
                     while block := file.read(_BLOCK):
                         digest.update(block)
     except OSError as error:
-        raise BadEngine(
-            f"{graph} can't be read: {error.strerror}.\n"
-            f"Export it again:  imagineid export --overwrite -o {model.folder}"
-        ) from error
+        raise BadEngine(f"{graph} can't be read: {error.strerror}.\n{model.remedy}") from error
     return model.folder / f"{network}.{target}.{digest.hexdigest()[:20]}.{flavour.name}"
 
 

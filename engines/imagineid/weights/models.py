@@ -42,6 +42,15 @@ class Model:
         """Return the file of a network's graph."""
         return self.folder / f"{network}.onnx"
 
+    @property
+    def remedy(self) -> str:
+        """What to type when a file of it is missing or damaged."""
+        if self.precision == "stored":
+            return "Install again:  pip install --force-reinstall imagineid"
+        half = " --fp16" if self.precision == "fp16" else ""
+        again = f"--model {self.name}{half} --overwrite -o {self.folder}"
+        return f"Export it again:  imagineid export {again}"
+
     def ports(self, network: str) -> Ports:
         """Return what goes into a network and comes out."""
         return ports(self.size)[network]
@@ -89,7 +98,8 @@ def read(folder: Path) -> Model:
         raise BadWeights(f"{folder / CARD} is damaged, or another version wrote it.\n{remedy}")
     missing = [name for name in weights.NETWORKS if not model.graph(name).is_file()]
     if missing:
-        raise BadWeights(f"{folder} lacks {', '.join(f'{m}.onnx' for m in missing)}.\n{remedy}")
+        lacks = ", ".join(f"{name}.onnx" for name in missing)
+        raise BadWeights(f"{folder} lacks {lacks}.\n{model.remedy}")
     return model
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from imagineid.backends import card, plans
 from imagineid.backends.plans import Flavour
-from imagineid.errors import BadEngine
+from imagineid.errors import BadEngine, NoCard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imagineid.spec import Ports
     from imagineid.weights.models import Model
 
 
@@ -64,7 +63,7 @@ class Builder:
         """
         flavour = plans.FLAVOURS[name]
         if name == "tensorrt":  # its builder runs kernels to choose among them
-            here = card.find().target
+            here = _card_here("Build without one:  --format tensorrt-rtx --target sm89")
             if set(targets) - {"current", here}:
                 raise BadEngine(
                     f"tensorrt builds only for the card that is here, {here}.\n"
@@ -73,7 +72,8 @@ class Builder:
             return cls(flavour, flavour.load(), (here,))
         trt = flavour.load()
         known = [each.lower() for each in trt.ComputeCapability.__members__ if each[:2] == "SM"]
-        found = dict.fromkeys(card.find().target if t == "current" else t for t in targets)
+        name_one = "Name the card to build for:  --target sm89"
+        found = dict.fromkeys(_card_here(name_one) if t == "current" else t for t in targets)
         for target in found:
             if target not in known:
                 raise BadEngine(
@@ -93,7 +93,7 @@ class Builder:
         version = plans.version_of(self.trt)
         path = plans.plan(model, network, self.flavour, version, target)
         if not path.is_file():
-            made = self._serialized(model.graph(network), model.ports(network), model, target)
+            made = self._serialized(model, network, target)
             part = path.with_name(path.name + ".part")
             try:
                 part.write_bytes(made)
@@ -106,17 +106,16 @@ class Builder:
         took_s = time.monotonic() - start
         return Built(network, target, path, path.stat().st_size, took_s)
 
-    def _serialized(self, graph: Path, ports: Ports, model: Model, target: str) -> memoryview:
+    def _serialized(self, model: Model, network: str, target: str) -> memoryview:
+        graph, ports = model.graph(network), model.ports(network)
         trt, said = self.trt, _log(self.trt)
         builder = trt.Builder(said)
         strong = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
-        network = builder.create_network(strong)
-        parser = trt.OnnxParser(network, said)
+        definition = builder.create_network(strong)
+        parser = trt.OnnxParser(definition, said)
         if not parser.parse_from_file(str(graph)):
-            raise BadEngine(
-                f"{graph} can't be read by {self.flavour.name}: {_why(parser, said)}\n"
-                f"Export it again:  imagineid export --overwrite -o {graph.parent}"
-            )
+            what = f"{graph} can't be read by {self.flavour.name}: {_why(parser, said)}"
+            raise BadEngine(f"{what}\n{model.remedy}")
         config, profile = builder.create_builder_config(), builder.create_optimization_profile()
         for port in ports.inputs:
             fixed = [d for d in port.dims if not isinstance(d, str)]
@@ -125,13 +124,25 @@ class Builder:
         if self.flavour.name == "tensorrt-rtx":  # no timing cache: it would ask for the card
             config.num_compute_capabilities = 1
             config.set_compute_capability(getattr(trt.ComputeCapability, target.upper()), 0)
-        made = builder.build_serialized_network(network, config)
+        made = builder.build_serialized_network(definition, config)
         if made is None:
             raise BadEngine(
                 f"{self.flavour.name} can't build {graph.name} for {target}: {said.last}\n"
                 "Use onnxruntime:  --engine onnx"
             )
         return memoryview(made)
+
+
+def _card_here(otherwise: str) -> str:
+    """Return the target of the card that is here.
+
+    Raises:
+        NoCard: there is none; ``otherwise`` is what to type then.
+    """
+    try:
+        return card.find().target
+    except NoCard as error:
+        raise NoCard(f"{str(error).splitlines()[0]}\n{otherwise}") from error
 
 
 def _why(parser: Any, said: Any) -> str:

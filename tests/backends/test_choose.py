@@ -1,0 +1,139 @@
+"""One engine is chosen, said in one line, and never a slower one without a word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from imagineid import backends
+from imagineid.backends import card, plans
+from imagineid.errors import BackendMissing, BadEngine, BadInput, BadWeights, NoCard
+from imagineid.weights.models import CARD, Model, find
+from support.tiny import TINY, card_only
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return card_only(tmp_path / "tiny")
+
+
+@pytest.fixture
+def with_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card, "present", lambda: True)
+    monkeypatch.setattr(card, "find", lambda: card.Card("Paper RTX", "sm89", "12.8"))
+
+
+@pytest.fixture
+def without_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> card.Card:
+        raise NoCard("No NVIDIA driver is installed here.\nUse the processor:  --engine onnx")
+
+    monkeypatch.setattr(card, "present", lambda: False)
+    monkeypatch.setattr(card, "find", none)
+
+
+@pytest.mark.usefixtures("without_card")
+def test_without_a_card_it_is_onnxruntime_on_the_processor(model: Model) -> None:
+    _, line = backends.choose("auto", model)
+    assert line.startswith("onnxruntime ")
+    assert " on CPU, " in line
+    assert "(" not in line
+
+
+@pytest.mark.usefixtures("with_card")
+def test_a_card_that_is_not_used_is_named(model: Model) -> None:
+    _, line = backends.choose("auto", model)
+    assert line.endswith("(for the card: pip install 'imagineid[cuda]')")
+
+
+@pytest.mark.usefixtures("with_card")
+def test_auto_says_why_it_leaves_engines_aside(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (model.folder / "unet.sm89.0123.tensorrt-rtx").write_bytes(b"of long ago")
+    monkeypatch.setattr(plans.Flavour, "load", lambda self: type("trt", (), {"__version__": "9"}))
+    _, line = backends.choose("auto", model)
+    assert line.startswith("onnxruntime ")
+    assert "engine of identity for sm89" in line
+    with pytest.raises(BadEngine, match="There is no tensorrt-rtx engine of identity for sm89"):
+        backends.choose("tensorrt-rtx", model)
+
+
+@pytest.mark.usefixtures("without_card")
+@pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="tensorrt-rtx is not installed")
+def test_tensorrt_rtx_without_a_card_is_refused(model: Model) -> None:
+    with pytest.raises(NoCard, match="No NVIDIA driver") as told:
+        backends.choose("tensorrt-rtx", model)
+    assert told.value.exit_code == 3
+
+
+@pytest.mark.parametrize(("engine", "module"), [("tensorrt", "tensorrt"), ("torch", "torch")])
+def test_an_engine_whose_package_is_missing_is_refused(
+    model: Model, engine: str, module: str
+) -> None:
+    if find_spec(module) is not None:
+        pytest.skip(f"{module} is installed")
+    with pytest.raises(BackendMissing, match=f"The {engine} backend is not installed"):
+        backends.choose(engine, model)
+
+
+def test_what_there_is_not_is_refused(model: Model) -> None:
+    with pytest.raises(BadInput, match="no engine called 'steam'"):
+        backends.choose("steam", model)
+    with pytest.raises(BadInput, match="no attention called 'rapt'"):
+        backends.choose("torch", model, "rapt")
+    with pytest.raises(BadInput, match="for the torch engine only"):
+        backends.choose("onnx", model, "xformers")
+
+
+def test_a_damaged_graph_is_told_with_what_to_do(model: Model) -> None:
+    opener, _ = backends.choose("onnx", model)
+    with pytest.raises(BadWeights, match=r"unet.onnx can't be run: .*\nExport it again: "):
+        opener("unet")
+
+
+# ---- models on disk
+
+
+def test_a_folder_carries_all_its_numbers(model: Model) -> None:
+    found = find(str(model.folder))
+    assert (found.size, found.precision, found.name) == (TINY, "fp16", "tiny")
+
+
+def test_the_embedded_model_wins_over_a_folder_of_its_name(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.folder.rename(tmp_path / "mini")
+    monkeypatch.chdir(tmp_path)
+    assert find("mini").precision == "stored"
+    assert find("./mini").size == TINY
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": "a", "precision": "fp16"}'])
+def test_a_damaged_card_is_refused(model: Model, text: str) -> None:
+    (model.folder / CARD).write_text(text)
+    with pytest.raises(BadWeights, match="is damaged, or another version wrote it"):
+        find(str(model.folder))
+
+
+def test_a_model_that_is_not_there_is_refused(model: Model, tmp_path: Path) -> None:
+    model.graph("sca").unlink()
+    with pytest.raises(BadWeights, match="lacks sca.onnx"):
+        find(str(model.folder))
+    with pytest.raises(BadInput, match="is no model"):
+        find(str(tmp_path))
+    with pytest.raises(BadInput, match="There is no model called 'maxi'"):
+        find("maxi")
+    with pytest.raises(BadWeights, match="The weights of sd15 are not here"):
+        find("sd15")
+
+
+def test_random_weights_make_no_video(model: Model) -> None:
+    from imagineid import pipeline
+
+    with pytest.raises(BadWeights, match=r"has no words.json and no face.npz"):
+        pipeline.load(str(model.folder))
+    assert replace(model, precision="stored").remedy.startswith("Install again")

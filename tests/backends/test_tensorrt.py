@@ -1,0 +1,129 @@
+"""Engines on a card, upon a TensorRT and a card made of arithmetic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imagineid.backends import card
+from imagineid.backends import onnx as onnx_engine
+from imagineid.backends.tensorrt import Plan, check_once
+from imagineid.errors import BadEngine
+from support.fake_card import PORTS, Memory, tensorrt
+
+
+@pytest.fixture(params=[False, True], ids=["tensorrt", "tensorrt-rtx"])
+def rtx(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def made(tmp_path: Path, rtx: bool) -> tuple[Plan, Memory, Any]:
+    path = tmp_path / "unet.sm89.0.tensorrt"
+    path.write_bytes(b"engine")
+    memory = Memory()
+    trt = tensorrt(memory, rtx)
+    return Plan(trt, path, PORTS, memory, "Build it again"), memory, trt  # type: ignore[arg-type]
+
+
+def inputs(batch: int, seed: int = 0) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(seed)
+    return {
+        "x": draw.random((batch, 3), np.float32),
+        "held": draw.random((batch, 2), np.float32),
+    }
+
+
+def truth(x: np.ndarray, held: np.ndarray) -> np.ndarray:
+    return 2 * x + held.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("batches", [(1, 1, 2, 1, 4, 3), (11, 1)])
+def test_any_batch_goes_through(tmp_path: Path, rtx: bool, batches: tuple[int, ...]) -> None:
+    engine, _, _ = made(tmp_path, rtx)
+    for seed, batch in enumerate(batches):
+        given = inputs(batch, seed)
+        np.testing.assert_allclose(engine(**given)["y"], truth(**given), rtol=1e-6)
+
+
+def test_buffers_are_bound_once_for_one_batch_size(tmp_path: Path, rtx: bool) -> None:
+    engine, memory, _ = made(tmp_path, rtx)
+    for seed in range(5):
+        engine(**inputs(2, seed))
+    assert len(memory.arrays) == 3
+
+
+def test_what_is_on_the_card_already_is_not_copied_again(tmp_path: Path, rtx: bool) -> None:
+    engine, memory, _ = made(tmp_path, rtx)
+    given = inputs(1)
+    for seed in range(4):
+        fresh = {"x": inputs(1, seed)["x"], "held": given["held"]}
+        np.testing.assert_allclose(engine(**fresh)["y"], truth(**fresh), rtol=1e-6)
+    assert len(memory.puts) == 4 + 1
+
+
+def test_a_graph_is_recorded_once_a_batch_size(tmp_path: Path, rtx: bool) -> None:
+    engine, memory, trt = made(tmp_path, rtx)
+    for batch in (2, 2, 1, 2, 1):
+        engine(**inputs(batch))
+    assert memory.recorded == (0 if rtx else 2)
+    if rtx:  # it records its own
+        assert trt.config.cuda_graph_strategy == "whole"
+
+
+def test_compiled_kernels_are_kept_beside_the_engine(tmp_path: Path) -> None:
+    engine, _, trt = made(tmp_path, rtx=True)
+    assert trt.cache.seen is None
+    engine.keep_cache()
+    _, _, again = made(tmp_path, rtx=True)
+    assert again.cache.seen == b"kernels"
+
+
+def test_a_damaged_engine_is_refused(tmp_path: Path, rtx: bool) -> None:
+    path = tmp_path / "unet.sm89.0.tensorrt"
+    path.write_bytes(b"eng")
+    memory = Memory()
+    with pytest.raises(BadEngine, match="is damaged or not for this card.\nBuild it again"):
+        Plan(tensorrt(memory, rtx), path, PORTS, memory, "Build it again")  # type: ignore[arg-type]
+
+
+def test_an_engine_that_says_something_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "unet.sm89.0.tensorrt"
+    asked = []
+
+    def right(**given: Any) -> dict[str, Any]:
+        asked.append(given)
+        return {"y": truth(**given)}
+
+    monkeypatch.setattr(onnx_engine, "load", lambda graph: right)
+
+    def check(engine: Any, stamp: str = "card, driver, version") -> None:
+        check_once(engine, path, tmp_path / "unet.onnx", PORTS, stamp, "Build it again")
+
+    wrong = [
+        lambda **given: {"y": truth(**given) * np.float32([1, 1, 0.5])},
+        lambda **given: {"y": truth(**given) * np.nan},
+        lambda **given: {"y": truth(**given) * 0},
+    ]
+    for engine in wrong:
+        with pytest.raises(BadEngine, match="differs from onnxruntime on this card"):
+            check(engine)
+    check(right)
+    asked.clear()
+    check(right)
+    assert not asked  # trusted from now on
+    check(right, "card, another driver, version")
+    assert asked
+
+
+@pytest.mark.skipif(card.present(), reason="there is a card here")
+def test_a_card_that_refuses_is_told() -> None:
+    from imagineid.backends.cuda import Stream
+
+    pytest.importorskip("cuda.bindings")
+    with pytest.raises(BadEngine, match="The card refuses cudaStreamCreate: InsufficientDriver"):
+        Stream()

@@ -1,0 +1,272 @@
+"""``imagineid export``, the whole command: a model of the smallest size to files and engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+
+from imagineid.backends import plans
+from imagineid.spec import ports
+from imagineid.weights.models import Model, find
+from support.fake_card import driver
+from support.recordings import read_picture
+from support.tiny import TINY, card_only, tiny_model
+
+NETWORKS = tuple(ports(TINY))
+needs_rtx = pytest.mark.skipif(
+    find_spec("tensorrt_rtx") is None,
+    reason="tensorrt-rtx is not installed: pip install 'imagineid[rtx]'",
+)
+needs_no_driver = pytest.mark.skipif(
+    Path("/dev/nvidiactl").exists(), reason="there is an NVIDIA driver here"
+)
+
+
+def imagineid(
+    folder: Path, *words: object, before: str = "", **more: str
+) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own; ``before`` is Python to run first."""
+    script = f"{before}\nfrom imagineid_cli.main import run\nrun()"
+    return subprocess.run(
+        [sys.executable, "-c", script, *(str(word) for word in words)],
+        cwd=folder,
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def refused(ended: subprocess.CompletedProcess[str], words: str, code: int = 3) -> None:
+    assert ended.returncode == code, ended.stderr
+    assert ended.stdout == ""
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 2, ended.stderr
+    assert lines[0].startswith("Error: ")
+    assert words in lines[0]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model whose weights torch can read, ``tiny``."""
+    folder = tmp_path_factory.mktemp("export")
+    tiny_model(folder / "tiny")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def half(home: Path) -> dict[str, object]:
+    """What ``--fp16 --json`` told; the folder is ``home / "half"``."""
+    ended = imagineid(home, "export", "--model", "tiny", "--fp16", "-o", "half", "--json")
+    assert ended.returncode == 0, ended.stderr
+    told: dict[str, object] = json.loads(ended.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def full(home: Path) -> Path:
+    """The folder that ``export`` makes without being told anything."""
+    ended = imagineid(home, "export", "--model", "tiny")
+    assert (ended.returncode, ended.stdout) == (0, "tiny-fp32\n"), ended.stderr
+    errors = re.findall(r"^(\w+): fp32, .* max error (\S+) against torch", ended.stderr, re.M)
+    assert [name for name, _ in errors] == list(NETWORKS)
+    assert max(float(error) for _, error in errors) <= 1e-4
+    return home / "tiny-fp32"
+
+
+@pytest.fixture
+def engines(home: Path, half: dict[str, object], tmp_path: Path) -> Model:
+    """A copy of the fp16 folder, without engines."""
+    for file in (home / "half").iterdir():
+        os.link(file, tmp_path / file.name)
+    return find(str(tmp_path))
+
+
+# ---- ONNX
+
+
+def test_half_precision_says_the_same(half: dict[str, list[dict[str, float]]]) -> None:
+    assert [each["network"] for each in half["networks"]] == list(NETWORKS)
+    assert min(each["cosine"] for each in half["networks"]) >= 0.999
+
+
+def test_only_the_voice_stays_in_full_precision(
+    home: Path, half: dict[str, list[dict[str, bool]]]
+) -> None:
+    wide = [each["network"] for each in half["networks"] if not each["half"]]
+    assert wide == ["identity", "content", "emotion", "expression"]
+    for name in ("unet", "decoder", "text"):
+        model = onnx.load(str(home / "half" / f"{name}.onnx"))
+        kinds = {t.data_type for t in model.graph.initializer if len(t.dims) > 1}
+        assert onnx.TensorProto.FLOAT not in kinds
+
+
+def test_norms_are_functions_that_sum_in_full_precision(half: object, home: Path) -> None:
+    graph = onnx.load(str(home / "half" / "unet.onnx")).graph
+    kinds = {node.op_type for node in graph.node}
+    assert {"GroupNormalization", "LayerNormalization"} <= kinds
+    assert "InstanceNormalization" not in kinds
+
+
+def test_a_folder_holds_all_that_makes_a_video(full: Path, speech: Path) -> None:
+    wave, rate = soundfile.read(speech, frames=16_000, dtype="int16")
+    soundfile.write(full.parent / "second.flac", wave, rate)
+    ended = imagineid(full.parent, "generate", "second.flac", "--model", full, "--steps", 1)
+    assert (ended.returncode, ended.stdout) == (0, "second.mp4\n"), ended.stderr
+    assert "model tiny, onnxruntime" in ended.stderr
+    frames = [frame for _, frame in read_picture(full.parent / "second.mp4")]
+    assert len(frames) == 25
+    assert frames[0].shape == (TINY.frame_px, TINY.frame_px, 3)
+
+
+def test_the_same_engine_is_told_by_torch(home: Path, full: Path) -> None:
+    from imagineid import backends
+    from imagineid.backends.parity import errors, random_inputs
+
+    def made(engine: str, folder: Path, network: str) -> dict[str, np.ndarray]:
+        opener, _ = backends.choose(engine, find(str(folder)))
+        return opener(network)(**random_inputs(ports(TINY)[network], 2))
+
+    for network in ("text", "unet", "decoder"):
+        by_torch = made("torch", home / "tiny", network)
+        by_onnx = made("onnx", full, network)
+        assert max(errors(by_torch, by_onnx).values()) < 1e-4
+
+
+def test_a_folder_that_is_there_is_kept(home: Path, full: Path) -> None:
+    ended = imagineid(home, "export", "--model", "tiny")
+    refused(ended, "tiny-fp32 is there already", 2)
+    (home / "mine").mkdir(exist_ok=True)
+    ended = imagineid(home, "export", "--model", "tiny", "-o", "mine", "--overwrite")
+    refused(ended, "mine is there already", 2)
+    refused(imagineid(home, "export", "-o", "no/where"), "There is no folder no", 2)
+
+
+def test_a_full_disk_leaves_nothing(home: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
+    ended = imagineid(home, "export", "--model", "tiny", "-o", "big", "--quiet", before=limit)
+    refused(ended, "No room left: big")
+    assert not (home / "big").exists()
+    assert not list(home.glob(".imagineid-*"))
+
+
+def test_a_file_that_differs_from_torch_is_not_kept(home: Path) -> None:
+    strict = "import imagineid_export.files as files; files.MAX_ERROR = 1e-12"
+    ended = imagineid(home, "export", "--model", "tiny", "-o", "strict", "--quiet", before=strict)
+    refused(ended, "differs from torch")
+    assert not (home / "strict").exists()
+
+
+def test_what_can_t_be_exported_is_refused(home: Path, tmp_path: Path) -> None:
+    refused(imagineid(home, "export", "--model", "maxi"), "There is no model called 'maxi'", 2)
+    refused(imagineid(home, "export", "--model", "sd15"), "The weights of sd15 are not here")
+    refused(imagineid(home, "export", "--target", "sm89"), "--target is for engines", 2)
+    ended = imagineid(home, "export", "--model", "tiny", "--random-weights")
+    refused(ended, "tiny is none", 2)
+    card_only(tmp_path / "made")
+    refused(imagineid(tmp_path, "export", "--model", "made"), "holds ONNX files already", 2)
+
+
+# ---- engines
+
+
+@needs_rtx
+def test_engines_for_two_cards_are_built_without_any(engines: Model) -> None:
+    ended = imagineid(
+        engines.folder,
+        *("export", "--model", ".", "--format", "tensorrt-rtx"),
+        *("--target", "sm86", "--target", "sm89", "--json"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)["engines"]
+    assert [(e["network"], e["target"]) for e in told] == [
+        (network, target) for network in NETWORKS for target in ("sm86", "sm89")
+    ]
+    flavour = plans.FLAVOURS["tensorrt-rtx"]
+    version = plans.version_of(flavour.load())
+    for each in told:
+        path = plans.existing(engines, each["network"], flavour, version, each["target"])
+        assert path.name == each["path"]
+        assert path.stat().st_size == each["size_bytes"] > 100_000
+    assert not list(engines.folder.glob("*.part"))
+
+
+@needs_rtx
+def test_a_stale_engine_is_replaced(engines: Model) -> None:
+    from imagineid_export.build import Builder
+
+    builder = Builder.of("tensorrt-rtx", ["sm89"])
+    version = plans.version_of(builder.trt)
+    path = plans.plan(engines, "matte", builder.flavour, version, "sm89")
+    stale = path.with_name("matte.sm89.0123.tensorrt-rtx")
+    for name in (stale.name, stale.name + ".checked", stale.name + ".cache"):
+        stale.with_name(name).write_bytes(b"of another version")
+    assert builder.build(engines, "matte", "sm89").path == path
+    assert [each.name for each in engines.folder.glob("matte.sm89.*")] == [path.name]
+    before = path.stat().st_mtime_ns
+    builder.build(engines, "matte", "sm89")  # it is there: nothing to build
+    assert path.stat().st_mtime_ns == before
+
+
+@needs_rtx
+@pytest.mark.skipif(sys.platform != "linux", reason="the driver is made for Linux")
+def test_the_card_that_is_here_decides_which_engine_is_run(
+    engines: Model, tmp_path_factory: pytest.TempPathFactory, speech: Path
+) -> None:
+    paper = str(driver(tmp_path_factory.mktemp("driver")))  # shows an sm89 card
+
+    def generate() -> subprocess.CompletedProcess[str]:
+        words = ("generate", speech, "--model", ".", "--engine", "tensorrt-rtx", "--quiet")
+        return imagineid(engines.folder, *words, LD_LIBRARY_PATH=paper)
+
+    refused(generate(), "There is no tensorrt-rtx engine of identity for sm89")
+    command = generate().stderr.splitlines()[1].removeprefix("Build it:  imagineid ")
+    built = imagineid(engines.folder, *command.split(), "--json")
+    assert built.returncode == 0, built.stderr
+    refused(generate(), "The card refuses cudaStreamCreate")  # found all; paper computes nothing
+    engines.graph("unet").unlink()
+    engines.graph("unet").write_bytes(b"trained further")
+    refused(generate(), "The tensorrt-rtx engine of unet for sm89 is stale")
+
+
+@needs_rtx
+def test_a_damaged_graph_is_refused(engines: Model) -> None:
+    engines.graph("identity").unlink()
+    engines.graph("identity").write_bytes(b"no graph")
+    words = ("--format", "tensorrt-rtx", "--target", "sm89", "--quiet")
+    ended = imagineid(engines.folder, "export", "--model", ".", *words)
+    refused(ended, "identity.onnx can't be read by tensorrt-rtx")
+    assert not list(engines.folder.glob("identity.sm89*"))
+
+
+@needs_rtx
+def test_a_target_nobody_knows_is_refused(engines: Model) -> None:
+    for target in ("sm42", "rtx4090", "sm89,sm12", "none"):
+        words = ("--format", "tensorrt-rtx", "--target", target)
+        ended = imagineid(engines.folder, "export", "--model", ".", *words)
+        refused(ended, f"does not know the target {target.split(',')[-1]}")
+
+
+@needs_rtx
+@needs_no_driver
+def test_the_current_card_needs_a_card(home: Path) -> None:
+    ended = imagineid(home, "export", "--model", "tiny", "--format", "tensorrt-rtx")
+    refused(ended, "No NVIDIA driver is installed here")
+    assert "--target sm89" in ended.stderr
+
+
+@needs_no_driver
+def test_tensorrt_says_that_it_needs_the_card(home: Path) -> None:
+    ended = imagineid(home, "export", "--model", "tiny", "--format", "tensorrt")
+    refused(ended, "No NVIDIA driver is installed here")
+    assert "--format tensorrt-rtx --target sm89" in ended.stderr

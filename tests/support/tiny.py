@@ -1,0 +1,80 @@
+"""The smallest size at which every network is whole, and models on disk made of it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from imagineid.ccf.words import Words
+from imagineid.face.model import FACE_FILE
+from imagineid.spec import MINI, ports
+from imagineid.weights.models import Model, write_card
+
+TINY = replace(
+    MINI,
+    name="tiny",
+    frame_px=64,
+    window=10,
+    pad_dim=32,
+    pad_layers=1,
+    stages=(16, 24, 32),
+    text_dim=32,
+    text_layers=1,
+    text_heads=2,
+    unet=(32, 32, 32),
+    unet_groups=8,
+    sca=(16, 24, 32),
+    sca_layers=1,
+    matte=8,
+)
+
+TINY_SD = replace(
+    TINY,
+    name="tiny-sd",
+    autoencoder="kl",
+    patch=1,
+    stages=(16, 32, 32, 32),
+    latent_channels=4,
+    text="clip",
+    unet=(32, 32, 64, 64),
+    unet_deaf=1,
+    unet_heads=2,
+    sca=(16, 16, 24, 24),
+)
+"""The families of ``sd15``, small."""
+
+VOCABULARY = Words(tuple("red hair blue eyes dark skin old young beard glasses smile".split()), {})
+
+
+def tiny_modules(seed: int = 0) -> dict[str, Any]:
+    """Every network of :data:`TINY`, drawn at random so that nothing is zero."""
+    import torch
+
+    from imagineid.networks import network, redraw_zeros
+
+    torch.manual_seed(seed)
+    return {name: redraw_zeros(network(name, TINY, len(VOCABULARY))) for name in ports(TINY)}
+
+
+def tiny_model(folder: Path) -> Model:
+    """Write a whole model of :data:`TINY`: its weights in one file that torch reads, too."""
+    from imagineid_export.graphs import write
+
+    write(tiny_modules(), ports(TINY), folder)
+    VOCABULARY.write(folder / "words.json")
+    shutil.copyfile(FACE_FILE, folder / "face.npz")
+    model = Model("tiny", folder, TINY, "stored")
+    write_card(model)
+    return model
+
+
+def card_only(folder: Path, precision: Any = "fp16") -> Model:
+    """A model whose graphs are a few bytes: enough for names and refusals."""
+    folder.mkdir(exist_ok=True)
+    for name in ports(TINY):
+        (folder / f"{name}.onnx").write_bytes(b"graph of " + name.encode())
+    model = Model("tiny", folder, TINY, precision)
+    write_card(model)
+    return model

@@ -40,7 +40,7 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     random_weights: Annotated[
         bool,
-        typer.Option("--random-weights", help="Draw weights, to try engines without a download."),
+        typer.Option("--random-weights", help="Draw what weights are not here, to try engines."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -265,6 +265,16 @@ def test_the_current_card_needs_a_card(home: Path) -> None:
     assert "--target sm89" in ended.stderr
 
 
+def test_tensorrt_builds_for_the_card_that_is_here_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from imagineid.backends import card
+    from imagineid.errors import BadEngine
+    from imagineid_export.build import Builder
+
+    monkeypatch.setattr(card, "find", lambda: card.Card("Paper RTX", "sm89", "12.8"))
+    with pytest.raises(BadEngine, match=r"builds only for the card that is here, sm89"):
+        Builder.of("tensorrt", ["sm75"])
+
+
 @needs_no_driver
 def test_tensorrt_says_that_it_needs_the_card(home: Path) -> None:
     ended = imagineid(home, "export", "--model", "tiny", "--format", "tensorrt")

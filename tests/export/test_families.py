@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from diffusers import AutoencoderKL
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
+from imagineid.ccf.base import load_base
+from imagineid.ccf.kl import UNIT
+from imagineid.errors import BadWeights
 from imagineid.networks import network, redraw_zeros
 from imagineid.spec import SD15, ports
 from imagineid_export.files import write
@@ -38,7 +46,7 @@ def test_the_pseudo_words_hear_the_prompt_and_are_heard_by_the_unet() -> None:
     tokens, identity, emotion = sample(ports(TINY_SD)["text"], batch=1)
     with torch.no_grad():
         said = text(tokens, identity, emotion)
-        other_voice = text(tokens, identity + 1, emotion)
+        other_voice = text(tokens, -identity, emotion)
         other_words = text(tokens + 1, identity, emotion)
     words = TINY_SD.text_tokens
     assert torch.equal(said[:, :words], other_voice[:, :words])  # CLIP looks back only
@@ -67,3 +75,99 @@ def test_each_family_exports(tmp_path: Path, name: str, half: bool) -> None:
     made = write(name, module, ports(TINY_SD)[name], tmp_path / f"{name}.onnx", half)
     assert made.cosine >= 0.999
     assert half or made.error <= 1e-4
+
+
+# ---- Stable Diffusion's own files
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base of the small size as diffusers and transformers write one, in half precision."""
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("base")
+    autoencoder().half().save_pretrained(folder / "vae", variant="fp16")
+    network("unet", TINY_SD, 0).model.save_pretrained(folder / "unet")
+    (folder / "text_encoder").mkdir()
+    state = {f"text_model.{key}": value for key, value in clip().state_dict().items()}
+    save_file(state, folder / "text_encoder" / "model.safetensors")
+    return folder
+
+
+def autoencoder() -> AutoencoderKL:
+    levels = len(TINY_SD.stages)
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        block_out_channels=TINY_SD.stages,
+        layers_per_block=2,
+        norm_num_groups=16,
+    ).eval()
+
+
+def clip() -> CLIPTextModel:
+    torch.manual_seed(2)
+    return CLIPTextModel(
+        CLIPTextConfig(
+            hidden_size=TINY_SD.text_dim,
+            intermediate_size=4 * TINY_SD.text_dim,
+            num_hidden_layers=TINY_SD.text_layers,
+            num_attention_heads=TINY_SD.text_heads,
+            max_position_embeddings=TINY_SD.text_tokens + TINY_SD.pseudo_words,
+        )
+    ).eval()
+
+
+def loaded(name: str, base: Path) -> Any:
+    module = network(name, TINY_SD, 0)
+    assert load_base(module, name, base)
+    return module
+
+
+def test_frames_are_encoded_and_decoded_as_diffusers_does(base: Path) -> None:
+    theirs = AutoencoderKL.from_pretrained(base / "vae", variant="fp16").float().eval()
+    image = sample(ports(TINY_SD)["encoder"], batch=2)[0]
+    with torch.no_grad():
+        latent, background = loaded("encoder", base)(image)
+        truth = theirs.encode(image).latent_dist.mean * theirs.config.scaling_factor
+        torch.testing.assert_close(latent, truth)
+        person = torch.ones(2, 1, TINY_SD.feature_px, TINY_SD.feature_px)
+        frame = loaded("decoder", base)(latent, background, person)
+        torch.testing.assert_close(frame, theirs.decode(truth / UNIT).sample)
+
+
+def test_a_prompt_is_encoded_as_transformers_does(base: Path) -> None:
+    tokens, identity, emotion = sample(ports(TINY_SD)["text"], batch=2)
+    with torch.no_grad():
+        made = loaded("text", base)(tokens, identity, emotion)
+        truth = clip()(tokens).last_hidden_state
+    torch.testing.assert_close(made[:, : TINY_SD.text_tokens], truth, atol=1e-5, rtol=1e-4)
+
+
+def test_attention_of_old_files_finds_its_place(base: Path, tmp_path: Path) -> None:
+    new = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    state = load_file(base / "vae" / "diffusion_pytorch_model.fp16.safetensors")
+    old = {}
+    for key, value in state.items():
+        for now, then in new.items():
+            key = key.replace(f".{now}.", f".{then}.")
+        old[key] = value
+    assert set(old) != set(state)
+    (tmp_path / "vae").mkdir()
+    save_file(old, tmp_path / "vae" / "diffusion_pytorch_model.safetensors")
+    one, other = loaded("encoder", base), loaded("encoder", tmp_path)
+    for (name, a), (_, b) in zip(one.named_parameters(), other.named_parameters(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_a_base_without_a_network_leaves_it_as_it_is(base: Path, tmp_path: Path) -> None:
+    for name, folder in (("sca", base), ("unet", tmp_path)):
+        assert not load_base(network(name, TINY_SD, 0), name, folder)
+
+
+def test_a_base_of_another_size_is_refused(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    with pytest.raises(BadWeights, match="no unet of this size"):
+        load_base(network("unet", replace(TINY_SD, unet_layers=2), 0), "unet", base)
+    (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(BadWeights, match="is damaged"):
+        load_base(network("unet", TINY_SD, 0), "unet", tmp_path)

@@ -8,6 +8,7 @@ engine is compared with onnxruntime, and refused if the two differ.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -87,7 +88,8 @@ def check_once(
             f"The engine {path.name} differs from onnxruntime on this card "
             f"(cosine {worst:.4f}, {COSINE} is the least): it is not used.\n{remedy}"
         )
-    note.write_text(stamp, encoding="utf-8")
+    with contextlib.suppress(OSError):  # a folder of somebody else's is checked every time
+        note.write_text(stamp, encoding="utf-8")
 
 
 class Plan:
@@ -121,6 +123,8 @@ class Plan:
             self._context = self._engine.create_execution_context(self._config(trt))
         else:
             self._context = self._engine.create_execution_context()
+        if self._context is None:
+            raise BadEngine(f"The card has no room for {path.name}.\nLook what fills it:  nvidia-smi")
         self._address: dict[str, int] = {}
         self._held: dict[str, Any] = {}
         self._launch: dict[int, Callable[[], None]] = {}
@@ -139,8 +143,9 @@ class Plan:
         """Keep the kernels compiled so far, so that the next start does not compile them again."""
         if self._cache is not None and not self._cache_file.is_file():
             part = self._cache_file.with_name(self._cache_file.name + ".part")
-            part.write_bytes(memoryview(self._cache.serialize()))
-            part.replace(self._cache_file)
+            with contextlib.suppress(OSError):  # a folder of somebody else's
+                part.write_bytes(memoryview(self._cache.serialize()))
+                part.replace(self._cache_file)
 
     def __call__(self, **inputs: Any) -> dict[str, Any]:
         """Run the network; a batch greater than the engine takes goes through in pieces."""

@@ -69,7 +69,7 @@ def find(model: str) -> Model:
         return read(Path(model))
     if model in SIZES:
         raise BadWeights(
-            f"The weights of {model} are not here.\n"
+            f"The weights of {model} are not here: its adapters were never published.\n"
             f"Try its engines with random ones:  imagineid export --model {model} --random-weights"
         )
     if Path(model).is_dir():

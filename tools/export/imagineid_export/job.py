@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from imagineid.errors import BadEngine, BadInput
 from imagineid.spec import SIZES
 from imagineid.weights import NETWORKS, STORE
+from imagineid.weights.home import weights_home
 from imagineid.weights.models import CARD, Model, Precision, find, write_card
 from imagineid_export.build import Builder, Built
 
@@ -44,7 +45,7 @@ class Job:
         targets: compute capabilities for the TensorRTs; ``current`` is the card here.
         output: the folder to make; None for a name made of model and precision.
         overwrite: whether a model folder that is there may be replaced.
-        random_weights: draw weights instead of reading any.
+        random_weights: draw what weights are not here; a base that was fetched is used.
     """
 
     model: str
@@ -118,7 +119,7 @@ def _write_all(
     networks = []
     for network in NETWORKS:
         half = job.precision == "fp16" and network not in PAD
-        module = _module(job, source, network)
+        module = _module(job, source, network, tell)
         made = write(network, module, model.ports(network), model.graph(network), half)
         tell(str(made))
         networks.append(asdict(made))
@@ -129,7 +130,8 @@ def _write_all(
     return {"networks": networks, "engines": _build_all(model, builder, tell) if builder else []}
 
 
-def _module(job: Job, source: Model, network: str) -> nn.Module:
+def _module(job: Job, source: Model, network: str, tell: Tell) -> nn.Module:
+    """Return a network with its weights; what is not here is drawn, if that was asked for."""
     import torch
 
     from imagineid.networks import network as untrained
@@ -138,7 +140,14 @@ def _module(job: Job, source: Model, network: str) -> nn.Module:
     if not job.random_weights:
         return stored(network, source.size, source.folder / STORE)
     torch.manual_seed(0)
-    return redraw_zeros(untrained(network, source.size, RANDOM_WORDS))
+    module = redraw_zeros(untrained(network, source.size, RANDOM_WORDS))
+    base = weights_home() / source.name / "base"
+    if base.is_dir():
+        from imagineid.ccf.base import load_base
+
+        if load_base(module, network, base):
+            tell(f"{network}: the base's weights, of {base}")
+    return module
 
 
 def _build_all(model: Model, builder: Builder, tell: Tell) -> list[dict[str, Any]]:

@@ -124,7 +124,8 @@ class Plan:
         else:
             self._context = self._engine.create_execution_context()
         if self._context is None:
-            raise BadEngine(f"The card has no room for {path.name}.\nLook what fills it:  nvidia-smi")
+            what = f"The card has no room for {path.name}."
+            raise BadEngine(f"{what}\nLook what fills it:  nvidia-smi")
         self._address: dict[str, int] = {}
         self._held: dict[str, Any] = {}
         self._launch: dict[int, Callable[[], None]] = {}

@@ -1,7 +1,7 @@
 """The frozen base: Stable Diffusion's own files laid into our networks.
 
-A base is a folder as diffusers writes it: ``unet``, ``vae`` and ``text_encoder``, a safetensors file
-in each. What the method adds, TIA and MBA's blend, is not in it and stays as it is.
+A base is a folder as diffusers writes it: ``unet``, ``vae`` and ``text_encoder``, each with a
+safetensors file. What the method adds, TIA and MBA's blend, is not in it and stays as it is.
 """
 
 from __future__ import annotations
@@ -75,8 +75,7 @@ def load_base(module: nn.Module, network: str, folder: Path) -> bool:
         good = False
     if not good:
         raise BadWeights(
-            f"{path} is damaged, or no {network} of this size.\n"
-            "Check it:  imagineid weights verify"
+            f"{path} is damaged, or no {network} of this size.\nCheck it:  imagineid weights verify"
         )
     return True
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagineid_cli.acting import Moves, PoseFromOption, StillOption
-from imagineid_cli.generate import EngineName, heard_as_json
+from imagineid_cli.generate import EngineName
+from imagineid_cli.make import heard_as_json
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
+import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagineid import __version__
-from imagineid_cli import kept
+from imagineid.errors import BadInput, BadOutput
+from imagineid_cli import resume as going_on
 from imagineid_cli.acting import (
     EmotionOption,
     Moves,
@@ -21,15 +26,18 @@ from imagineid_cli.acting import (
     StillOption,
     StrengthOption,
 )
+from imagineid_cli.make import Runs, Task, felt_as, make, request_of, told_of
 from imagineid_cli.request import PREVIEWS, Wish, wish_of
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
 if TYPE_CHECKING:
     from imagineid.audio import Sound
-    from imagineid.pad.express import Factors
-    from imagineid.pad.heard import Heard
-    from imagineid.pipeline import Pipeline, Request
+    from imagineid.pipeline import Pipeline
+
+
+PIPE = Path("-")
+"""The name of standard output."""
 
 
 class EngineName(str, Enum):
@@ -54,16 +62,10 @@ class Attention(str, Enum):
 class Job:
     """Everything that was typed, checked."""
 
-    audio: Path
-    output: Path
-    wish: Wish
-    seed: int
+    task: Task
     previews: int
-    overwrite: bool
-    model: str
-    engine: str
-    attention: str
-    moves: Moves
+    caching: bool
+    runs: Runs
     known: dict[str, Any]  # metadata of the video to repeat; {} without --like
 
 
@@ -81,7 +83,7 @@ def generate(
             "-o",
             "--output",
             metavar="OUT.mp4",
-            help="The video; AUDIO's name and .mp4 if not given.",
+            help="The video; AUDIO's name and .mp4 if not given; - for standard output.",
         ),
     ] = None,
     seed: Annotated[
@@ -112,6 +114,15 @@ def generate(
             help="Repeat the prompt, seed, steps, guidance and emotion of a video made before.",
         ),
     ] = None,
+    chains: Annotated[
+        str, typer.Option(metavar="K|auto", help="How many frames are imagined together.")
+    ] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run that was killed had come to.")
+    ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Take no frames from earlier runs, and keep none.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -138,91 +149,111 @@ def generate(
             before, known = wish_of(like)
             wish = wish.over(before)
         moves = Moves(pose_from, still)
-        runs = (model, engine.value, attention.value)
-        job = _plan(audio, output, wish, preview, overwrite, runs, moves, known)
-        result = _run(job, Show(quiet))
-        typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
+        output = output if output is not None else Path(audio.stem + ".mp4")
+        if resume and (no_cache or preview is not None or output == PIPE):
+            raise BadInput(
+                "--resume goes on with a video in a file, from the frames that were kept.\n"
+                "Leave out --no-cache, --preview and -o -"
+            )
+        if resume and (done := going_on.finished(audio, output, wish, moves.said())):
+            result = {"path": str(output), **done}
+            Show(quiet).line(f"{output} is done already")
+        else:
+            task = Task(
+                audio, output, wish, _seed(audio, output, wish, resume), overwrite=overwrite
+            )
+            runs = Runs(model, engine.value, attention.value)
+            job = _plan(task, preview, not no_cache, runs, known)
+            result = _run(job, Show(quiet))
+        if output != PIPE:
+            typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
+
+
+def _seed(audio: Path, output: Path, wish: Wish, resume: bool) -> int:
+    """Return the seed asked for, else that of the run to go on with, else one of chance."""
+    if wish.seed is not None:
+        return wish.seed
+    before = going_on.begun_seed(audio, output, wish) if resume else None
+    return before if before is not None else random.SystemRandom().randrange(1_000_000)
 
 
 def _plan(
-    audio: Path,
-    output: Path | None,
-    wish: Wish,
+    task: Task,
     preview: int | None,
-    overwrite: bool,
-    runs: tuple[str, str, str],
-    moves: Moves,
+    caching: bool,
+    runs: Runs,
     known: dict[str, Any],
 ) -> Job:
     """Check all that can be checked before anything heavy is loaded."""
-    from imagineid.errors import BadInput, BadOutput
     from imagineid.video import check_output
 
-    wish.check()
-    moves.check()
-    if wish.strength is not None and wish.emotion is None:
+    task.wish.check()
+    task.moves.check()
+    if task.wish.strength is not None and task.wish.emotion is None:
         raise BadInput("--strength says how much of which emotion?\nAdd:  --emotion happy")
     if preview is not None and not 1 <= preview <= PREVIEWS:
         raise BadInput(f"--preview {preview} is outside 1 to {PREVIEWS}.\nTry:  --preview 9")
-    output = output if output is not None else Path(audio.stem + ".mp4")
+    output = task.output
+    assert output is not None  # a file, or PIPE
+    if output == PIPE:
+        _check_pipe(preview)
+        return Job(replace(task, output=None), 0, caching, runs, known)
     if preview is not None:
         output = output.with_suffix(".preview.png")
-    if output.exists() and audio.exists() and output.samefile(audio):
+    if output.exists() and task.audio.exists() and output.samefile(task.audio):
         raise BadOutput(f"{output} is the recording itself.\nName another place:  -o OUT.mp4")
-    check_output(output, overwrite, output.suffix if preview is not None else ".mp4")
-    seed = wish.seed if wish.seed is not None else random.SystemRandom().randrange(1_000_000)
-    return Job(audio, output, wish, seed, preview or 0, overwrite, *runs, moves, known)
+    check_output(output, task.overwrite, output.suffix if preview is not None else ".mp4")
+    return Job(replace(task, output=output), preview or 0, caching, runs, known)
+
+
+def _check_pipe(preview: int | None) -> None:
+    """Refuse what can't go to standard output."""
+    if preview is not None:
+        raise BadInput("A sheet of faces goes into a file.\nName it:  -o FACES.mp4 --preview 9")
+    if sys.stdout.isatty():
+        raise BadOutput(
+            "Standard output is a terminal, which can't show a video.\n"
+            "Give it a player:  imagineid generate AUDIO -o - | mpv -"
+        )
 
 
 def _run(job: Job, show: Show) -> dict[str, Any]:
     """Do the whole job and return what is told about it."""
     from imagineid.audio import open_sound
 
-    started = time.monotonic()
-    with open_sound(job.audio) as sound:
-        from imagineid import pipeline as way
+    started, task = time.monotonic(), job.task
+    with open_sound(task.audio) as sound:
+        from imagineid.cache import Cache
 
-        pipe = way.load(job.model, engine=job.engine, attention=job.attention)
-        request = way.Request(
-            prompt=job.wish.prompt or "",
-            seed=job.seed,
-            steps=job.wish.steps,
-            guidance=job.wish.guidance,
-            motion=job.moves.motion(sound.frames),
-        )
+        pipe = job.runs.load()
+        cache = Cache.usual() if job.caching else None
         _tell_start(job, pipe, sound, show)
-        with show.stage("listening", 1.0, "") as advance:
-            heard = pipe.hear(sound, on_progress=advance)
-        show.line(f"heard: {heard.in_words()}")
-        told = heard_as_json(heard)
-        if job.wish.emotion is not None:
-            strength = 1.0 if job.wish.strength is None else job.wish.strength
-            heard = heard.felt_as(pipe.emotion(job.wish.emotion), strength)
-        factors = pipe.express(heard)
         if job.previews:
-            frames = _imagine_faces(job, pipe, factors, request, show)
+            result = _imagine_faces(job, pipe, sound, show)
+        elif task.output is None:
+            with _broken_pipe_is_no_bug():
+                result = make(pipe, sound, task, show, cache, sys.stdout.buffer)
         else:
-            frames = _imagine_video(job, pipe, heard, factors, request, show)
-        return {
-            "path": str(job.output),
-            "frames": frames,
-            "seconds": round(sound.duration_s, 3),
-            "fps": _fps(),
-            "size_px": pipe.size_px,
-            "prompt": request.prompt,
-            "seed": job.seed,
-            "heard": told,
-            "model": pipe.model,
-            "engine": pipe.engine_line,
-            "took_s": round(time.monotonic() - started, 2),
-        }
+            result = make(pipe, sound, task, show, cache)
+        return result | {"took_s": round(time.monotonic() - started, 2)}
+
+
+@contextlib.contextmanager
+def _broken_pipe_is_no_bug() -> Iterator[None]:
+    """Keep Python from writing once more to a pipe nobody reads, when it ends."""
+    try:
+        yield
+    except BadOutput:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _tell_start(job: Job, pipe: Pipeline, sound: Sound, show: Show) -> None:
     """Say what is about to happen, and what of the prompt is not understood."""
-    show.line(f"{job.audio}: {sound.duration_s:.1f} s of sound, {sound.frames} frames")
-    show.line(f"model {pipe.model}, {pipe.engine_line}; seed {job.seed}")
-    if unknown := pipe.unknown_words(job.wish.prompt or ""):
+    show.line(f"{job.task.audio}: {sound.duration_s:.1f} s of sound, {sound.frames} frames")
+    show.line(f"model {pipe.model}, {pipe.engine_line}; seed {job.task.seed}")
+    if unknown := pipe.unknown_words(job.task.wish.prompt or ""):
         words = ", ".join(f"{w} (closest: {near})" if near else w for w, near in unknown)
         show.warn(f"the model does not know these words of the prompt: {words}")
     for name, now in (("model", pipe.model), ("version", __version__)):
@@ -230,68 +261,23 @@ def _tell_start(job: Job, pipe: Pipeline, sound: Sound, show: Show) -> None:
             show.warn(f"that video was made by {name} {job.known.get(name)}: this may differ")
 
 
-def _imagine_video(
-    job: Job, pipe: Pipeline, heard: Heard, factors: Factors, request: Request, show: Show
-) -> int:
-    """Write the video; return its frames."""
-    from imagineid.video import VideoWriter
-
-    metadata = {
-        "made_by": "imagineid",
-        "version": __version__,
-        "model": pipe.model,
-        "prompt": request.prompt,
-        "seed": request.seed,
-        "steps": request.steps,
-        "guidance": request.guidance,
-        **{n: v for n in ("emotion", "strength") if (v := getattr(job.wish, n)) is not None},
-        **job.moves.said(),
-    }
-    key = metadata["kept"] = kept.key_of(heard, metadata)
-    with (
-        VideoWriter(
-            job.output, pipe.size_px, job.audio, metadata, overwrite=job.overwrite
-        ) as video,
-        show.stage("imagining", factors.frames, "frames") as advance,
-    ):
-        for frame in kept.keeping(pipe.imagine(factors, request), key, heard):
-            video.write(frame)
-            advance(video.frames)
-    kept.remember_last(job.output)
-    return video.frames
-
-
-def _imagine_faces(job: Job, pipe: Pipeline, factors: Factors, request: Request, show: Show) -> int:
-    """Write the contact sheet; return how many faces are on it."""
-    from dataclasses import replace
-
+def _imagine_faces(job: Job, pipe: Pipeline, sound: Sound, show: Show) -> dict[str, Any]:
+    """Write the contact sheet; return what is told about it."""
+    from imagineid.pad.blocks import cut
     from imagineid_cli.preview import write_sheet
 
-    seeds = range(job.seed, job.seed + job.previews)
-    faces = []
+    task, request = job.task, request_of(job.task, 1)
+    assert task.output is not None
+    heard = next(pipe.hearing(sound)).heard
+    show.line(f"heard: {heard.in_words()}")
+    voice = pipe.express(felt_as(heard, pipe, task.wish))
+    seeds = range(task.seed, task.seed + job.previews)
+    opening = cut(voice, 0, 1)
+    faces: list[Any] = []
     with show.stage("imagining", job.previews, "faces") as advance:
         for seed in seeds:
-            faces.append(next(iter(pipe.imagine(factors, replace(request, seed=seed)))))
+            alone = replace(request, seed=seed, chains=1)
+            faces += pipe.imagine(opening, alone)
             advance(len(faces))
-    write_sheet(job.output, faces, seeds, job.overwrite)
-    return len(faces)
-
-
-def _fps() -> int:
-    """Frames a second of every video."""
-    from imagineid.spec import FPS
-
-    return FPS
-
-
-def heard_as_json(heard: Heard) -> dict[str, Any]:
-    """Say what was heard as JSON holds it."""
-    from imagineid.spec import EMOTIONS
-
-    shares = zip(EMOTIONS, heard.emotion.whole().shares[0].tolist(), strict=True)
-    return {
-        "gender": heard.identity.gender,
-        "age": round(heard.identity.age),
-        "emotion": heard.emotion.feeling,
-        "emotions": {name: round(share, 4) for name, share in shares},
-    }
+    write_sheet(task.output, faces, seeds, task.overwrite)
+    return told_of(pipe, sound, heard, request) | {"path": str(task.output), "frames": len(faces)}

@@ -68,9 +68,14 @@ def keeping(
     """
     for number, frame in enumerate(frames):
         if number == 0:
-            with contextlib.suppress(OSError):
-                _write(key, Kept(heard, frame if first is None else first))
+            keep(key, heard, frame if first is None else first)
         yield frame
+
+
+def keep(key: str, heard: Heard, first: Picture) -> None:
+    """Keep what was heard beside the frame whose appearance is to be kept, if that can be."""
+    with contextlib.suppress(OSError):
+        _write(key, Kept(heard, first))
 
 
 def read(key: object) -> Kept | None:

@@ -9,8 +9,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from imagineid import __version__
-from imagineid_cli import weights
+from imagineid_cli import cache, weights
 from imagineid_cli.analyze import analyze
+from imagineid_cli.batch import batch
 from imagineid_cli.doctor import doctor
 from imagineid_cli.export import export
 from imagineid_cli.generate import generate
@@ -37,9 +38,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (generate, swap, analyze, retrieve, export):
+for command in (generate, batch, swap, analyze, retrieve, export):
     app.command(epilog=EPILOG)(command)
 app.add_typer(weights.app)
+app.add_typer(cache.app)
 app.command(epilog=EPILOG)(doctor)
 
 

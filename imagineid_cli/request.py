@@ -22,6 +22,9 @@ GUIDANCE = 30.0
 PROMPT_CHARACTERS = 500
 """The longest prompt."""
 
+CHAINS = 16
+"""The most frames imagined together."""
+
 PREVIEWS = 64
 """The most faces of one contact sheet."""
 
@@ -76,6 +79,19 @@ class Wish:
         """Take from ``other`` whatever was not said here."""
         said = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(other, **{name: value for name, value in said.items() if value is not None})
+
+
+def chains_of(said: str) -> int | None:
+    """Read ``--chains``: None for ``auto``.
+
+    Raises:
+        BadInput: it is neither that nor a number from 1 to CHAINS.
+    """
+    if said == "auto":
+        return None
+    if said.isdecimal() and 1 <= int(said) <= CHAINS:
+        return int(said)
+    raise BadInput(f"--chains {said} is neither auto nor 1 to {CHAINS}.\nTry:  --chains auto")
 
 
 def _within(option: str, value: float | None, low: float, high: float) -> None:

@@ -8,6 +8,7 @@ recording, so that a window has the same bits however the recording is cut.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 import threading
@@ -38,6 +39,9 @@ FLOOR_DB, REFERENCE_DB, RANGE = -100.0, 20.0, 4.0
 
 MEL_FRAMES_PER_SECOND = SAMPLE_RATE // HOP_SAMPLES
 """80 mel frames a second."""
+
+MIX_S = 30
+"""Seconds from which the mix of the channels is decided."""
 
 _BLOCK = 64  # mel frames computed together, always from a multiple of it
 
@@ -229,6 +233,26 @@ class Sound:
             out[low - first_sample : high - first_sample] = mono / np.float32(32768.0)
         return out
 
+    def digest(self) -> str:
+        """Return what the recording is, by its samples."""
+        digest = hashlib.blake2b(digest_size=20)
+        for first in range(0, self.samples, 1 << 20):
+            digest.update(self.read(first, min(1 << 20, self.samples - first)).tobytes())
+        return digest.hexdigest()
+
+    def part(self, first_frame: int, frames: int) -> Sound:
+        """Return the sound of some video frames as a recording of its own.
+
+        Args:
+            first_frame: where it begins.
+            frames: how many; it ends at the latest where this one does.
+
+        Returns:
+            A view, which lasts as long as this recording is open.
+        """
+        first = first_frame * SAMPLE_RATE // FPS
+        return _Part(self, first, min(frames * SAMPLE_RATE // FPS, self.samples - first))
+
     def close(self) -> None:
         """Give the temporary file back."""
         self._close()
@@ -238,6 +262,28 @@ class Sound:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Part(Sound):
+    """A stretch of another recording; silence lies around it."""
+
+    def __init__(self, whole: Sound, first: int, samples: int) -> None:
+        self.path = whole.path
+        self.samples = samples
+        self._whole = whole
+        self._first = first
+
+    def read(self, first_sample: int, count: int) -> Floats:
+        out = np.zeros(count, dtype=np.float32)
+        low, high = max(first_sample, 0), min(first_sample + count, self.samples)
+        if low < high:
+            out[low - first_sample : high - first_sample] = self._whole.read(
+                self._first + low, high - low
+            )
+        return out
+
+    def close(self) -> None:
+        """Leave the whole recording open."""
 
 
 def open_sound(path: str | os.PathLike[str]) -> Sound:
@@ -275,7 +321,8 @@ def _spool_channels(path: Path, spool: IO[bytes]) -> tuple[int, NDArray[np.float
     """Write a recording's channels as 16 kHz int16, interleaved.
 
     Returns:
-        Its samples, and the channels' products summed over time, (channels, channels).
+        Its samples, and the channels' products summed over its first :data:`MIX_S`, (channels,
+        channels): a recording that grows is mixed as it was before.
     """
     gram: NDArray[np.float64] | None = None
     samples = 0
@@ -283,9 +330,10 @@ def _spool_channels(path: Path, spool: IO[bytes]) -> tuple[int, NDArray[np.float
         channels = frame.layout.nb_channels
         block = frame.to_ndarray().reshape(-1, channels)  # (samples, channels) int16
         spool.write(block.tobytes())
+        if gram is None or samples < MIX_S * SAMPLE_RATE:
+            wide = block[: MIX_S * SAMPLE_RATE - samples].astype(np.float64)
+            gram = wide.T @ wide if gram is None else gram + wide.T @ wide
         samples += len(block)
-        wide = block.astype(np.float64)
-        gram = wide.T @ wide if gram is None else gram + wide.T @ wide
     spool.flush()
     assert gram is not None  # a recording has one frame at least
     return samples, gram

@@ -1,30 +1,47 @@
-"""The whole way on one page: speech, factors, mesh pictures, frames."""
+"""The whole way on one page: speech, factors, mesh pictures, frames.
+
+Three threads share the work: mesh pictures and their latents are made ahead in one, frames are
+imagined in the caller's, and whoever writes the video runs :meth:`Pipeline.imagine` in an
+:class:`~imagineid.ahead.Ahead` of its own. Queues between them are bounded, so memory does not
+grow with the recording.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imagineid import backends, weights
-from imagineid.ccf.imagine import State, Text, first_frame, next_frame, noise, scene_of, to_image
+from imagineid.ahead import Ahead
+from imagineid.cache import Cache, code, key_of, key_of_files
+from imagineid.ccf.chains import FADE, Stretch, batched, stretches
+from imagineid.ccf.imagine import Text, first_frame, latents, noise
+from imagineid.ccf.rollout import Stage, followed, held, stage_of, state_after
 from imagineid.ccf.words import Words
-from imagineid.face import FaceModel, mesh_picture, mouth_mask
+from imagineid.face import FaceModel
+from imagineid.face.acting import Act, acts, drawn
 from imagineid.face.model import load as load_face
-from imagineid.face.motion import Motion, default_motion, still
+from imagineid.face.motion import Motion, still
 from imagineid.pad import prototypes
+from imagineid.pad.blocks import Block, expressing, hearing, joined
 from imagineid.pad.express import Factors, express
 from imagineid.pad.heard import Content, Emotion, Heard, Identity
 from imagineid.pad.listen import hear, hear_identity
-from imagineid.spec import Size
+from imagineid.spec import FPS, Size
 from imagineid.weights import models
 
 if TYPE_CHECKING:
     from imagineid.audio import Sound
     from imagineid.backends import Engine
+
+Array = np.ndarray
 
 FIRST_STEPS = 24
 """Steps of the first frame, which has no neighbour to lean on."""
@@ -36,11 +53,19 @@ FOLLOW = False
 """Whether I_ad is the frame before, as in Algorithm 1, or the first frame all along.
 
 Fed its own frames, the adapter as trained so far runs away within two seconds; held to the first
-frame it does not, and the head's small motion does not need a closer neighbour.
+frame it does not, and the head's small motion does not need a closer neighbour. Then frames next
+to each other do not wait for one another: they are imagined together, and E(I_ad) once a video.
 """
+
+TOGETHER = 5
+"""Frames imagined together. Held to the first frame, they are neighbours, and the matte of the
+last is good for the next five; following, they are one of each of so many chains."""
 
 GUIDANCE = 2.5
 """How hard the prompt pulls on the first frame."""
+
+PIECES_AHEAD = 2
+"""Seconds whose meshes may be ready before they are imagined."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +78,7 @@ class Request:
         steps: of the sampler, all frames alike; None leaves each mode its own.
         guidance: how hard the prompt pulls, 1 not at all; None for the usual.
         motion: of head and eyes; None: made up, the same for the same seed.
+        chains: frames imagined together; None for the usual.
     """
 
     prompt: str = ""
@@ -60,6 +86,16 @@ class Request:
     steps: int | None = None
     guidance: float | None = None
     motion: Motion | None = None
+    chains: int | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A second of the video, or a round of chains: its frames if they were kept, or its meshes."""
+
+    key: str
+    kept: Array | None
+    runs: tuple[Stretch, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +108,7 @@ class Pipeline:
     engine_line: str
     words: Words
     face: FaceModel
+    folder: Path
 
     @property
     def size_px(self) -> int:
@@ -82,9 +119,28 @@ class Pipeline:
         """Return words of ``prompt`` the model does not know, each with the closest it knows."""
         return self.words.unknown(prompt)
 
+    @cached_property
+    def digest(self) -> str:
+        """What the weights are, by their bytes."""
+        return key_of_files(path for path in self.folder.iterdir() if path.is_file())
+
     def listen(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Factors:
         """Take a voice apart into identity, content and emotion; see :class:`Factors`."""
-        return self.express(self.hear(sound, on_progress))
+        parts, heard = [], 0
+        for part in self.expressing(self.hearing(sound)):
+            parts.append(part)
+            heard += part.frames
+            if on_progress:
+                on_progress(heard / sound.frames)
+        return joined(parts)
+
+    def hearing(self, sound: Sound) -> Iterator[Block]:
+        """Take a voice apart half a minute at a time, in bounded memory."""
+        return hearing(self.engines, self.size, sound)
+
+    def expressing(self, blocks: Iterable[Block]) -> Iterator[Factors]:
+        """Make the expression of each block as it is heard or mixed."""
+        return expressing(self.engines, self.size, blocks)
 
     def hear(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Heard:
         """Take a voice apart, so that its factors can be swapped; see :class:`Heard`."""
@@ -102,27 +158,21 @@ class Pipeline:
         """Make the expression of what was heard or mixed."""
         return express(self.engines, self.size, heard)
 
-    def portrait(self, who: Identity, seed: int) -> np.ndarray:
+    def portrait(self, who: Identity, seed: int) -> Array:
         """Imagine somebody at rest who says nothing, (H, W, 3) uint8."""
         window, silence = self.size.window, np.full(1, -100, np.float32)
         said = Content(np.zeros((window, self.size.linguistic), np.float32), silence)
         factors = self.express(Heard(who, said, self.emotion("neutral")))
         at_rest = replace(factors, expression=np.zeros_like(factors.expression))
-        return next(iter(self.imagine(at_rest, Request(seed=seed, motion=still(1)))))
+        (frame,) = self.imagine(at_rest, Request(seed=seed, motion=still(1), chains=1))
+        return frame
 
     def meshes(
         self, factors: Factors, seed: int, motion: Motion | None = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[Array, Array]]:
         """Yield each frame's mesh picture I_rd (H, W, 3) uint8 and mouth area (H, W) bool."""
-        motion = motion or default_motion(factors.level_db, seed)
         rest = self.face.neutral(factors.shape)
-        for beta, eyes, pose in zip(factors.expression, motion.eyes, motion.pose, strict=True):
-            units = np.clip(np.maximum(beta, eyes), 0, 1)
-            points = self.face.posed(self.face.express(rest, units), pose)
-            yield (
-                mesh_picture(points, self.face, self.size_px),
-                mouth_mask(points, self.face, self.size_px),
-            )
+        return (drawn(self.face, rest, act, self.size_px) for act in acts([factors], seed, motion))
 
     def text(self, factors: Factors, prompt: str) -> Text:
         """Join the prompt with the voice's pseudo-words (TIA) and encode both."""
@@ -136,36 +186,121 @@ class Pipeline:
         return Text(said=encode(prompt), unsaid=encode(""))
 
     def imagine(
-        self, factors: Factors, request: Request, first: np.ndarray | None = None
-    ) -> Iterator[np.ndarray]:
-        """Yield the video's frames, (H, W, 3) uint8, ``factors.frames`` of them (Algorithm 1).
+        self,
+        factors: Factors | Iterable[Factors],
+        request: Request,
+        first: Array | None = None,
+        cache: Cache | None = None,
+    ) -> Generator[Array, None, None]:
+        """Yield the video's frames, (H, W, 3) uint8, one for each of the factors' (Algorithm 1).
 
         Args:
-            factors: what was heard, or mixed.
+            factors: of the whole recording, or of its parts in order, as they are heard.
             request: what is asked for beside the voice.
-            first: a frame of another video, whose appearance is to be kept; None imagines one.
+            first: a frame of another video, (H, W, 3) uint8, whose appearance is to be kept; None
+                imagines one.
+            cache: where seconds made before are found and new ones kept.
         """
-        engines, size = self.engines, self.size
-        start = noise(size, request.seed)
-        text = self.text(factors, request.prompt)
-        meshes = self.meshes(factors, request.seed, request.motion)
-        opening = next(meshes)
-        guidance = GUIDANCE if request.guidance is None else request.guidance
-        steps = request.steps or FIRST_STEPS
-        kept = first
+        parts = iter([factors] if isinstance(factors, Factors) else factors)
+        voice = next(parts)
+        told = acts(chain([voice], parts), request.seed, request.motion)
+        opening = next(told)
+        steps, many = request.steps or COHERENT_STEPS, request.chains or TOGETHER
+        key, late = self._key(voice, request, first), FADE if FOLLOW else 0
+        pieces = self._pieces(chain([opening], told), many, key, voice, cache)
+        stage: Stage | None = None  # made when the first piece is to be imagined
+        before: Array | None = None
+        tail: deque[Array] = deque()
+        with Ahead(pieces, PIECES_AHEAD) as ready:
+            for piece in ready:
+                if piece.kept is not None:
+                    frames = iter(piece.kept)
+                else:
+                    stage = stage or self._stage(voice, request, opening, first, key, cache)
+                    if FOLLOW:
+                        frames = followed(self.engines, stage, piece.runs, tuple(tail), steps)
+                    else:
+                        frames = held(self.engines, stage, piece.runs[0], before, steps, many)
+                made: list[Array] = []
+                for frame in frames:
+                    if not made:
+                        tail.clear()  # the new piece begins with it, faded
+                    made.append(frame)
+                    tail.append(frame)
+                    if len(tail) > late:
+                        yield tail.popleft()
+                before = made[-1]
+                if cache and piece.kept is None:
+                    cache.put(piece.key, np.stack(made))
+            yield from tail
+
+    def _key(self, voice: Factors, request: Request, first: Array | None) -> str:
+        """Name everything that makes the frames, but for what each is told to show."""
+        return key_of(
+            *(code(), self.digest, self.engine_line, self.model),
+            *(self.words.tokens(request.prompt, self.size), voice.identity, voice.emotion),
+            *(voice.shape, first, request.seed, request.steps or (FIRST_STEPS, COHERENT_STEPS)),
+            *(GUIDANCE if request.guidance is None else request.guidance, FOLLOW),
+            request.chains or TOGETHER,
+        )
+
+    def _pieces(
+        self, told: Iterable[Act], many: int, key: str, voice: Factors, cache: Cache | None
+    ) -> Iterator[Piece]:
+        """Cut the video into pieces; draw and encode the meshes of those that were not kept."""
+        rest = self.face.neutral(voice.shape)
+        rounds: Iterator[list[tuple[list[Act], int]]]
+        if FOLLOW:
+            rounds = batched(stretches(told, lambda act: act.level_db), many)
+        else:
+            rounds = ([(second, 0)] for second in batched(told, FPS))
+        for runs in rounds:
+            shown = [np.concatenate([act.units, act.pose]) for run, _ in runs for act in run]
+            key = key_of(key, np.stack(shown), [warm for _, warm in runs])
+            kept = cache.get(key) if cache else None
+            yield Piece(key, kept, () if kept is not None else self._drawn(rest, runs))
+
+    def _drawn(self, rest: Array, runs: list[tuple[list[Act], int]]) -> tuple[Stretch, ...]:
+        """Draw the meshes of stretches, and encode them a few at a time."""
+        made = []
+        for run, warm in runs:
+            pictures, mouths = zip(
+                *(drawn(self.face, rest, act, self.size_px) for act in run), strict=True
+            )
+            found = [latents(self.engines, np.stack(some)) for some in batched(pictures, TOGETHER)]
+            made.append(Stretch(np.concatenate(found), np.stack(mouths), warm))
+        return tuple(made)
+
+    def _stage(
+        self,
+        voice: Factors,
+        request: Request,
+        opening: Act,
+        first: Array | None,
+        key: str,
+        cache: Cache | None,
+    ) -> Stage:
+        """Imagine the first frame in diverse mode, or find it, and encode what it fixes."""
+        start, text = noise(self.size, request.seed), self.text(voice, request.prompt)
+        rest, given = self.face.neutral(voice.shape), first is not None
+        mesh, mouth = drawn(self.face, rest, opening, self.size_px)
         if first is None:
-            first = first_frame(engines, size, text, opening[0], start, steps, guidance)
-        scene = scene_of(engines, text, first, start)
-        state = State(before=first, neighbour=first, mouth=opening[1])
-        if kept is not None:  # it wears another expression, and a neighbour should wear this one
-            latent = engines["encoder"](image=to_image(opening[0]))["latent"]
-            near = next_frame(engines, scene, latent, state, request.steps or COHERENT_STEPS)
-            state = State(before=near, neighbour=near, mouth=opening[1])
-        for mesh, mouth in chain([opening], meshes):  # the first again: all are drawn alike
-            latent = engines["encoder"](image=to_image(mesh))["latent"]
-            frame = next_frame(engines, scene, latent, state, request.steps or COHERENT_STEPS)
-            yield frame
-            state = State(frame, frame, mouth) if FOLLOW else replace(state, before=frame)
+            key = key_of(key, "first", mesh)
+            kept = cache.get(key) if cache else None
+            first = kept[0] if kept is not None else None
+        if first is None:
+            guidance = GUIDANCE if request.guidance is None else request.guidance
+            steps = request.steps or FIRST_STEPS
+            first = first_frame(self.engines, self.size, text, mesh, start, steps, guidance)
+            if cache:
+                cache.put(key, first[None])
+        stage = stage_of(self.engines, text, first, mouth, start)
+        if given:  # it wears another expression, and a neighbour should wear this one
+            run = Stretch(latents(self.engines, mesh[None]), mouth[None], 0)
+            steps = request.steps or COHERENT_STEPS
+            (near,) = held(self.engines, stage, run, None, steps, 1)
+            stage = replace(stage, opening=state_after(self.engines, near, mouth))
+        return stage
 
 
 def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> Pipeline:
@@ -191,4 +326,5 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
         engine_line=line,
         words=Words.read(words),
         face=load_face(face),
+        folder=found.folder,
     )

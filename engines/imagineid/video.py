@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any, cast
 
 import av
 import numpy as np
@@ -28,6 +30,14 @@ from imagineid.spec import FPS
 
 SYNTHETIC = "Synthetic: this face was made by a machine, and is no real person's."
 """The statement that every video carries."""
+
+STALE_S = 60.0
+"""A part this old whose process is gone was left by a kill."""
+
+_FRAGMENTS = {
+    "movflags": "+frag_keyframe+empty_moov+default_base_moof",
+    "flush_packets": "1",
+}
 
 _AAC_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
@@ -86,7 +96,8 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=".imagineid-", suffix=".part", dir=path.parent)
     part = Path(name)
     try:
-        os.close(handle)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        _sweep(path.parent)
         yield part
         if not overwrite and os.path.lexists(path):
             raise BadOutput(f"{path} has come to be meanwhile.\nReplace it:  --overwrite")
@@ -97,6 +108,16 @@ def replacing(path: Path, overwrite: bool) -> Iterator[Path]:
             os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left in a folder: parts a minute old that nobody holds."""
+    for part in folder.glob(".imagineid-*.part"):
+        with contextlib.suppress(OSError), part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - part.stat().st_mtime > STALE_S:
+                part.unlink()
 
 
 @contextlib.contextmanager
@@ -114,20 +135,23 @@ def telling(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             what, next_step = f"No room left for {path}.", "Free some, or name another disk"
+        elif isinstance(error, BrokenPipeError):
+            what, next_step = "Nobody reads the video any more.", "Make a file of it"
         else:
             reason = error.strerror or type(error).__name__
             what, next_step = f"{path} can't be written: {reason}.", "Name another place"
-        raise BadOutput(f"{what}\n{next_step}:  -o OUT{path.suffix}") from error
+        raise BadOutput(f"{what}\n{next_step}:  -o OUT{path.suffix or '.mp4'}") from error
 
 
 class VideoWriter:
     """An mp4 that grows frame by frame: H.264 at 25 fps and the AAC of a recording.
 
     Use it in a ``with`` block: the file gets its name when the block ends well, and nothing is
-    left of it when the block ends with an error.
+    left of it when the block ends with an error. Into a pipe it goes in fragments of a second,
+    each as soon as it is made.
 
     Args:
-        path: where the video shall go, an .mp4.
+        path: where the video shall go, an .mp4; or a binary stream, such as a pipe.
         size_px: height and width of the frames, even.
         sound: the recording whose sound goes in; it is cut where the picture ends.
         metadata: what to write into the file, as :func:`read_metadata` gives it back; values that
@@ -142,7 +166,7 @@ class VideoWriter:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | IO[bytes],
         size_px: int,
         sound: str | os.PathLike[str],
         metadata: dict[str, Any],
@@ -150,7 +174,8 @@ class VideoWriter:
         overwrite: bool = False,
     ) -> None:
         assert size_px % 2 == 0, "yuv420p halves the colours' height and width"
-        self.path = Path(path)
+        self._stream = None if isinstance(path, (str, os.PathLike)) else path
+        self.path = Path("-") if self._stream else Path(cast("str", path))
         self.frames = 0
         self._size_px, self._fps = size_px, fps
         self._sound_path = Path(sound)
@@ -159,15 +184,15 @@ class VideoWriter:
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> VideoWriter:
-        check_output(self.path, self._overwrite)
         with contextlib.ExitStack() as stack:
-            part = stack.enter_context(replacing(self.path, self._overwrite))
-            self._container = av.open(
-                f"file:{part}",
-                "w",
-                format="mp4",
-                options={"movflags": "+faststart"},
-            )
+            if self._stream is None:
+                check_output(self.path, self._overwrite)
+                part = stack.enter_context(replacing(self.path, self._overwrite))
+                target: Any = f"file:{part}"
+                options = {"movflags": "+faststart"}
+            else:
+                target, options = _Pipe(self._stream), _FRAGMENTS
+            self._container = av.open(target, "w", format="mp4", options=options)
             stack.push(self._close_container)
             self._container.metadata.update(_tags(self._metadata))
             self._add_picture()
@@ -220,7 +245,10 @@ class VideoWriter:
         self._picture.width = self._picture.height = self._size_px
         self._picture.pix_fmt = "yuv420p"
         self._picture.options = {"preset": "veryfast", "crf": "18"}
+        if self._stream is not None:
+            self._picture.options |= {"g": str(self._fps)}  # a fragment begins at a key frame
         coder = self._picture.codec_context
+        coder.thread_count = 1  # the same bytes on any number of processors
         coder.color_primaries, coder.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         coder.colorspace, coder.color_range = Colorspace.ITU709, ColorRange.MPEG
 
@@ -259,6 +287,18 @@ class VideoWriter:
             with contextlib.suppress(Exception):
                 self._container.close()
         return False
+
+
+class _Pipe:
+    """A stream that can only be written, so that nothing tries to go back in it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        self._stream.write(data)
+        self._stream.flush()
+        return len(data)
 
 
 def _sound_frames(path: Path) -> Generator[av.AudioFrame, None, None]:

@@ -13,11 +13,14 @@ from imagineid.ccf.imagine import (
     State,
     Text,
     first_frame,
-    next_frame,
+    latents,
+    leaning,
+    next_frames,
     noise,
+    outlined,
     scene_of,
-    to_image,
-    to_picture,
+    to_images,
+    to_pictures,
 )
 from imagineid.spec import MINI
 
@@ -43,14 +46,17 @@ class Asked(dict[str, list[dict[str, Any]]]):
         return run
 
     def _encoder(self, image: np.ndarray) -> dict[str, Any]:
-        cells = image.reshape(1, 3, SIZE.latent_px, 16, SIZE.latent_px, 16).mean(axis=(3, 5))
+        side, many = SIZE.latent_px, len(image)
+        cells = image.reshape(many, 3, side, 16, side, 16).mean(axis=(3, 5))
+        rows = [np.resize(row, (16, side, side)) for row in cells]
         return {
-            "latent": np.resize(cells, (1, 16, SIZE.latent_px, SIZE.latent_px)).astype("f4"),
-            "background": np.full((1, 48, SIDE, SIDE), image.mean(), np.float32),
+            "latent": np.stack(rows).astype("f4"),
+            "background": np.full((many, 48, SIDE, SIDE), image.mean(), np.float32),
         }
 
     def _decoder(self, latent: np.ndarray, background: np.ndarray, mask: np.ndarray) -> Any:
-        return {"image": np.full((1, 3, 64, 64), np.tanh(latent.mean()), np.float32)}
+        flat = np.tanh(latent.mean(axis=(1, 2, 3), keepdims=True))
+        return {"image": np.broadcast_to(flat, (len(latent), 3, 64, 64)).astype(np.float32)}
 
     def _sca(self, mesh: np.ndarray, **_: np.ndarray) -> dict[str, Any]:
         return {"residual_0": mesh}
@@ -59,7 +65,7 @@ class Asked(dict[str, list[dict[str, Any]]]):
         return {"prediction": noisy * 0 + text.mean()}
 
     def _matte(self, image: np.ndarray) -> dict[str, Any]:
-        mask = np.zeros((1, 1, SIDE, SIDE), np.float32)
+        mask = np.zeros((len(image), 1, SIDE, SIDE), np.float32)
         mask[..., 4:12, 5:11] = 1
         return {"mask": mask}
 
@@ -96,27 +102,49 @@ def test_a_later_frame_sees_its_neighbour_without_the_mouth(asked: Asked) -> Non
     engines, before = asked.engines(), a_picture(2)
     mouth = np.zeros((64, 64), bool)
     mouth[40:60, 20:44] = True
-    scene = scene_of(engines, Text(SAID, UNSAID), before, noise(SIZE, 1))
-    asked["encoder"].clear()
-    mesh = engines["encoder"](image=to_image(a_picture(3)))["latent"]
-    next_frame(engines, scene, mesh, State(a_picture(5), before, mouth), steps=2)
+    leaning(engines, before[None], mouth[None])
     hidden = asked["encoder"][-1]["image"]
     assert not hidden[..., mouth].any()
-    np.testing.assert_array_equal(hidden[..., ~mouth], to_image(before)[..., ~mouth])
+    np.testing.assert_array_equal(hidden[..., ~mouth], to_images(before[None])[..., ~mouth])
+
+
+def a_state(engines: Any, frames: np.ndarray) -> State:
+    mouths = np.zeros((len(frames), 64, 64), bool)
+    return State(leaning(engines, frames, mouths), outlined(engines, frames))
+
+
+def test_sca_and_the_unet_are_told_what_holds_and_what_came_before(asked: Asked) -> None:
+    engines, before = asked.engines(), a_picture(2)
+    scene = scene_of(engines, Text(SAID, UNSAID), before, noise(SIZE, 1))
+    mesh, state = latents(engines, a_picture(3)[None]), a_state(engines, a_picture(5)[None])
+    next_frames(engines, scene, mesh, state, steps=2)
     assert (asked["sca"][-1]["anchor"] == scene.anchor).all()
     assert (asked["sca"][-1]["mesh"] == mesh).all()
+    assert (asked["sca"][-1]["neighbour"] == state.neighbour).all()
+    assert len(asked["sca"]) == 1, "once a frame, not once a step"
     assert len(asked["unet"]) == 2
 
 
 def test_the_background_is_blended_outside_a_grown_matte(asked: Asked) -> None:
     engines, before = asked.engines(), a_picture(2)
     scene = scene_of(engines, Text(SAID, UNSAID), before, noise(SIZE, 1))
-    mesh = engines["encoder"](image=to_image(a_picture(3)))["latent"]
-    next_frame(engines, scene, mesh, State(before, before, np.zeros((64, 64), bool)), steps=1)
+    mesh = latents(engines, a_picture(3)[None])
+    next_frames(engines, scene, mesh, a_state(engines, before[None]), steps=1)
     said = asked["decoder"][-1]
     assert said["background"] is scene.background
     assert said["mask"][0, 0, 4:12, 5:11].min() == 1
     assert said["mask"][0, 0, 0].max() == 0
+
+
+def test_frames_imagined_together_are_those_imagined_alone(asked: Asked) -> None:
+    engines, many = asked.engines(), np.stack([a_picture(i) for i in (3, 4, 5)])
+    scene = scene_of(engines, Text(SAID, UNSAID), a_picture(2), noise(SIZE, 1))
+    meshes, states = latents(engines, many), a_state(engines, many[::-1])
+    together = next_frames(engines, scene, meshes, states, steps=2)
+    for i in range(3):
+        state = State(states.neighbour[i : i + 1], states.mask[i : i + 1])
+        alone = next_frames(engines, scene, meshes[i : i + 1], state, steps=2)
+        np.testing.assert_array_equal(together[i], alone[0])
 
 
 def test_the_same_seed_gives_the_same_noise_of_unit_variance() -> None:
@@ -126,8 +154,8 @@ def test_the_same_seed_gives_the_same_noise_of_unit_variance() -> None:
 
 
 def test_pictures_survive_the_way_to_images_and_back() -> None:
-    picture = a_picture(4)
-    np.testing.assert_array_equal(to_picture(to_image(picture)), picture)
+    pictures = a_picture(4)[None]
+    np.testing.assert_array_equal(to_pictures(to_images(pictures)), pictures)
 
 
 def test_a_scene_is_made_of_the_first_frame_alone(asked: Asked) -> None:

@@ -9,14 +9,16 @@ import os
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagineid.audio import Sound
+from imagineid.pad.blocks import Block, cut
 from imagineid.pad.heard import Content, Emotion, Heard, Identity
 from imagineid.pad.windows import starts_of
 from imagineid.spec import ARKIT, EMOTIONS
@@ -31,16 +33,20 @@ class Request:
     steps: int | None = None
     guidance: float | None = None
     motion: object = None
+    chains: int | None = None
 
 
 @dataclass(frozen=True)
 class Factors:
-    frames: int
     feeling: str
     identity: NDArray[np.float32]
     shape: NDArray[np.float32]
     expression: NDArray[np.float32]
     level_db: NDArray[np.float32]
+
+    @property
+    def frames(self) -> int:
+        return len(self.expression)
 
 
 def felt(name: str, windows: int = 1) -> Emotion:
@@ -74,6 +80,13 @@ class Pipeline:
         windows = len(starts_of(sound.frames, self.size.window))
         return Heard(who, content, felt("sad" if loud else "happy", windows))
 
+    def hearing(self, sound: Sound) -> Iterator[Block]:
+        yield Block(self.hear(sound), 0, sound.frames, None)
+
+    def expressing(self, blocks: Iterable[Block]) -> Iterator[Factors]:
+        for block in blocks:
+            yield cut(self.express(block.heard), block.first, block.stop)
+
     def hear_identity(self, sound: Sound) -> Identity:
         loud = float(np.abs(sound.read(0, sound.samples)).max()) > 0.6
         theta = np.array([1.0, loud], np.float32)
@@ -87,20 +100,26 @@ class Pipeline:
         who = heard.identity
         curves = np.full((heard.frames, len(ARKIT)), 0.25, np.float32)
         level = heard.content.level_db
-        return Factors(heard.frames, heard.emotion.feeling, who.theta, who.shape, curves, level)
+        return Factors(heard.emotion.feeling, who.theta, who.shape, curves, level)
 
     def portrait(self, who: Identity, seed: int) -> NDArray[np.uint8]:
         return np.full((64, 64, 3), 50 + int(100 * who.theta[1]), np.uint8)
 
     def imagine(
-        self, factors: Factors, request: Request, first: NDArray[np.uint8] | None = None
+        self,
+        factors: Factors | Iterable[Factors],
+        request: Request,
+        first: NDArray[np.uint8] | None = None,
+        cache: object = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """A plain colour of the seed and of who speaks, or the one that is to be kept."""
+        parts = iter([factors] if isinstance(factors, Factors) else factors)
+        who = next(parts)
         colour = np.random.default_rng(request.seed).integers(0, 200, 3, dtype=np.uint8)
-        colour = colour // 2 + np.uint8(40 * factors.identity[1])
+        colour = colour // 2 + np.uint8(40 * who.identity[1])
         if first is not None:
             colour = first[0, 0]
-        for i in range(factors.frames):
+        for i, _ in enumerate(row for part in chain([who], parts) for row in part.expression):
             time.sleep(float(os.environ.get("FAKE_FRAME_S", "0")))
             if request.prompt == "explode":
                 raise RuntimeError("a bug of ours")

@@ -1,7 +1,8 @@
 """Imagining: Algorithm 1, the first frame in diverse mode, each later one in coherent mode.
 
 What goes from frame to frame is a :class:`State`, passed in and out; what holds for the whole
-video is a :class:`Scene`, made once from the first frame.
+video is a :class:`Scene`, made once from the first frame. B frames can be imagined together: B in
+a row that lean on the first frame, or one of each of B chains.
 """
 
 from __future__ import annotations
@@ -48,28 +49,26 @@ class Scene:
 
 @dataclass(frozen=True)
 class State:
-    """What the next frame needs of those before it.
+    """What the next frames need of those before them, encoded once.
 
     Attributes:
-        before: the frame before, (H, W, 3) uint8, whose matte says where the person is.
-        neighbour: the frame to stay like (I_ad before its mouth is hidden), (H, W, 3) uint8.
-        mouth: the mouth area of ``neighbour``, (H, W) bool.
+        neighbour: E(I_ad), a frame to stay like with its mouth hidden, (1 or B, c, h, w).
+        mask: m, where the person is in the frame before, grown, (1 or B, 1, H/4, W/4).
     """
 
-    before: Array
     neighbour: Array
-    mouth: Array
+    mask: Array
 
 
-def to_image(picture: Array) -> Array:
-    """Turn (H, W, 3) uint8 into (1, 3, H, W) float32 in [-1, 1]."""
-    return np.asarray(picture.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
+def to_images(pictures: Array) -> Array:
+    """Turn (B, H, W, 3) uint8 into (B, 3, H, W) float32 in [-1, 1]."""
+    return np.asarray(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1)
 
 
-def to_picture(image: Array) -> Array:
-    """Turn (1, 3, H, W) about [-1, 1] into (H, W, 3) uint8."""
-    clean = np.clip((image[0] + 1) * 127.5, 0, 255)
-    return np.ascontiguousarray(clean.round().astype(np.uint8).transpose(1, 2, 0))
+def to_pictures(images: Array) -> Array:
+    """Turn (B, 3, H, W) about [-1, 1] into (B, H, W, 3) uint8."""
+    clean = np.clip((images + 1) * 127.5, 0, 255)
+    return np.ascontiguousarray(clean.round().astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def noise(size: Size, seed: int) -> Array:
@@ -103,7 +102,7 @@ def first_frame(
     """
     nothing = np.zeros_like(start)
     doors = engines["sca"](
-        mesh=engines["encoder"](image=to_image(mesh))["latent"],
+        mesh=latents(engines, mesh[None]),
         anchor=nothing,
         neighbour=nothing,
     )
@@ -124,14 +123,14 @@ def first_frame(
         background=np.zeros((1, size.stages[0], side, side), np.float32),
         mask=np.ones((1, 1, side, side), np.float32),
     )
-    return to_picture(made["image"])
+    return np.asarray(to_pictures(made["image"])[0])
 
 
 def scene_of(engines: Engines, text: Text, frame: Array, start: Array) -> Scene:
     """Return what the first frame fixes for all the others: I_id and I_bg = G_IA(I_1)."""
-    image = to_image(frame)
+    image = to_images(frame[None])
     mask = engines["matte"](image=image)["mask"][0, 0]
-    ground = to_image(inpainted(frame, mask))
+    ground = to_images(inpainted(frame, mask)[None])
     return Scene(
         text=text.said,
         noise=start,
@@ -140,29 +139,66 @@ def scene_of(engines: Engines, text: Text, frame: Array, start: Array) -> Scene:
     )
 
 
-def next_frame(engines: Engines, scene: Scene, mesh: Array, state: State, steps: int) -> Array:
-    """Imagine I_i in coherent mode from its mesh latent and the frame before.
+def latents(engines: Engines, pictures: Array) -> Array:
+    """Encode pictures: E of (B, H, W, 3) uint8, (B, c, h, w)."""
+    found: Array = engines["encoder"](image=to_images(pictures))["latent"]
+    return found
+
+
+def leaning(engines: Engines, frames: Array, mouths: Array) -> Array:
+    """Encode frames to stay like, their mouths hidden: E(I_ad).
 
     Args:
-        engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
+        engines: ``encoder``.
+        frames: (B, H, W, 3) uint8.
+        mouths: the mouth area of each, (B, H, W) bool.
+    """
+    hidden = np.where(mouths[:, None], np.float32(0), to_images(frames))
+    found: Array = engines["encoder"](image=hidden)["latent"]
+    return found
+
+
+def outlined(engines: Engines, frames: Array) -> Array:
+    """Find the person in frames (B, H, W, 3) uint8: m, grown, (B, 1, H/4, W/4) in [0, 1]."""
+    masks = engines["matte"](image=to_images(frames))["mask"]
+    return np.stack([dilated(mask[0])[None] for mask in masks])
+
+
+def next_frames(engines: Engines, scene: Scene, meshes: Array, state: State, steps: int) -> Array:
+    """Imagine frames in coherent mode from their mesh latents and those before them.
+
+    Args:
+        engines: ``decoder``, ``sca`` and ``unet``.
         scene: what holds for the video.
-        mesh: E(I_rd), (1, c, h, w).
-        state: the frame before, and the neighbour whose mouth area is hidden (I_ad).
+        meshes: E(I_rd), (B, c, h, w).
+        state: of one frame for each of them, or of one for all.
         steps: of the sampler.
 
     Returns:
-        (H, W, 3) uint8.
+        (B, H, W, 3) uint8. Each frame has the same bits whatever the others are.
     """
-    mask = dilated(engines["matte"](image=to_image(state.before))["mask"][0, 0])[None, None]
-    hidden = np.where(state.mouth[None, None], np.float32(0), to_image(state.neighbour))
-    neighbour = engines["encoder"](image=hidden)["latent"]
-    doors = engines["sca"](mesh=mesh, anchor=scene.anchor, neighbour=neighbour)
+    many = len(meshes)
+    doors = engines["sca"](
+        mesh=meshes,
+        anchor=_for(many, scene.anchor),
+        neighbour=_for(many, state.neighbour),
+    )
+    text = _for(many, scene.text)
 
     def ask(latent: Array, time: float) -> Array:
-        at = np.full(1, time, np.float32)
-        made: Array = engines["unet"](noisy=latent, time=at, text=scene.text, **doors)["prediction"]
+        at = np.full(many, time, np.float32)
+        made: Array = engines["unet"](noisy=latent, time=at, text=text, **doors)["prediction"]
         return made
 
-    latent = ddim(ask, scene.noise, times(steps)).astype(np.float32)
-    made = engines["decoder"](latent=latent, background=scene.background, mask=mask)
-    return to_picture(made["image"])
+    latent = ddim(ask, _for(many, scene.noise), times(steps)).astype(np.float32)
+    made = engines["decoder"](
+        latent=latent,
+        background=_for(many, scene.background),
+        mask=_for(many, state.mask),
+    )
+    return to_pictures(made["image"])
+
+
+def _for(many: int, array: Array) -> Array:
+    """Give each of ``many`` its row; one row is for all."""
+    return array if len(array) == many else np.repeat(array, many, axis=0)

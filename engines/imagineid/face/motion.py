@@ -7,8 +7,10 @@ rest in silence; blinks come at human intervals, also in silence.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,62 +56,93 @@ def still(frames: int) -> Motion:
     return Motion(np.zeros((frames, 6), np.float32), np.zeros((frames, len(ARKIT)), np.float32))
 
 
+@dataclass(frozen=True)
+class Move:
+    """The motion of one frame: pose (6,), see :data:`imagineid.face.model.POSE`, and eyes (52,)."""
+
+    pose: F32
+    eyes: F32
+
+
 def activity(level_db: F32) -> F32:
     """Return how much speech there is at each frame, (F,) in [0, 1], from levels in dB."""
-    share = np.clip((level_db - QUIET_DB) / (LOUD_DB - QUIET_DB), 0, 1)
-    return _causal(share.astype(np.float64), seconds=0.35).astype(np.float32)
+    smooth = _Smooth(0.35)
+    return np.array([_speech(smooth, level) for level in level_db], np.float32)
 
 
 def default_motion(level_db: F32, seed: int) -> Motion:
-    """Make the motion of a whole recording.
+    """Make the motion of a whole recording: :func:`moves`, all at once.
 
     Args:
         level_db: loudness of each video frame, (F,) dB below full scale.
         seed: of the random drift, blinks and glances.
     """
-    frames = len(level_db)
-    speech = activity(level_db).astype(np.float64)[:, None]
+    made = list(moves(level_db, seed))
+    return Motion(np.stack([m.pose for m in made]), np.stack([m.eyes for m in made]))
+
+
+def moves(level_db: Iterable[float], seed: int) -> Iterator[Move]:
+    """Yield the motion frame by frame, however long the recording is.
+
+    Args:
+        level_db: loudness of each video frame, dB below full scale.
+        seed: of the random drift, blinks and glances.
+    """
     drift_rng, blink_rng, look_rng = np.random.default_rng([seed, 101]).spawn(3)
-    drift = _causal(drift_rng.standard_normal((frames, 6)), seconds=0.7)
-    drift *= np.sqrt(0.7 * FPS * 4)  # the average shrinks the noise; undo it
-    pose = SWAY * drift * (0.12 + 0.88 * speech)
-    swing = speech - _causal(speech, seconds=0.5)
-    pose[:, :1] += 0.10 * swing  # a nod with each stress
-    eyes = np.zeros((frames, len(ARKIT)))
-    _glances(eyes, look_rng, frames)
-    _blinks(eyes, blink_rng, frames)
-    return Motion(pose.astype(np.float32), eyes.astype(np.float32))
+    loud, drifting, stressed = _Smooth(0.35), _Smooth(0.7), _Smooth(0.5)
+    loudness = np.sqrt(0.7 * FPS * 4)  # the average shrinks the noise; undo it
+    glances, blinks = _glances(look_rng), _blinks(blink_rng)
+    for level in level_db:
+        speech = _speech(loud, level)
+        drift = drifting.next(drift_rng.standard_normal(6)) * loudness
+        pose = SWAY * drift * (0.12 + 0.88 * speech)
+        pose[0] += 0.10 * (speech - stressed.next(speech))  # a nod with each stress
+        eyes = next(glances)
+        eyes[_BLINK_UNITS] = next(blinks)
+        yield Move(pose.astype(np.float32), eyes.astype(np.float32))
 
 
-def _causal(values: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
-    """Smooth along time with two one-pole filters; ``values`` (F,) or (F, n)."""
-    keep = np.exp(-1 / (seconds / 2 * FPS))
-    out = np.empty_like(values)
-    first = second = values[0] if values.shape[0] else values
-    first, second = first * 0.0, second * 0.0
-    for i, value in enumerate(values):
-        first = keep * first + (1 - keep) * value
-        second = keep * second + (1 - keep) * first
-        out[i] = second
-    return out
+def _speech(smooth: _Smooth, level_db: float) -> float:
+    """Return how much speech there is, [0, 1], from this frame's level and those before."""
+    share = np.clip((level_db - QUIET_DB) / (LOUD_DB - QUIET_DB), 0, 1)
+    return float(np.float32(smooth.next(float(share))))
 
 
-def _blinks(eyes: NDArray[np.float64], rng: np.random.Generator, frames: int) -> None:
-    chance = rng.random(frames)
+class _Smooth:
+    """Two one-pole filters, which look only backwards."""
+
+    def __init__(self, seconds: float) -> None:
+        self._keep = float(np.exp(-1 / (seconds / 2 * FPS)))
+        self._first: Any = 0.0
+        self._second: Any = 0.0
+
+    def next(self, value: Any) -> Any:
+        """Take one more value, a number or an array, and return the smoothed one."""
+        keep = self._keep
+        self._first = keep * self._first + (1 - keep) * value
+        self._second = keep * self._second + (1 - keep) * self._first
+        return self._second
+
+
+def _blinks(rng: np.random.Generator) -> Iterator[float]:
+    """Yield how far the lids are closed by blinking, frame by frame."""
     last = -FPS
-    for frame in range(5, frames):
-        if frame - last > 1.2 * FPS and chance[frame] < BLINKS_A_SECOND / FPS * 1.5:
+    for frame in itertools.count():
+        chance = rng.random()
+        may = frame >= 5 and frame - last > 1.2 * FPS
+        if may and chance < BLINKS_A_SECOND / FPS * 1.5:
             last = frame
-            stop = min(frames, frame + len(BLINK))
-            eyes[frame:stop, _BLINK_UNITS] = BLINK[: stop - frame, None]
+        yield float(BLINK[frame - last]) if frame - last < len(BLINK) else 0.0
 
 
-def _glances(eyes: NDArray[np.float64], rng: np.random.Generator, frames: int) -> None:
-    """Small saccades about the camera, each held for a while."""
-    draws = rng.random((frames, 3))
+def _glances(rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """Yield eye units (52,): small saccades about the camera, each held for a while."""
     across = up = 0.0
-    for frame in range(frames):
-        if draws[frame, 0] < 1.0 / (1.6 * FPS):
-            across, up = 0.16 * (draws[frame, 1] - 0.5), 0.10 * (draws[frame, 2] - 0.5)
-        eyes[frame, _LOOK["right" if across > 0 else "left"]] = abs(across)
-        eyes[frame, _LOOK["up" if up > 0 else "down"]] = abs(up)
+    while True:
+        chance, x, y = rng.random(3)
+        if chance < 1.0 / (1.6 * FPS):
+            across, up = 0.16 * (x - 0.5), 0.10 * (y - 0.5)
+        eyes = np.zeros(len(ARKIT))
+        eyes[_LOOK["right" if across > 0 else "left"]] = abs(across)
+        eyes[_LOOK["up" if up > 0 else "down"]] = abs(up)
+        yield eyes

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from imagineid.backends import Engine
-from imagineid.ccf.imagine import to_image, to_picture
+from imagineid.ccf.imagine import to_images, to_pictures
 from imagineid.face import FaceModel, project
 from imagineid_evaluate.pictures import box_of, psnr
 from imagineid_evaluate.report import Row
@@ -59,14 +59,14 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
 
 def reconstruct(opened: Mapping[str, Engine], picture: Array) -> Array:
     """Encode and decode (H, W, 3) uint8 without MBA."""
-    coded = opened["encoder"](image=to_image(picture))
+    coded = opened["encoder"](image=to_images(picture[None]))
     side = SIZE.feature_px
     made = opened["decoder"](
         latent=coded["latent"],
         background=np.zeros_like(coded["background"]),
         mask=np.ones((1, 1, side, side), np.float32),
     )
-    return to_picture(made["image"])
+    return np.asarray(to_pictures(made["image"])[0])
 
 
 def details(model: FaceModel, points: Array, side: int) -> Array:

@@ -1,0 +1,146 @@
+"""Chains: how a video is cut where each frame leans on the one before.
+
+Such frames can't be imagined together, but stretches of the video can: cut in its pauses, every
+stretch starts anew from the first frame, so several run as one batch, and none is long enough to
+drift. A stretch begins a little early to swing in; the last of those frames are cross-faded with
+the end of the stretch before, the others thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from imagineid.spec import FPS
+
+Array = np.ndarray
+T = TypeVar("T")
+
+SHORTEST, LONGEST = 2 * FPS, 4 * FPS
+"""Frames of a stretch: cut at the quietest moment in between."""
+
+WARM = 10
+"""Frames a stretch begins early."""
+
+FADE = 5
+"""The last of those, cross-faded with the stretch before."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames that are imagined one after the other.
+
+    Attributes:
+        meshes: E(I_rd), (n, c, h, w); mouths: mouth areas, (n, H, W) bool.
+        warm: how many of them were imagined in the stretch before, too.
+    """
+
+    meshes: Array
+    mouths: Array
+    warm: int
+
+
+def stretches(items: Iterable[T], level_db: Callable[[T], float]) -> Iterator[tuple[list[T], int]]:
+    """Cut what frames are made of into stretches, looking only a few seconds ahead.
+
+    Args:
+        items: one a frame.
+        level_db: tells how loud it is at an item.
+
+    Yields:
+        The items of a stretch with those it begins early with, and how many these are.
+    """
+    source = iter(items)
+    warm: list[T] = []
+    ahead = list(islice(source, LONGEST))
+    while ahead:
+        stop = len(ahead)
+        if stop == LONGEST:
+            stop = SHORTEST + int(np.argmin([level_db(item) for item in ahead[SHORTEST:]]))
+        yield warm + ahead[:stop], len(warm)
+        warm = ahead[max(0, stop - WARM) : stop]
+        ahead = ahead[stop:]
+        ahead += islice(source, LONGEST - len(ahead))
+
+
+def batched(source: Iterable[T], many: int) -> Iterator[list[T]]:
+    """Yield lists of ``many`` items, the last one shorter."""
+    items = iter(source)
+    while group := list(islice(items, many)):
+        yield group
+
+
+def step_by_step(
+    chains: Sequence[Stretch], state: T, advance: Callable[[Array, Array, T], tuple[Array, T]]
+) -> list[list[Array]]:
+    """Run stretches side by side, each frame from the one before.
+
+    Args:
+        chains: B stretches.
+        state: where all of them start.
+        advance: maps mesh latents (B, c, h, w), mouth areas (B, H, W) and the state of B chains to
+            frames (B, H, W, 3) and their state.
+
+    Returns:
+        The frames of each stretch, warm ones included.
+    """
+    made: list[list[Array]] = [[] for _ in chains]
+    for i in range(max(len(chain.meshes) for chain in chains)):
+        meshes = np.stack([c.meshes[min(i, len(c.meshes) - 1)] for c in chains])
+        mouths = np.stack([c.mouths[min(i, len(c.mouths) - 1)] for c in chains])
+        frames, state = advance(meshes, mouths, state)
+        for chain, own, frame in zip(chains, made, frames, strict=True):
+            if i < len(chain.meshes):
+                own.append(frame)
+    return made
+
+
+def faded(
+    tail: Sequence[Array], frames: Sequence[Array], warm: int
+) -> tuple[list[Array], list[Array]]:
+    """Put a stretch behind the one before.
+
+    Args:
+        tail: the last :data:`FADE` frames of the stretch before; none for the first.
+        frames: of the stretch, (H, W, 3) uint8, warm ones included.
+        warm: how many of them are warm.
+
+    Returns:
+        Frames to show, the tail faded into the stretch's own among them, and the new tail.
+    """
+    own = list(frames[warm - len(tail) :])
+    for i, old in enumerate(tail):
+        share = (i + 1) / (len(tail) + 1)
+        own[i] = np.uint8(np.round(old * (1 - share) + own[i] * share))
+    keep = max(0, len(own) - FADE)
+    return own[:keep], own[keep:]
+
+
+def seams(stretch: Iterable[tuple[Sequence[object], int]]) -> list[int]:
+    """Return the frames at which stretches after the first begin, from :func:`stretches`."""
+    at, found = 0, []
+    for items, warm in stretch:
+        at += len(items) - warm
+        found.append(at)
+    return found[:-1]
+
+
+def jump_at_seams(frames: Sequence[Array], at: Sequence[int]) -> float:
+    """Return the greatest jump around seams over the greatest elsewhere.
+
+    A jump is the root mean square difference of a frame from the one before; a seam is the frames
+    that are cross-faded before it and the one at it.
+
+    Args:
+        frames: (H, W, 3) uint8, in order.
+        at: the seams, see :func:`seams`.
+    """
+    pairs = zip(frames, frames[1:], strict=False)
+    jumps = [float(np.sqrt(np.square(b.astype(np.float32) - a).mean())) for a, b in pairs]
+    around = {i for seam in at for i in range(seam - FADE - 1, seam + 1)}
+    seam = max(jump for i, jump in enumerate(jumps) if i in around)
+    return seam / max(max(jump for i, jump in enumerate(jumps) if i not in around), 1e-6)

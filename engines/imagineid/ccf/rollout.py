@@ -1,0 +1,104 @@
+"""Rolling a video out from its first frame: held to it, or each following the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from imagineid.ccf.chains import Stretch, batched, faded, step_by_step
+from imagineid.ccf.imagine import (
+    Engines,
+    Scene,
+    State,
+    Text,
+    leaning,
+    next_frames,
+    outlined,
+    scene_of,
+)
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What all frames start from: what the first one fixes, and the state right after it."""
+
+    scene: Scene
+    opening: State
+
+
+def stage_of(engines: Engines, text: Text, first: Array, mouth: Array, start: Array) -> Stage:
+    """Encode once all that the first frame decides.
+
+    Args:
+        engines: ``encoder`` and ``matte``.
+        text: Y.
+        first: I_1, (H, W, 3) uint8.
+        mouth: its mouth area, (H, W) bool.
+        start: z_T.
+    """
+    return Stage(scene_of(engines, text, first, start), state_after(engines, first, mouth))
+
+
+def state_after(engines: Engines, frame: Array, mouth: Array) -> State:
+    """Return the state right after a frame (H, W, 3) with its mouth area (H, W)."""
+    return State(leaning(engines, frame[None], mouth[None]), outlined(engines, frame[None]))
+
+
+def held(
+    engines: Engines, stage: Stage, run: Stretch, before: Array | None, steps: int, many: int
+) -> Iterator[Array]:
+    """Imagine frames that all lean on the first, ``many`` together.
+
+    The matte of the last of them holds for the next: m is up to ``many`` frames old. Batches are
+    always full, so that a frame's bits do not depend on where the recording ends.
+
+    Args:
+        engines: ``decoder``, ``sca``, ``unet`` and ``matte``.
+        stage: what they start from.
+        run: their meshes, without warm ones.
+        before: the frame before them, (H, W, 3) uint8; None: they are the first.
+        steps: of the sampler.
+        many: frames of a batch.
+
+    Yields:
+        (H, W, 3) uint8, one a mesh.
+    """
+    mask = stage.opening.mask if before is None else outlined(engines, before[None])
+    for group in batched(run.meshes, many):
+        meshes = np.stack(group + group[-1:] * (many - len(group)))
+        state = State(stage.opening.neighbour, mask)
+        frames = next_frames(engines, stage.scene, meshes, state, steps)[: len(group)]
+        yield from frames
+        mask = outlined(engines, frames[-1:])
+
+
+def followed(
+    engines: Engines, stage: Stage, runs: Sequence[Stretch], tail: Sequence[Array], steps: int
+) -> Iterator[Array]:
+    """Imagine stretches side by side, each frame from the one before (Algorithm 1).
+
+    Args:
+        engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
+        stage: where each stretch starts.
+        runs: neighbouring stretches of the video.
+        tail: the frames before them, to fade from; see :func:`imagineid.ccf.chains.faded`.
+        steps: of the sampler.
+
+    Yields:
+        (H, W, 3) uint8: ``tail`` as it looks faded, then one a mesh that is not warm. The last of
+        them are the next tail.
+    """
+
+    def advance(meshes: Array, mouths: Array, state: State) -> tuple[Array, State]:
+        frames = next_frames(engines, stage.scene, meshes, state, steps)
+        return frames, State(leaning(engines, frames, mouths), outlined(engines, frames))
+
+    made = step_by_step(runs, stage.opening, advance)
+    for own, run in zip(made, runs, strict=True):
+        shown, tail = faded(tail, own, run.warm)
+        yield from shown
+    yield from tail

@@ -1,0 +1,72 @@
+"""Acting: what each frame shall show, and the mesh picture drawn of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid.face.motion import Motion, Move, moves
+from imagineid.face.raster import mesh_picture, mouth_mask
+
+if TYPE_CHECKING:
+    from imagineid.face.model import FaceModel
+    from imagineid.pad.express import Factors
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Act:
+    """What one frame shall show.
+
+    Attributes:
+        units: expression and eyes, (52,) in [0, 1]; pose: (6,), see ``imagineid.face.model.POSE``.
+        level_db: how loud it is there, dB below full scale.
+    """
+
+    units: Array
+    pose: Array
+    level_db: float
+
+
+def acts(parts: Iterable[Factors], seed: int, motion: Motion | None = None) -> Iterator[Act]:
+    """Yield an act for each frame: the expression heard, and how head and eyes move.
+
+    Args:
+        parts: the factors of a recording, in order; each is asked for when it is needed.
+        seed: of the motion that is made up.
+        motion: of the whole recording; None: made up.
+    """
+    told: deque[Array] = deque()
+
+    def levels() -> Iterator[float]:
+        for part in parts:
+            for beta, level in zip(part.expression, part.level_db, strict=True):
+                told.append(beta)
+                told.append(level)
+                yield float(level)
+
+    def given(motion: Motion) -> Iterator[Move]:
+        for _, pose, eyes in zip(levels(), motion.pose, motion.eyes, strict=True):
+            yield Move(pose, eyes)
+
+    for move in moves(levels(), seed) if motion is None else given(motion):
+        beta, level = told.popleft(), told.popleft()
+        yield Act(np.clip(np.maximum(beta, move.eyes), 0, 1), move.pose, float(level))
+
+
+def drawn(face: FaceModel, rest: Array, act: Act, size_px: int) -> tuple[Array, Array]:
+    """Draw an act: the mesh picture I_rd (H, W, 3) uint8 and the mouth area (H, W) bool.
+
+    Args:
+        face: the face model.
+        rest: the vertices of a person at rest, see :meth:`FaceModel.neutral`.
+        act: what to show.
+        size_px: height and width.
+    """
+    points = face.posed(face.express(rest, act.units), act.pose)
+    return mesh_picture(points, face, size_px), mouth_mask(points, face, size_px)

@@ -1,0 +1,102 @@
+"""Listening block by block: a recording of any length, in the memory of half a minute.
+
+Who speaks and how it feels is heard in the first block and holds for the rest; what is said is
+heard in each. A block looks at nothing behind it but the windows across its end, so that a
+recording that has grown begins with the very same factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid.pad.express import Factors, express, loudest
+from imagineid.pad.heard import Heard, Identity
+from imagineid.pad.listen import hear
+from imagineid.spec import FPS, Size
+
+if TYPE_CHECKING:
+    from imagineid.audio import Sound
+    from imagineid.backends import Engine
+
+BLOCK = 30 * FPS
+"""Frames of a block: half a minute tells who speaks, and is heard in a second."""
+
+MARGIN = 75
+"""Frames heard on both sides of a block: two windows, for what is heard in one goes on into others
+when it is expressed; and whole strides of windows."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """What was heard of a stretch of a recording.
+
+    Attributes:
+        heard: of the stretch and of :data:`MARGIN` frames on both sides, where there are so many.
+        first: the stretch's first frame in it; stop: the frame after its last.
+        loudest_db: of the blocks before; None for the first.
+    """
+
+    heard: Heard
+    first: int
+    stop: int
+    loudest_db: float | None
+
+
+def hearing(engines: Mapping[str, Engine], size: Size, sound: Sound) -> Iterator[Block]:
+    """Yield what is heard of a recording, half a minute at a time.
+
+    Args:
+        engines: see :func:`imagineid.pad.listen.hear`.
+        size: of those networks.
+        sound: the recording.
+    """
+    who: Identity | None = None
+    heard: list[np.ndarray] = []  # a number a frame: an hour is 0.4 MB
+    for start in range(0, sound.frames, BLOCK):
+        stop = min(start + BLOCK, sound.frames)
+        low, high = max(0, start - MARGIN), min(stop + MARGIN, sound.frames)
+        found = hear(engines, size, sound.part(low, high - low))
+        who = who or found.identity
+        loud = loudest(np.concatenate(heard)) if heard else None
+        heard.append(found.content.level_db[start - low : stop - low])
+        yield Block(replace(found, identity=who), start - low, stop - low, loud)
+
+
+def expressing(
+    engines: Mapping[str, Engine], size: Size, blocks: Iterable[Block]
+) -> Iterator[Factors]:
+    """Yield the factors of blocks as they come; emotion as a whole is the first one's.
+
+    Args:
+        engines: see :func:`imagineid.pad.express.express`.
+        size: of that network.
+        blocks: of one recording, in order.
+    """
+    whole: Factors | None = None
+    for block in blocks:
+        made = express(engines, size, block.heard, block.loudest_db)
+        whole = whole or made
+        one = replace(made, emotion=whole.emotion, emotions=whole.emotions)
+        yield cut(one, block.first, block.stop)
+
+
+def cut(factors: Factors, first: int, stop: int) -> Factors:
+    """Return the factors of the frames ``first`` to ``stop`` alone."""
+    return replace(
+        factors,
+        expression=factors.expression[first:stop],
+        level_db=factors.level_db[first:stop],
+    )
+
+
+def joined(parts: Sequence[Factors]) -> Factors:
+    """Join the factors of one recording's parts."""
+    return replace(
+        parts[0],
+        expression=np.concatenate([part.expression for part in parts]),
+        level_db=np.concatenate([part.level_db for part in parts]),
+    )

@@ -1,0 +1,10 @@
+#!/bin/sh
+# A series with one face: the first episode decides it, the others are made like it.
+#
+#   sh series.sh FIRST.wav OTHERS.wav...
+set -eu
+first=$(imagineid generate "$1" --prompt "grey beard, glasses" --resume --quiet)
+shift
+for episode in "$@"; do
+    imagineid generate "$episode" --like "$first" --resume --quiet
+done

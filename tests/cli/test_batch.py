@@ -1,0 +1,212 @@
+"""Many recordings, upon a pipeline made of arithmetic or of plain functions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import imagineid
+from imagineid.errors import BadInput
+from imagineid.video import read_metadata
+from imagineid_cli.main import app
+from imagineid_cli.many import items_of
+from imagineid_cli.request import Wish
+from support import fake_pipeline
+from support.recordings import durations_s, read_picture, tone, write_recording
+
+TESTS = Path(__file__).parent.parent
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run("batch", ...)`` in an empty folder."""
+    fake = fake_pipeline.module()
+    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
+    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+def plain(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """The command upon plain functions, in a process of its own."""
+    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "support.plain_pipeline", *(str(word) for word in words)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def recordings(folder: Path, many: int, seconds: float = 0.3) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    return [
+        write_recording(folder / f"{i:02}.wav", tone(seconds, hz=200 + 10 * i)) for i in range(many)
+    ]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_three_broken_of_twenty_do_not_stop_the_others(run: Run) -> None:
+    sounds = recordings(Path("in"), 20)
+    sounds[3].write_bytes(b"")
+    sounds[7].write_text("Good morning.\n" * 30)
+    sounds[19].write_bytes(sounds[19].read_bytes()[:2000])
+    result = run("batch", "in", "-o", "out")
+    assert result.exit_code == 4
+    failed = [line for line in result.stderr.splitlines() if line.startswith("Failed: ")]
+    assert [line.split()[1] for line in failed] == ["in/03.wav:", "in/07.wav:", "in/19.wav:"]
+    assert "is empty" in failed[0]
+    good = [f"{i:02}.mp4" for i in range(20) if i not in (3, 7, 19)]
+    assert names(Path("out")) == good
+    assert result.stdout.splitlines() == [f"out/{name}" for name in good]
+    assert "Error: 3 of 20 failed, 17 are made." in result.stderr
+
+
+def test_files_patterns_and_folders_can_be_named_together(run: Run) -> None:
+    recordings(Path("a"), 2)
+    recordings(Path("b"), 4)
+    Path("a/notes.txt").write_text("no recording")
+    result = run("batch", "a", "b/*2.wav", "b/03.wav", "-o", "out/deep", "--quiet")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert names(Path("out/deep")) == ["00.mp4", "01.mp4", "02.mp4", "03.mp4"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_list_says_prompt_seed_and_place_of_each(run: Run, kind: str) -> None:
+    recordings(Path("in"), 3)
+    rows = [
+        {"audio": "00.wav", "prompt": "red hair, glasses", "seed": 5, "out": "first.mp4"},
+        {"audio": "01.wav", "seed": 6},
+        {"audio": "02.wav", "out": "deep/third.mp4"},
+    ]
+    path = Path("in") / f"list.{kind}"
+    if kind == "jsonl":
+        path.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
+    else:
+        path.write_text(
+            "audio,prompt,seed,out\n"
+            '00.wav,"red hair, glasses",5,first.mp4\n01.wav,,6,\n02.wav,,,deep/third.mp4\n'
+        )
+    result = run("batch", path, "-o", "out", "--prompt", "beard", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert [made["path"] for made in told["made"]] == [
+        "out/first.mp4",
+        "out/01.mp4",
+        "out/deep/third.mp4",
+    ]
+    said = [read_metadata(made["path"]) for made in told["made"]]
+    assert [(s["prompt"]) for s in said] == ["red hair, glasses", "beard", "beard"]
+    assert [s["seed"] for s in said[:2]] == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("audio,seed\na.wav,many\n", "Line 2 of list.csv has the seed 'many'"),
+        ("audio,seed\na.wav,-1\n", "Line 2 of list.csv can't be used"),
+        ("sound\na.wav\n", "Line 2 of list.csv has the column 'sound'"),
+        ("audio,prompt\n,red\n", "Line 2 of list.csv names no audio"),
+        ("", "There is no recording in list.csv"),
+    ],
+)
+def test_a_list_that_cannot_be_meant_is_refused(run: Run, text: str, words: str) -> None:
+    Path("list.csv").write_text(text)
+    result = run("batch", "list.csv", "-o", "out")
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert names(Path()) == ["list.csv"]
+
+
+def test_recordings_of_one_name_get_places_of_their_own(tmp_path: Path) -> None:
+    sounds = [tmp_path / name for name in ("a.wav", "a.flac", "b.wav")]
+    found = items_of([str(path) for path in sounds], Path("out"), Wish())
+    assert [item.output.name for item in found] == ["a.wav.mp4", "a.flac.mp4", "b.mp4"]
+    with pytest.raises(BadInput, match="would all become"):
+        items_of([str(sounds[0])] * 2, Path("out"), Wish())
+
+
+def test_resume_makes_only_what_is_missing(run: Run) -> None:
+    sounds = recordings(Path("in"), 4)
+    assert run("batch", "in", "-o", "out").exit_code == 0
+    before = {path: path.stat().st_mtime_ns for path in Path("out").iterdir()}
+    Path("out/02.mp4").unlink()
+    assert run("batch", "in", "-o", "out").exit_code == 4, "nothing is overwritten unasked"
+    result = run("batch", "in", "-o", "out", "--resume")
+    assert (result.exit_code, result.stdout) == (0, ""), "made by the run before"
+    Path("out/02.mp4").unlink()
+    result = run("batch", "in", "-o", "out", "--resume")
+    assert (result.exit_code, result.stdout) == (0, "out/02.mp4\n")
+    assert "3 done already" in result.stderr
+    kept = {path: path.stat().st_mtime_ns for path in before if path.name != "02.mp4"}
+    assert kept.items() <= before.items()
+    os.utime(sounds[0], (2**31, 2**31))  # a newer recording is another one
+    assert run("batch", "in", "-o", "out", "--resume").exit_code == 4
+
+
+def test_workers_make_the_same_videos(tmp_path: Path) -> None:
+    recordings(tmp_path / "in", 4)
+    (tmp_path / "in" / "broken.wav").write_text("no recording")
+    for workers in (1, 2):
+        ended = plain(
+            tmp_path, "batch", "in", "-o", f"out{workers}", "--seed", 1, "--no-cache",
+            "--workers", workers,
+        )  # fmt: skip
+        assert ended.returncode == 4, ended.stderr
+        assert "Failed: in/broken.wav" in ended.stderr
+    assert names(tmp_path / "out1") == names(tmp_path / "out2") == [f"0{i}.mp4" for i in range(4)]
+    for name in names(tmp_path / "out1"):
+        alone, together = tmp_path / "out1" / name, tmp_path / "out2" / name
+        assert alone.read_bytes() == together.read_bytes()
+        assert durations_s(alone)["video"] == pytest.approx(0.3, abs=0.04)
+
+
+def test_ray_that_is_not_installed_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings(Path("in"), 1)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = run("batch", "in", "-o", "out", "--ray", "auto")
+    assert result.exit_code == 3
+    assert "pip install 'imagineid[ray]'" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_ray_cluster_of_two_nodes_makes_the_same_videos(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    recordings(Path("in"), 8)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        many = run("batch", "in", "-o", "far", "--seed", 1, "--ray", cluster.address)
+        assert many.exit_code == 0, many.stderr
+    finally:
+        cluster.shutdown()
+    alone = subprocess.run(
+        [sys.executable, "-m", "imagineid_cli", "batch", "in", "-o", "near", "--seed", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert alone.returncode == 0, alone.stderr
+    assert names(Path("far")) == names(Path("near")) == [f"0{i}.mp4" for i in range(8)]
+    for name in names(Path("far")):
+        far, near = (read_picture(Path(where) / name) for where in ("far", "near"))
+        assert all((a[1] == b[1]).all() for a, b in zip(far, near, strict=True))

@@ -1,0 +1,218 @@
+"""Long work: killed runs that go on, videos that stream, frames that are kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from imagineid.video import read_metadata
+from support.recordings import durations_s, read_picture, tone, write_recording
+
+TESTS = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of each test's own cache."""
+    folder = tmp_path_factory.mktemp("own")
+    monkeypatch.setenv("IMAGINEID_HOME", str(folder))
+    return folder / "cache"
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "support.plain_pipeline", *(str(word) for word in words)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": paths, **more}
+
+
+def plain(folder: Path, *words: object, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*words),
+        cwd=folder,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    """2.5 s whose loudness comes and goes."""
+    wave = tone(2.5) * (1 + np.sin(np.arange(40_000) / 3000))[None] / 2
+    return write_recording(tmp_path / "a.wav", wave.astype(np.float32))
+
+
+def kill_after(folder: Path, after_s: float, *words: object) -> int:
+    """Start the command, kill it (-9) after a while; return how it ended."""
+    process = subprocess.Popen(
+        command(*words),
+        cwd=folder,
+        env=environment(PLAIN_FRAME_S="0.02"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return process.wait()
+
+
+def same_frames(one: Path, two: Path) -> bool:
+    pairs = zip(read_picture(one), read_picture(two), strict=True)
+    return all((a == b).all() for (_, a), (_, b) in pairs)
+
+
+def test_a_killed_run_goes_on_and_ends_as_one_that_ran_through(
+    tmp_path: Path, sound: Path, cache: Path
+) -> None:
+    process = subprocess.Popen(
+        command("generate", sound, "-o", "killed.mp4", "--prompt", "red hair"),
+        cwd=tmp_path,
+        env=environment(PLAIN_FRAME_S="0.03"),
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while len(list(cache.rglob("*.mp4"))) < 2:  # the first frame, and a second
+        assert process.poll() is None, "it ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "killed.mp4").exists()
+    wish = ("--prompt", "red hair")
+    ended = plain(tmp_path, "generate", sound, "-o", "killed.mp4", *wish, "--resume")
+    assert ended.returncode == 0, ended.stderr
+    seed = read_metadata(tmp_path / "killed.mp4")["seed"]  # nobody named it: it was found again
+    through = ("generate", sound, "-o", "through.mp4", *wish, "--seed", seed, "--no-cache")
+    assert plain(tmp_path, *through).returncode == 0
+    assert (tmp_path / "killed.mp4").read_bytes() == (tmp_path / "through.mp4").read_bytes()
+    assert list(cache.rglob("*.json")) == [], "what is done is forgotten"
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path, sound: Path) -> None:
+    chance = random.Random(7)
+    whole = plain(tmp_path, "generate", sound, "-o", "whole.mp4", "--seed", 1, "--no-cache")
+    assert whole.returncode == 0
+    for i in range(10):
+        words = ("generate", sound, "-o", f"{i}.mp4", "--seed", 1)
+        kill_after(tmp_path, chance.uniform(0.3, 4.0), *words)
+        ended = plain(tmp_path, *words, "--resume")
+        assert ended.returncode == 0, ended.stderr
+        assert same_frames(tmp_path / f"{i}.mp4", tmp_path / "whole.mp4")
+
+
+def test_resume_of_what_is_done_does_nothing(tmp_path: Path, sound: Path) -> None:
+    words = ("generate", sound, "-o", "a.mp4", "--prompt", "glasses")
+    assert plain(tmp_path, *words).returncode == 0
+    before = (tmp_path / "a.mp4").read_bytes()
+    again = plain(tmp_path, *words, "--resume")
+    assert (again.returncode, again.stdout) == (0, "a.mp4\n")
+    assert "a.mp4 is done already" in again.stderr
+    assert (tmp_path / "a.mp4").read_bytes() == before
+    other = plain(tmp_path, *words[:-1], "beard", "--resume")
+    assert other.returncode == 2
+    assert "is there already" in other.stderr
+
+
+def test_resume_needs_kept_frames_and_a_file(tmp_path: Path, sound: Path) -> None:
+    for more in (["--no-cache"], ["-o", "-"], ["--preview", "2"]):
+        ended = plain(tmp_path, "generate", sound, "--resume", *more)
+        assert ended.returncode == 2
+        assert ended.stderr.startswith("Error: --resume goes on")
+
+
+def test_a_video_streams_into_a_pipe_while_it_is_made(tmp_path: Path, sound: Path) -> None:
+    process = subprocess.Popen(
+        command("generate", sound, "-o", "-", "--seed", 2, "--no-cache", "--quiet"),
+        cwd=tmp_path,
+        env=environment(PLAIN_FRAME_S="0.05"),
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    head = process.stdout.read(24)
+    assert process.poll() is None, "the first bytes come before the last frame"
+    film = head + process.stdout.read()
+    process.stdout.close()
+    assert process.wait() == 0
+    assert plain(tmp_path, "generate", sound, "-o", "b.mp4", "--seed", 2).returncode == 0
+    with av.open(io.BytesIO(film)) as container:
+        assert len(list(container.decode(video=0))) == 63
+        assert json.loads(container.metadata["comment"])["seed"] == 2
+    (tmp_path / "a.mp4").write_bytes(film)
+    assert durations_s(tmp_path / "b.mp4")["video"] == pytest.approx(2.5, abs=0.04)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.wav", "b.mp4"]
+
+
+def test_a_reader_that_goes_away_is_told_in_one_line(tmp_path: Path, sound: Path) -> None:
+    process = subprocess.Popen(
+        command("generate", sound, "-o", "-", "--no-cache", "--quiet"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 2
+    assert err.splitlines() == [
+        "Error: Nobody reads the video any more.",
+        "Make a file of it:  -o OUT.mp4",
+    ]
+
+
+def test_ctrl_c_leaves_whole_pieces_and_nothing_else(
+    tmp_path: Path, sound: Path, cache: Path
+) -> None:
+    process = subprocess.Popen(
+        command("generate", sound, "-o", "a.mp4"),
+        cwd=tmp_path,
+        env=environment(PLAIN_FRAME_S="0.1"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not any(part.stat().st_size for part in tmp_path.glob(".imagineid-*.part")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "Stopped. Nothing half-written is left."
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+    assert not list(cache.rglob("*.part"))
+
+
+def test_the_cache_can_be_measured_and_cleared(tmp_path: Path, sound: Path, cache: Path) -> None:
+    assert plain(tmp_path, "generate", sound, "--quiet").returncode == 0
+    told = json.loads(plain(tmp_path, "cache", "size", "--json").stdout)
+    assert told["pieces"] == 4, "the first frame, and three pieces of a second at most"
+    assert told["path"].startswith(str(cache))
+    assert "4 pieces" in plain(tmp_path, "cache", "size").stdout
+    assert plain(tmp_path, "cache", "clear").returncode == 0
+    assert json.loads(plain(tmp_path, "cache", "size", "--json").stdout)["bytes"] == 0
+
+
+def test_without_cache_nothing_is_kept(tmp_path: Path, sound: Path, cache: Path) -> None:
+    assert plain(tmp_path, "generate", sound, "--quiet", "--no-cache").returncode == 0
+    assert not cache.exists()

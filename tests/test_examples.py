@@ -1,0 +1,88 @@
+"""The shell scripts of examples/, run as they are typed, upon plain functions for networks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imagineid.video import read_metadata
+from support.recordings import durations_s, tone, write_recording
+
+TESTS = Path(__file__).parent
+EXAMPLES = TESTS.parent / "examples"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder with three recordings, and a folder of two."""
+    for name in ("a.wav", "b.wav", "c.wav"):
+        write_recording(tmp_path / name, tone(0.3))
+    (tmp_path / "in").mkdir()
+    for name in ("one.flac", "two.flac"):
+        write_recording(tmp_path / "in" / name, tone(0.3))
+    return tmp_path
+
+
+def sh(folder: Path, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run an example where ``imagineid`` is the command upon plain functions."""
+    bin_ = folder / "bin"
+    bin_.mkdir(exist_ok=True)
+    command = bin_ / "imagineid"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m support.plain_pipeline "$@"\n')
+    command.chmod(0o755)
+    return subprocess.run(
+        ["sh", str(EXAMPLES / name), *words],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_example_is_run_here() -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    assert [p.name for p in EXAMPLES.glob("*.sh") if f'"{p.name}"' not in text] == []
+
+
+def test_many(here: Path) -> None:
+    ended = sh(here, "many.sh", "in", "out")
+    assert (ended.returncode, ended.stdout) == (0, "out/one.mp4\nout/two.mp4\nall done\n")
+    (here / "in" / "broken.wav").write_text("no recording")
+    again = sh(here, "many.sh", "in", "out")
+    assert (again.returncode, again.stdout) == (0, "some failed; see above\n"), again.stderr
+
+
+def test_pick(here: Path) -> None:
+    ended = sh(here, "pick.sh", "a.wav")
+    assert (ended.returncode, ended.stdout) == (0, "a.preview.png\n"), ended.stderr
+    assert sh(here, "pick.sh", "a.wav", "3").stdout == "a.mp4\n"
+    assert read_metadata(here / "a.mp4")["seed"] == 3
+
+
+def test_series(here: Path) -> None:
+    ended = sh(here, "series.sh", "a.wav", "b.wav", "c.wav")
+    assert (ended.returncode, ended.stdout) == (0, "b.mp4\nc.mp4\n"), ended.stderr
+    said = [read_metadata(here / name) for name in ("a.mp4", "b.mp4", "c.mp4")]
+    assert said[0] == said[1] == said[2]
+    assert sh(here, "series.sh", "a.wav", "b.wav", "c.wav").returncode == 0, "a second time, too"
+
+
+def test_stream(here: Path) -> None:
+    ended = sh(here, "stream.sh", "a.wav", "streamed.mp4")
+    assert ended.returncode == 0, ended.stderr
+    assert durations_s(here / "streamed.mp4").keys() == {"video", "audio"}
+    assert read_metadata(here / "streamed.mp4")["seed"] == 1
+
+
+def test_told(here: Path) -> None:
+    assert sh(here, "told.sh", "a.wav").stdout == "a.mp4\n"
+    assert sh(here, "told.sh", "a.wav").stdout == "a.mp4\n", "a second time, too"

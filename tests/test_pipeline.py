@@ -1,0 +1,176 @@
+"""The whole way, upon plain functions for networks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagineid import pipeline
+from imagineid.audio import Sound, open_sound
+from imagineid.cache import Cache
+from imagineid.ccf.chains import jump_at_seams, seams, stretches
+from imagineid.face.acting import acts
+from imagineid.pad.blocks import cut
+from imagineid.pad.express import Factors
+from imagineid.pipeline import Pipeline, Request
+from support import plain_pipeline
+
+REQUEST = Request(prompt="red hair", seed=3)
+
+
+@pytest.fixture(scope="module")
+def pipe() -> Pipeline:
+    return plain_pipeline.load()
+
+
+@pytest.fixture(scope="module")
+def eight(speech: Path) -> Iterator[Sound]:
+    with open_sound(speech) as sound:
+        yield sound
+
+
+@pytest.fixture(scope="module")
+def factors(pipe: Pipeline, eight: Sound) -> Factors:
+    return pipe.listen(eight)
+
+
+def made(
+    pipe: Pipeline, factors: Factors, request: Request = REQUEST, **more: object
+) -> np.ndarray:
+    return np.stack(list(pipe.imagine(factors, request, **more)))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def whole(pipe: Pipeline, factors: Factors) -> np.ndarray:
+    """60 frames: two seconds and some, imagined without a cache."""
+    return made(pipe, cut(factors, 0, 60))
+
+
+def test_every_frame_heard_is_imagined_once(whole: np.ndarray) -> None:
+    assert whole.shape == (60, 256, 256, 3)
+    assert len(np.unique(whole.reshape(60, -1), axis=0)) == 60
+
+
+def test_a_recording_that_has_grown_begins_with_the_same_frames(
+    pipe: Pipeline, factors: Factors, whole: np.ndarray
+) -> None:
+    for frames in (1, 25, 33):
+        shorter = made(pipe, cut(factors, 0, frames))
+        np.testing.assert_array_equal(shorter, whole[:frames])
+
+
+def test_parts_that_come_as_they_are_heard_make_the_same_frames(
+    pipe: Pipeline, factors: Factors, whole: np.ndarray
+) -> None:
+    parts = (cut(factors, a, b) for a, b in pairwise([0, 7, 31, 60]))
+    np.testing.assert_array_equal(made(pipe, parts), whole)
+
+
+def kept_and_lost(pipe: Pipeline, part: Factors, request: Request, folder: Path) -> None:
+    """Imagine with a cache that is empty, full, and full of holes."""
+    fresh = made(pipe, part, request)
+    cache = Cache(folder, 10**9)
+    np.testing.assert_array_equal(made(pipe, part, request, cache=cache), fresh)
+    pieces = sorted(folder.rglob("*.mp4"), key=lambda path: path.stat().st_mtime_ns)
+    assert len(pieces) > 2
+    np.testing.assert_array_equal(made(pipe, part, request, cache=cache), fresh)
+    for lost in (pieces[-1], pieces[1]):
+        lost.unlink()
+        np.testing.assert_array_equal(made(pipe, part, request, cache=cache), fresh)
+
+
+def test_what_was_kept_is_what_would_be_made(
+    pipe: Pipeline, factors: Factors, tmp_path: Path
+) -> None:
+    kept_and_lost(pipe, cut(factors, 0, 60), REQUEST, tmp_path)
+
+
+@pytest.mark.slow
+def test_chains_that_were_kept_are_what_would_be_made(
+    pipe: Pipeline, factors: Factors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "FOLLOW", True)
+    kept_and_lost(pipe, cut(factors, 0, 180), replace(REQUEST, chains=1), tmp_path)
+
+
+def test_only_what_is_new_is_imagined(
+    pipe: Pipeline, factors: Factors, tmp_path: Path, whole: np.ndarray
+) -> None:
+    asked = []
+
+    def counting(**inputs: np.ndarray) -> dict[str, np.ndarray]:
+        asked.append(len(inputs["latent"]))
+        return pipe.engines["decoder"](**inputs)
+
+    counted = replace(pipe, engines={**pipe.engines, "decoder": counting})
+    made(counted, cut(factors, 0, 50), cache=Cache(tmp_path, 10**9))
+    assert sum(asked) == 51, "the first frame, and fifty that lean on it"
+    asked.clear()
+    longer = made(counted, cut(factors, 0, 60), cache=Cache(tmp_path, 10**9))
+    assert sum(asked) == 10
+    np.testing.assert_array_equal(longer, whole)
+    asked.clear()
+    made(counted, cut(factors, 0, 60), cache=Cache(tmp_path, 10**9))
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Request(prompt="red hair", seed=4),
+        Request(prompt="black hair", seed=3),
+        Request(prompt="red hair", seed=3, steps=3),
+        Request(prompt="red hair", seed=3, guidance=1),
+        Request(prompt="red hair", seed=3, chains=2),
+    ],
+)
+def test_nothing_is_taken_from_another_request(
+    pipe: Pipeline, factors: Factors, tmp_path: Path, other: Request
+) -> None:
+    part = cut(factors, 0, 10)
+    fresh = made(pipe, part, other)
+    made(pipe, part, cache=Cache(tmp_path, 10**9))
+    np.testing.assert_array_equal(made(pipe, part, other, cache=Cache(tmp_path, 10**9)), fresh)
+
+
+def test_a_given_first_frame_is_what_all_lean_on(pipe: Pipeline, factors: Factors) -> None:
+    part = cut(factors, 0, 5)
+    dark, light = (np.full((256, 256, 3), value, np.uint8) for value in (40, 220))
+    assert made(pipe, part, first=light).mean() > made(pipe, part, first=dark).mean() + 20
+
+
+def test_an_error_of_a_network_ends_it_and_leaves_no_thread(
+    pipe: Pipeline, factors: Factors
+) -> None:
+    def broken(**_: object) -> dict[str, np.ndarray]:
+        raise ZeroDivisionError
+
+    for name in ("encoder", "decoder", "matte"):
+        with pytest.raises(ZeroDivisionError):
+            made(replace(pipe, engines={**pipe.engines, name: broken}), cut(factors, 0, 30))
+    assert [t for t in threading.enumerate() if t.name == "imagineid-ahead"] == []
+
+
+def test_who_stops_early_leaves_no_thread(pipe: Pipeline, factors: Factors) -> None:
+    frames = pipe.imagine(factors, REQUEST)
+    next(frames)
+    frames.close()
+    assert [t for t in threading.enumerate() if t.name == "imagineid-ahead"] == []
+
+
+@pytest.mark.slow
+def test_seams_of_chains_can_not_be_told_by_number(
+    pipe: Pipeline, factors: Factors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "FOLLOW", True)
+    frames = made(pipe, factors, replace(REQUEST, chains=2))
+    assert len(frames) == factors.frames
+    cuts = seams(stretches(acts([factors], REQUEST.seed), lambda act: act.level_db))
+    assert len(cuts) >= 2
+    assert jump_at_seams(list(frames), cuts) <= 1.1

@@ -145,12 +145,13 @@ def _extras() -> Iterator[Finding]:
 
 def _engine() -> Iterator[Finding]:
     """What would run the networks, and why not another."""
-    from imagineid import backends
+    from imagineid import backends, weights
     from imagineid.errors import ImagineIDError
-    from imagineid.weights.models import find
+    from imagineid.spec import MINI
+    from imagineid.weights.models import Model
     from imagineid_cli.generate import EngineName
 
-    mini = find("mini")
+    mini = Model(MINI.name, weights.DIRECTORY / MINI.name, MINI, "stored")
     chosen = backends.choose("auto", mini)[1]
     yield Finding("engine", "good", f"{chosen} (what --engine auto takes here)")
     for name in (engine.value for engine in EngineName if engine.value != "auto"):

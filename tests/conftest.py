@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-NEEDS = {"export": ("torch", "onnx", "onnxscript"), "train": ("torch",)}
+NEEDS = {
+    "export": ("torch", "onnx", "onnxscript", "diffusers", "transformers"),
+    "train": ("torch",),
+}
 """What the tests of a folder import beyond the base install and the extra [dev]."""
 
 collect_ignore = [

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import imagineid
 from imagineid import backends, weights
 from imagineid.errors import BackendMissing, BadWeights
+from imagineid.weights.models import find
 from imagineid_cli import doctor as doctor_module
 from imagineid_cli.main import app
 from imagineid_cli.selftest import Outcome
@@ -52,7 +53,7 @@ def test_a_sound_machine_gets_a_clean_bill(examine: Callable[..., Any]) -> None:
     assert (code, problems(findings)) == (0, [])
     areas = ["python", "packages", "extras", "engine", "weights", "disk", "memory", "test"]
     assert [area for area in areas if not about(findings, area)] in ([], ["extras"], ["memory"])
-    assert backends.choose("auto")[1] in about(findings, "engine")[0]["text"]
+    assert backends.choose("auto", find("mini"))[1] in about(findings, "engine")[0]["text"]
     assert "a minute of speech takes about 60 s" in about(findings, "test")[0]["text"]
 
 
@@ -75,7 +76,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 def test_a_missing_engine_is_a_problem(
     examine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def choose(engine: str) -> tuple[Any, str]:
+    def choose(engine: str, model: Any) -> tuple[Any, str]:
         raise BackendMissing("onnxruntime", "cpu")
 
     monkeypatch.setattr(backends, "choose", choose)

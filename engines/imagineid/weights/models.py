@@ -13,10 +13,13 @@ from typing import Any, Literal
 
 from imagineid import __version__, weights
 from imagineid.errors import BadInput, BadWeights
-from imagineid.spec import SIZES, Ports, Size, ports
+from imagineid.spec import MINI, SIZES, Ports, Size, ports
 
 CARD = "model.json"
 """What tells a folder of ours from any other."""
+
+EMBEDDED = (MINI.name,)
+"""Models that are inside the package."""
 
 Precision = Literal["fp16", "fp32"]
 
@@ -63,7 +66,7 @@ def find(model: str) -> Model:
         BadInput: there is no such model.
         BadWeights: files are missing or damaged.
     """
-    if model in SIZES and (weights.DIRECTORY / model).is_dir():
+    if model in EMBEDDED:
         return Model(model, weights.folder(model), SIZES[model], "stored")
     if (Path(model) / CARD).is_file():
         return read(Path(model))

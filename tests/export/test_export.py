@@ -107,8 +107,8 @@ def test_only_the_voice_stays_in_full_precision(
     assert wide == ["identity", "content", "emotion", "expression"]
     for name in ("unet", "decoder", "text"):
         model = onnx.load(str(home / "half" / f"{name}.onnx"))
-        kinds = {t.data_type for t in model.graph.initializer if len(t.dims) > 1}
-        assert onnx.TensorProto.FLOAT not in kinds
+        held = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+        assert sum(np.prod(t.dims) for t in held) < 100  # the time's frequencies, no weights
 
 
 def test_norms_are_functions_that_sum_in_full_precision(half: object, home: Path) -> None:

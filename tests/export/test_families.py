@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from imagineid.ccf.kl import UNIT
 from imagineid.errors import BadWeights
 from imagineid.networks import network, redraw_zeros
 from imagineid.spec import SD15, ports
+from imagineid.weights.models import Model
+from imagineid_export.build import Builder
 from imagineid_export.files import write
 from imagineid_export.networks import sample
 from support.tiny import TINY_SD
@@ -75,6 +78,10 @@ def test_each_family_exports(tmp_path: Path, name: str, half: bool) -> None:
     made = write(name, module, ports(TINY_SD)[name], tmp_path / f"{name}.onnx", half)
     assert made.cosine >= 0.999
     assert half or made.error <= 1e-4
+    if half and find_spec("tensorrt_rtx"):
+        model = Model("tiny-sd", tmp_path, TINY_SD, "fp16")
+        built = Builder.of("tensorrt-rtx", ["sm89"]).build(model, name, "sm89")
+        assert built.size_bytes > made.size_bytes // 2
 
 
 # ---- Stable Diffusion's own files

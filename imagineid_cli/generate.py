@@ -27,7 +27,7 @@ from imagineid_cli.acting import (
     StrengthOption,
 )
 from imagineid_cli.make import Runs, Task, felt_as, make, request_of, told_of
-from imagineid_cli.request import PREVIEWS, Wish, wish_of
+from imagineid_cli.request import PREVIEWS, Wish, chains_of, wish_of
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
@@ -159,9 +159,8 @@ def generate(
             result = {"path": str(output), **done}
             Show(quiet).line(f"{output} is done already")
         else:
-            task = Task(
-                audio, output, wish, _seed(audio, output, wish, resume), overwrite=overwrite
-            )
+            chosen = _seed(audio, output, wish, resume)
+            task = Task(audio, output, wish, chosen, chains_of(chains), overwrite, moves)
             runs = Runs(model, engine.value, attention.value)
             job = _plan(task, preview, not no_cache, runs, known)
             result = _run(job, Show(quiet))

@@ -192,6 +192,8 @@ def test_bad_options_are_refused(run: Run, speech: Path) -> None:
     refused(run("generate", speech, "--steps", 0), "--steps 0 is outside")
     refused(run("generate", speech, "--guidance", "nan"), "--guidance nan is outside")
     refused(run("generate", speech, "--guidance", "-1"), "--guidance -1.0 is outside")
+    refused(run("generate", speech, "--chains", "many"), "--chains many is neither")
+    refused(run("generate", speech, "--chains", 17), "--chains 17 is neither")
     refused(run("generate", speech, "--preview", 0), "--preview 0 is outside")
     refused(run("generate", speech, "--prompt", "red " * 300), "The prompt has 1200 characters")
     refused(run("generate", speech, "--prompt", "red\nhair"), "can't be printed")

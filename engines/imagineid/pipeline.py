@@ -46,7 +46,7 @@ Array = np.ndarray
 FIRST_STEPS = 24
 """Steps of the first frame, which has no neighbour to lean on."""
 
-COHERENT_STEPS = 2
+COHERENT_STEPS = 1
 """Steps of each later frame."""
 
 FOLLOW = False

@@ -16,6 +16,7 @@ from imagineid.pad.prototypes import FILE
 from imagineid.pad.windows import groups, starts_of
 from imagineid.spec import EMOTIONS, MINI, Size
 from imagineid.weights import DIRECTORY
+from imagineid.weights.models import Model
 from imagineid_train.data import VOICES, mapped
 
 ENOUGH = 150
@@ -33,8 +34,8 @@ def measured(size: Size, folder: Path) -> np.ndarray:
         FileNotFoundError: the world's training voices are not there.
         ValueError: the network hears one of the emotions in none of its voices.
     """
-    opener, _ = choose("auto")
-    listen = opener(folder / "emotion.onnx")
+    opener, _ = choose("onnx", Model(size.name, folder, size, "stored"))
+    listen = opener("emotion")
     found: list[list[np.ndarray]] = [[] for _ in EMOTIONS]
     heard = np.zeros(len(EMOTIONS), int)
     paths = sorted((VOICES / "train").glob("voices-*.npz"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,24 @@ def test_what_is_on_the_card_already_is_not_copied_again(tmp_path: Path, rtx: bo
         fresh = {"x": inputs(1, seed)["x"], "held": given["held"]}
         np.testing.assert_allclose(engine(**fresh)["y"], truth(**fresh), rtol=1e-6)
     assert len(memory.puts) == 4 + 1
+
+
+def test_threads_do_not_mix_what_they_ask(
+    tmp_path: Path, rtx: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, memory, _ = made(tmp_path, rtx)
+    put = memory.put
+
+    def slowly(address: int, array: np.ndarray) -> None:
+        put(address, array)
+        time.sleep(0.002)  # lets another thread in
+
+    monkeypatch.setattr(memory, "put", slowly)
+    asked = [inputs(1 + seed % 3, seed) for seed in range(30)]
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda given: engine(**given)["y"], asked))
+    for given, y in zip(asked, told, strict=True):
+        np.testing.assert_allclose(y, truth(**given), rtol=1e-6)
 
 
 def test_a_graph_is_recorded_once_a_batch_size(tmp_path: Path, rtx: bool) -> None:

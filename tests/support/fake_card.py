@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import types
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Memory:
         self.arrays: dict[int, np.ndarray] = {}
         self.puts: list[int] = []
         self.recorded = 0
+        self.lock = threading.Lock()
 
     def buffer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
         address = 100 + len(self.arrays)

@@ -23,7 +23,8 @@ class Engine(Protocol):
     """One loaded network: named arrays in, named arrays out, on its own device.
 
     It holds weights and nothing else: what goes from frame to frame is passed in and out. An array
-    passed in is not written to afterwards: an engine on a card keeps the last one there.
+    passed in is not written to afterwards: an engine on a card keeps the last one there. Several
+    threads may call it.
     """
 
     def __call__(self, **inputs: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,10 @@ from imagineid.errors import BackendMissing, BadEngine
 
 class Stream:
     """One stream of work on the card; everything asked of it happens in that order.
+
+    Attributes:
+        handle: the stream, as TensorRT takes it.
+        lock: to be held by whoever uses it, from the first copy to the wait.
 
     Raises:
         BackendMissing: cuda-bindings is not installed.
@@ -26,6 +31,7 @@ class Stream:
             raise BackendMissing("cuda-bindings", "rtx") from error
         self._cuda: Any = runtime
         self.handle: int = int(self._do("cudaStreamCreate"))
+        self.lock = threading.Lock()
 
     def _do(self, name: str, *given: Any) -> Any:
         """Call the CUDA runtime; return what it returns beside its error code."""

@@ -151,6 +151,10 @@ class Plan:
     def __call__(self, **inputs: Any) -> dict[str, Any]:
         """Run the network; a batch greater than the engine takes goes through in pieces."""
         batch, step = len(inputs[self._ports.inputs[0].name]), self._most
+        with self._stream.lock:  # threads share the stream, and this engine's buffers
+            return self._in_pieces(inputs, batch, step)
+
+    def _in_pieces(self, inputs: dict[str, Any], batch: int, step: int) -> dict[str, Any]:
         if batch <= step:
             return self._run(inputs, batch)
         pieces = [

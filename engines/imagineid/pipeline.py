@@ -61,7 +61,7 @@ TOGETHER = 5
 """Frames imagined together. Held to the first frame, they are neighbours, and the matte of the
 last is good for the next five; following, they are one of each of so many chains."""
 
-GUIDANCE = 2.5
+GUIDANCE = 4.0
 """How hard the prompt pulls on the first frame."""
 
 PIECES_AHEAD = 2

@@ -13,7 +13,9 @@ from imagineid.backends import card
 from imagineid.errors import NoCard
 from support.fake_card import driver
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the driver is made for Linux")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="runs on Linux, where the driver is made"
+)
 
 ASK = "from imagineid.backends import card; print(card.find(), card.present())"
 
@@ -40,6 +42,6 @@ def test_a_driver_without_a_card_is_told(tmp_path: Path) -> None:
 
 def test_no_driver_is_told() -> None:
     if card.present():
-        pytest.skip("there is a card here")
+        pytest.skip("runs on a machine without an NVIDIA card")
     with pytest.raises(NoCard, match="No NVIDIA driver is installed here"):
         card.find()

@@ -63,7 +63,7 @@ def test_auto_says_why_it_leaves_engines_aside(
 
 
 @pytest.mark.usefixtures("without_card")
-@pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="tensorrt-rtx is not installed")
+@pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="pip install -e '.[rtx]'")
 def test_tensorrt_rtx_without_a_card_is_refused(model: Model) -> None:
     with pytest.raises(NoCard, match="No NVIDIA driver") as told:
         backends.choose("tensorrt-rtx", model)
@@ -75,7 +75,7 @@ def test_an_engine_whose_package_is_missing_is_refused(
     model: Model, engine: str, module: str
 ) -> None:
     if find_spec(module) is not None:
-        pytest.skip(f"{module} is installed")
+        pytest.skip(f"runs where {module} is not installed")
     with pytest.raises(BackendMissing, match=f"The {engine} backend is not installed"):
         backends.choose(engine, model)
 

@@ -140,10 +140,10 @@ def test_an_engine_that_says_something_else_is_refused(
     assert asked
 
 
-@pytest.mark.skipif(card.present(), reason="there is a card here")
+@pytest.mark.skipif(card.present(), reason="runs on a machine without an NVIDIA card")
 def test_a_card_that_refuses_is_told() -> None:
     from imagineid.backends.cuda import Stream
 
-    pytest.importorskip("cuda.bindings")
+    pytest.importorskip("cuda.bindings", reason="pip install cuda-python")
     with pytest.raises(BadEngine, match="The card refuses cudaStreamCreate: InsufficientDriver"):
         Stream()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("diffusers")
+torch = pytest.importorskip("torch", reason="pip install -e '.[torch]'")
+pytest.importorskip("diffusers", reason="pip install -e '.[torch]'")
 
 from imagineid import backends  # noqa: E402
 from imagineid.backends import torch as engine  # noqa: E402
@@ -46,7 +46,7 @@ def test_xformers_asked_for_and_missing_is_refused(model: Model) -> None:
     assert told.value.exit_code == 3
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="xformers may work here")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="runs on a machine without an NVIDIA card")
 def test_xformers_that_does_not_work_is_refused(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,7 +187,7 @@ def test_ray_that_is_not_installed_is_told(run: Run, monkeypatch: pytest.MonkeyP
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_ray_cluster_of_two_nodes_makes_the_same_videos(run: Run, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="runs where Ray is: pip install -e '.[ray]'")
     from ray.cluster_utils import Cluster
 
     recordings(Path("in"), 8)

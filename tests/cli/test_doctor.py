@@ -136,7 +136,7 @@ def test_the_embedded_model_passes_the_real_self_test(tmp_path: Path) -> None:
     try:
         weights.folder("mini")
     except BadWeights:
-        pytest.skip("the embedded weights are not in the tree")
+        pytest.skip("runs in a checkout with the embedded weights")
     ended = subprocess.run(
         [sys.executable, "-m", "imagineid_cli", "doctor"],
         capture_output=True,

@@ -219,7 +219,7 @@ def test_a_stale_engine_is_replaced(engines: Model) -> None:
 
 
 @needs_rtx
-@pytest.mark.skipif(sys.platform != "linux", reason="the driver is made for Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="runs on Linux, where the driver is made")
 def test_the_card_that_is_here_decides_which_engine_is_run(
     engines: Model, tmp_path_factory: pytest.TempPathFactory, speech: Path
 ) -> None:

@@ -26,7 +26,7 @@ def pipe() -> pipeline.Pipeline:
     try:
         return pipeline.load()
     except BadWeights:
-        pytest.skip("the embedded weights are not in the tree")
+        pytest.skip("runs in a checkout with the embedded weights")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def driver(folder: Path, init: int = 0) -> Path:
     """Compile a ``libcuda.so.1`` that shows an sm89 card, or fails with the error ``init``."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        pytest.skip("no C compiler to make a driver with")
+        pytest.skip("runs on Linux with a C compiler, which makes the driver")
     source = folder / "driver.c"
     source.write_text(DRIVER % {"init": init})
     library = folder / "libcuda.so.1"

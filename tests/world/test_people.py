@@ -93,7 +93,7 @@ def test_two_frames_of_a_moment_are_neighbours() -> None:
 
 @pytest.mark.slow
 def test_a_person_is_drawn_the_same_twice_with_a_matte() -> None:
-    pytest.importorskip("moderngl")
+    pytest.importorskip("moderngl", reason="draws with EGL: pip install -e '.[world]'")
     if not Path(people.WORLD / "mesh.npz").exists():
         pytest.skip("no baked mesh: run  python -m imagineid_world.bake")
     from imagineid.face import load

@@ -12,7 +12,7 @@ import pytest
 from imagineid.spec import EMOTIONS, SAMPLE_RATE
 
 if find_spec("pyworld") is None:
-    pytest.skip("pyworld is not installed", allow_module_level=True)
+    pytest.skip("runs where pyworld is: pip install -e '.[world]'", allow_module_level=True)
 
 from imagineid_world import persona, voices
 from imagineid_world.articulation import PHONES

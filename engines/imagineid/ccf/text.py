@@ -19,6 +19,9 @@ class TextEncoder(nn.Module):
     def __init__(self, size: Size, words: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(words, size.text_dim)
+        self.nearby = nn.Conv1d(size.text_dim, size.text_dim, 5, padding=2)
+        nn.init.zeros_(self.nearby.weight)
+        nn.init.zeros_(self.nearby.bias)
         length = size.text_tokens + size.pseudo_words
         self.position = nn.Parameter(torch.randn(1, length, size.text_dim) * 0.02)
         self.blocks = nn.Sequential(
@@ -36,7 +39,9 @@ class TextEncoder(nn.Module):
         Returns:
             Y, (B, M + N, D).
         """
-        x = torch.cat([self.embedding(tokens), pseudo], dim=1) + self.position
+        words = self.embedding(tokens)
+        words = words + self.nearby(words.transpose(1, 2)).transpose(1, 2)  # whose colour it is
+        x = torch.cat([words, pseudo], dim=1) + self.position
         out: Tensor = self.norm(self.blocks(x))
         return out
 

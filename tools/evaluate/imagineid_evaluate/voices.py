@@ -8,6 +8,10 @@ imagineid.audio, heard by the shipped networks through imagineid.pad.listen.
   shape        cosine between the mean heard alpha and the true one, mean over speakers
   emotion      share of utterances whose most heard emotion of eight is the acted one
   jawOpen      correlation with the true curve over all frames of all utterances
+
+Boys and girls have one voice: pitch and tract tell the gender from about 14 years on. So gender
+stands for older speakers alone too; and beside gender and shape stands what could be known at
+best, by a listener who is told the true age, pitch, tract, breath and tilt (for shape, and gender).
 """
 
 from __future__ import annotations
@@ -21,9 +25,16 @@ from imagineid.spec import ARKIT, EMOTIONS
 from imagineid_evaluate.report import Row
 from imagineid_evaluate.shipped import PAD, SIZE, engines
 from imagineid_evaluate.sounds import as_sound
-from imagineid_evaluate.world import Spoken, utterances
+from imagineid_evaluate.world import WORLD, Spoken, utterances
+from imagineid_world.people import Traits, draw_traits, load_tie
 
 JAW = ARKIT.index("jawOpen")
+
+BROKEN = 14.0
+"""Years from which a voice tells its gender."""
+
+DRAWN, ALIKE = 20_000, 101
+"""Speakers drawn to know what a voice can tell, and how many like it are asked."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +69,9 @@ def rows(heard: list[tuple[Spoken, Factors]]) -> list[Row]:
         told_age.append(float(np.mean([f.age for _, f in pairs])))
         made = np.mean([f.shape for _, f in pairs], axis=0)
         cosines.append(cosine(truth.alpha, made))
+    truths = np.stack([pairs[0][0].traits for pairs in by_speaker.values()])
+    alphas = [pairs[0][0].alpha for pairs in by_speaker.values()]
+    old = truths[:, 1] >= BROKEN
     right = np.array([s.emotion == int(f.emotions.argmax()) for s, f in heard])
     true_jaw = np.concatenate([s.full[:, JAW] for s, _ in heard])
     made_jaw = np.concatenate([f.expression[: len(s.full), JAW] for s, f in heard])
@@ -65,9 +79,16 @@ def rows(heard: list[tuple[Spoken, Factors]]) -> list[Row]:
     many = f"{len(by_speaker)} speakers"
     found = [
         Row("gender accuracy", float(np.mean(gender)), bar=0.95, note=many),
+        Row(
+            "  from 14 years on",
+            float(np.mean(np.array(gender)[old])),
+            note=f"{old.sum()} speakers",
+        ),
+        Row("  at best", float(np.mean(known_gender(truths)))),
         Row("age correlation", correlation(np.array(age), np.array(told_age)), bar=0.70, note=many),
         Row("age error, mean", float(np.abs(np.subtract(age, told_age)).mean()), "years"),
         Row("shape cosine", float(np.mean(cosines)), bar=0.75, note=many),
+        Row("  at best", float(np.mean(known_shape(truths, alphas)))),
         Row("emotion accuracy", float(right.mean()), bar=0.76, note=f"{len(heard)} utterances"),
         Row("jawOpen correlation", correlation(true_jaw, made_jaw), bar=0.90, note="all frames"),
         Row("jawOpen correlation, median utterance", float(np.nanmedian(each))),
@@ -77,6 +98,32 @@ def rows(heard: list[tuple[Spoken, Factors]]) -> list[Row]:
         if own:
             found.append(Row(f"  {name}", float(np.mean(own)), note=f"{len(own)} utterances"))
     return found
+
+
+def known_gender(truths: np.ndarray) -> np.ndarray:
+    """Return for each speaker's traits (n, 6) whether the other five tell the gender right.
+
+    Those most like a speaker, of many drawn from the world, vote.
+    """
+    rng = np.random.default_rng(0)
+    drawn = np.stack([draw_traits(rng).array() for _ in range(DRAWN)])
+
+    def heard(traits: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.log(traits[:, 1:4]), traits[:, 4:]])
+
+    spread = heard(drawn).std(axis=0)
+    apart = (heard(truths)[:, None] - heard(drawn)[None]) / spread
+    far = np.square(apart).sum(axis=2)
+    votes = drawn[np.argpartition(far, ALIKE)[:, :ALIKE], 0] > 0.5
+    told: np.ndarray = (votes.mean(axis=1) > 0.5) == (truths[:, 0] > 0.5)
+    return told
+
+
+def known_shape(truths: np.ndarray, alphas: list[np.ndarray]) -> list[float]:
+    """Return the cosine of each face (80,) with the mean face of its voice's traits (n, 6)."""
+    tie = load_tie(WORLD / "tie.npz")
+    best = [tie.expected(Traits(*(float(v) for v in row))) for row in truths]
+    return [cosine(alpha, face) for alpha, face in zip(alphas, best, strict=True)]
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

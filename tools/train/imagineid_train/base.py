@@ -14,12 +14,12 @@ from torch import Tensor
 from imagineid.ccf.sampling import Flow, ddim, guided, times
 from imagineid.ccf.text import TextEncoder
 from imagineid.ccf.unet import BaseUNet, SpatialAdapter
-from imagineid.ccf.words import Words
 from imagineid.spec import Size
 from imagineid_train.conditions import STILL, Pictures, chance, conditions, spoilt
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
 from imagineid_train.loop import ROOT, Budget, channels_last, plain_attention, train
+from imagineid_train.prompts import Captions, Naming, dropped, invented, named_in, vocabulary
 
 NAME = "base"
 BATCH = 32
@@ -31,6 +31,8 @@ DRAWN = 4
 """How many of those are judged as pictures."""
 IMAGINED = 0.6
 """Share of first frames that are the model's own work, flaws and all, as they will be in use."""
+INVENTED, NAMING = 32, 0.2
+"""Captions without a picture in a batch, and how much it counts to know whose each colour is."""
 SHOWN = (
     "a woman with long red hair",
     "a man with a black beard and short black hair",
@@ -39,45 +41,11 @@ SHOWN = (
 )
 
 
-def vocabulary() -> Words:
-    """Return the words that the world's captions are made of."""
-    from imagineid_world.captions import SYNONYMS, VOCABULARY
-
-    return Words(tuple(VOCABULARY), SYNONYMS)
-
-
-class Captions:
-    """Tokens of every person's captions, and the feeling each was written for."""
-
-    def __init__(self, latents: Latents, words: Words, size: Size) -> None:
-        self.notes = [latents.faces.notes[shard][row] for shard, row in latents.faces.index]
-        self.tokens = [
-            [torch.from_numpy(words.tokens(text, size)) for text in note["captions"]]
-            for note in self.notes
-        ]
-
-    def draw(self, rng: np.random.Generator, people: np.ndarray, frames: np.ndarray) -> Tensor:
-        """Return a caption of each person that fits the frame's feeling, (B, M) int64."""
-        drawn = []
-        for person, frame in zip(people, frames, strict=True):
-            note = self.notes[person]
-            feeling = note["emotions"][frame // 2]
-            fits = [i for i, f in enumerate(note["caption_emotions"]) if f == feeling]
-            drawn.append(self.tokens[person][rng.choice(fits or len(self.tokens[person]))])
-        return torch.stack(drawn)
-
-
-def dropped(tokens: Tensor, rng: np.random.Generator, all_of_it: float = 0.12) -> Tensor:
-    """Leave out whole prompts, so that guidance knows what no prompt looks like."""
-    gone = torch.from_numpy(rng.random(len(tokens)) < all_of_it)
-    return tokens.masked_fill(gone[:, None], 0)
-
-
 def run(size: Size, minutes: float) -> None:
     """Train the UNet and the text encoder for ``minutes`` in all."""
     words, latents = vocabulary(), Latents.open("train")
     unet, text = BaseUNet(size), TextEncoder(size, len(words))
-    adapter = SpatialAdapter(size)
+    adapter, naming = SpatialAdapter(size), Naming(size)
     plain_attention(unet.model)
     channels_last((unet, adapter))
     captions = Captions(latents, words, size)
@@ -106,12 +74,12 @@ def run(size: Size, minutes: float) -> None:
         clean = latents.frame[people, frames].float()
         weight = latents.weight[people, frames].float()[:, None]
         mesh, anchor, neighbour, still, first = conditions(latents, rng, people, frames)
-        tokens = dropped(captions.draw(rng, people, frames), rng)
-        said = text(tokens, no_voice)
+        about = captions.draw(rng, people, frames)
+        said = text(dropped(captions.tokens(about), rng), no_voice)
         anchor[leaning] = imagined(anchor[leaning], first[leaning], said[leaning].detach())
         neighbour = torch.where(chance(rng, BATCH, STILL), still, spoilt(neighbour, rng))
         doors = adapter(mesh, anchor * coherent, neighbour * coherent)
-        time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.2, 1.1, BATCH)))).float()
+        time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.5, 1.2, BATCH)))).float()
         time[one_step] = 1.0
         noise = torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
@@ -119,13 +87,22 @@ def run(size: Size, minutes: float) -> None:
         few = slice(BATCH - DRAWN, BATCH)
         guess, _ = flow.split(noisy[few], made[few], 1.0)
         error = (made - flow.target(clean, noise)).pow(2)
-        return {"flow": (weight * error).mean()} | judged(guess, people[few], frames[few])
+        only_words = invented(rng, INVENTED)
+        named = torch.tensor([named_in(caption) for caption in only_words])
+        unseen = text(captions.tokens(only_words), no_voice[:1].expand(INVENTED, -1, -1))
+        return {
+            "flow": (weight * error).mean(),
+            "naming": NAMING * naming(unseen, named),
+        } | judged(guess, people[few], frames[few])
 
     held = Latents.open("val")
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        rows, said = [], {}
+        about = invented(np.random.default_rng(2), 128)
+        told = text(captions.tokens(about), no_voice[:1].expand(128, -1, -1))
+        said = {"named": naming.right(told, torch.tensor([named_in(a) for a in about]))}
+        rows = []
         people, frames = np.arange(8), np.full(8, 5)
         mesh, anchor, _, still, _ = conditions(held, np.random.default_rng(1), people, frames)
         none = torch.zeros(8, size.text_tokens, dtype=torch.long)
@@ -158,5 +135,5 @@ def run(size: Size, minutes: float) -> None:
         sheet(rows, ROOT / NAME / "sheet.png")
         return said | {"copying": float((anchor - true).pow(2).mean())}
 
-    modules = {"unet": unet, "text": text, "adapter": adapter}
+    modules = {"unet": unet, "text": text, "adapter": adapter, "naming": naming}
     train(NAME, modules, loss, Budget(minutes, rate=7e-4), check, check_every=500)

@@ -15,7 +15,7 @@ from imagineid.face.model import load as load_face
 from imagineid.pad.networks import ContentDecoder, ContentEncoder, IdentityEncoder
 from imagineid.spec import ARKIT, MOUTH, Size
 from imagineid_train.loop import Budget, load_into, train
-from imagineid_train.voices import Voices, Windows, without_speech
+from imagineid_train.voices import WARP_MUCH, Voices, Windows, without_speech
 
 NAME, READER = "content", "reader"
 PHONES = 64
@@ -110,7 +110,7 @@ def run(size: Size, minutes: float) -> None:
     identity = load_into(IdentityEncoder(size), "identity", "identity")
     reader = load_into(Reader(), READER, "reader")
     encoder, decoder = ContentEncoder(size), ContentDecoder(size)
-    draw = Windows(Voices.open("train"), size.window, 2)
+    draw = Windows(Voices.open("train"), size.window, 2, warp=WARP_MUCH)
     held = Windows(Voices.open("val"), size.window, 3, augment=False)
     rng = np.random.default_rng(4)
     quiet, motion = 4, Motion()

@@ -17,7 +17,7 @@ from imagineid.spec import EMOTIONS, Size
 from imagineid_train.content import JAW, Motion, closes
 from imagineid_train.identity import contrast
 from imagineid_train.loop import Budget, load_into, train
-from imagineid_train.voices import Voices, Windows, without_speech
+from imagineid_train.voices import WARP_MUCH, Voices, Windows, without_speech
 
 NAME = "emotion"
 PAIRS = 32
@@ -41,7 +41,7 @@ def run(size: Size, minutes: float) -> None:
     content = load_into(ContentEncoder(size), "content", "content")
     encoder, decoder = EmotionEncoder(size), ExpressionDecoder(size)
     encoder.ear.load_state_dict(identity.ear.state_dict())  # pitch and timbre, heard already
-    draw = Windows(Voices.open("train"), size.window, 5)
+    draw = Windows(Voices.open("train"), size.window, 5, warp=WARP_MUCH)
     held = Windows(Voices.open("val"), size.window, 6, augment=False)
     rng = np.random.default_rng(7)
     quiet, motion = 4, Motion()

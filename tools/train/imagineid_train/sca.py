@@ -15,7 +15,6 @@ from imagineid.ccf.sampling import Flow, ddim, times
 from imagineid.ccf.text import TextEncoder, TextInversion
 from imagineid.ccf.unet import BaseUNet, SpatialAdapter
 from imagineid.spec import Size
-from imagineid_train.base import Captions, dropped, vocabulary
 from imagineid_train.conditions import STILL, chance, conditions, spoilt
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
@@ -30,6 +29,7 @@ from imagineid_train.loop import (
     weights,
 )
 from imagineid_train.matched import Heard, feelings
+from imagineid_train.prompts import Captions, dropped, vocabulary
 
 NAME = "sca"
 BATCH = 32
@@ -94,7 +94,7 @@ def run(size: Size, minutes: float) -> None:
         all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
         anchor = anchor * all_three
         with torch.no_grad():
-            tokens = dropped(captions.draw(rng, people, frames), rng)
+            tokens = dropped(captions.tokens(captions.draw(rng, people, frames)), rng)
             y = text(tokens, voice(rng, people, frames))
             own = guess(people, frames, anchor, y)
             outside = torch.from_numpy(rng.random((BATCH, 1, 1, 1)) < OWN) & (

@@ -11,9 +11,9 @@ from imagineid.weights import DIRECTORY, STORE
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
 from imagineid_train import prototypes
-from imagineid_train.base import vocabulary
 from imagineid_train.loop import ROOT, load_into
 from imagineid_train.mba import autoencoder
+from imagineid_train.prompts import vocabulary
 
 SOURCES = {
     "identity": ("identity", "identity"),

@@ -10,10 +10,10 @@ from imagineid.ccf.sampling import Flow
 from imagineid.ccf.text import TextEncoder, TextInversion
 from imagineid.ccf.unet import BaseUNet
 from imagineid.spec import Size
-from imagineid_train.base import Captions, dropped, vocabulary
 from imagineid_train.latents import Latents
 from imagineid_train.loop import Budget, load_into, plain_attention, train
 from imagineid_train.matched import Heard, feelings
+from imagineid_train.prompts import Captions, dropped, vocabulary
 
 NAME = "tia"
 BATCH = 32
@@ -34,7 +34,7 @@ def run(size: Size, minutes: float) -> None:
     def loss() -> dict[str, Tensor]:
         people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
         clean = latents.frame[people, frames].float()
-        tokens = dropped(captions.draw(rng, people, frames), rng, all_of_it=0.4)
+        tokens = dropped(captions.tokens(captions.draw(rng, people, frames)), rng, all_of_it=0.4)
         identity, emotion = heard.match(rng, traits[people], felt[people, frames])
         time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.6, 1.0, BATCH)))).float()
         noise = torch.randn_like(clean)

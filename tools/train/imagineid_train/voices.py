@@ -23,8 +23,9 @@ MELS_A_SECOND = SAMPLE_RATE // HOP_SAMPLES
 PITCH, TRACT = 2, 3
 """Columns of the traits that a stretch of frequencies changes."""
 
-WARP = 0.03
-"""Most a window's frequencies are stretched, as a logarithm: about one speaker's difference."""
+WARP, WARP_MUCH = 0.03, 0.09
+"""Most a window's frequencies are stretched, as a logarithm: about one speaker's difference; and
+three, where it does not matter who speaks."""
 
 DB_A_UNIT = 12.5
 """Decibels that one step of A stands for."""
@@ -236,8 +237,10 @@ def warped(mels: np.ndarray, stretch: np.ndarray) -> np.ndarray:
 class Windows:
     """Draws windows; every even row and the next one share their speaker (positive pairs)."""
 
-    def __init__(self, voices: Voices, length: int, seed: int, augment: bool = True) -> None:
-        self.voices, self.length, self.augment = voices, length, augment
+    def __init__(
+        self, voices: Voices, length: int, seed: int, augment: bool = True, warp: float = WARP
+    ) -> None:
+        self.voices, self.length, self.augment, self.warp = voices, length, augment, warp
         self.rng, self.tie = np.random.default_rng(seed), load_tie()
         self.long = np.flatnonzero(np.diff(voices.bounds) >= length)
         self.speakers = {
@@ -270,7 +273,7 @@ class Windows:
         rows = [slice(v.bounds[u] + f, v.bounds[u] + f + n) for u, f in zip(utterances, first, strict=True)]  # fmt: skip # noqa: E501
         traits = v.traits[utterances].copy()
         if self.augment:
-            stretch = np.exp(rng.uniform(-WARP, WARP, len(first)))
+            stretch = np.exp(rng.uniform(-self.warp, self.warp, len(first)))
             mels = floored(rng, warped(mels, stretch))
             mels = np.clip(mels + rng.uniform(-0.6, 0.3, (len(first), 1, 1)), -4, 4)  # level
             traits[:, PITCH] *= stretch

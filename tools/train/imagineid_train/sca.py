@@ -15,7 +15,7 @@ from imagineid.ccf.sampling import Flow, ddim, times
 from imagineid.ccf.text import TextEncoder, TextInversion
 from imagineid.ccf.unet import BaseUNet, SpatialAdapter
 from imagineid.spec import Size
-from imagineid_train.conditions import STILL, chance, conditions, spoilt
+from imagineid_train.conditions import STILL, Pictures, chance, conditions, spoilt
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
 from imagineid_train.loop import (
@@ -35,6 +35,9 @@ NAME = "sca"
 BATCH = 32
 ALL_THREE = 0.8
 """The paper's p: the share of samples that see all three conditions."""
+
+DRAWN = 4
+"""Samples imagined in one step, as frames are, and judged as pictures."""
 
 OWN = 0.5
 """Share of neighbours that are the adapter's own guess of the frame before."""
@@ -77,6 +80,8 @@ def run(size: Size, minutes: float) -> None:
     adapter.load_state_dict({k.removeprefix("adapter."): v for k, v in began.items()})
     channels_last((unet, adapter))
     captions, rng, flow = Captions(latents, words, size), np.random.default_rng(2), Flow()
+    _, decoder = networks(size)
+    judged, few = Pictures(latents, decoder, size), slice(0, DRAWN)
 
     def guess(people: np.ndarray, frames: np.ndarray, anchor: Tensor, y: Tensor) -> Tensor:
         """Imagine the frame before in one step, from its own neighbour."""
@@ -92,6 +97,7 @@ def run(size: Size, minutes: float) -> None:
         weight = latents.weight[people, frames].float()[:, None]
         mesh, anchor, neighbour, still, _ = conditions(latents, rng, people, frames)
         all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
+        all_three[few] = True
         anchor = anchor * all_three
         with torch.no_grad():
             tokens = dropped(captions.tokens(captions.draw(rng, people, frames)), rng)
@@ -105,13 +111,14 @@ def run(size: Size, minutes: float) -> None:
         late = np.where(rng.random(BATCH) < 0.4, 1.0, rng.uniform(0.2, 1.0, BATCH))
         free = 1 / (1 + np.exp(-rng.normal(0.4, 1.1, BATCH)))
         time = torch.from_numpy(np.where(all_three.view(-1).numpy(), late, free)).float()
+        time[few] = 1.0
         noise = torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
         made = unet(noisy, time, y, *adapter(mesh, anchor, neighbour)).float()
         error = weight * (made - flow.target(clean, noise)).pow(2)
-        return {"flow": error.mean()}
+        guessed, _ = flow.split(noisy[few], made[few], 1.0)
+        return {"flow": error.mean()} | judged(guessed, people[few], frames[few])
 
-    _, decoder = networks(size)
 
     @torch.no_grad()
     def check() -> dict[str, float]:

@@ -31,7 +31,7 @@ DRAWN = 4
 """How many of those are judged as pictures."""
 IMAGINED = 0.6
 """Share of first frames that are the model's own work, flaws and all, as they will be in use."""
-INVENTED, NAMING = 32, 0.2
+INVENTED, NAMING = 16, 0.2
 """Captions without a picture in a batch, and how much it counts to know whose each colour is."""
 SHOWN = (
     "a woman with long red hair",
@@ -72,7 +72,6 @@ def run(size: Size, minutes: float) -> None:
         people = rng.integers(len(latents), size=BATCH)
         frames = rng.integers(8, size=BATCH)
         clean = latents.frame[people, frames].float()
-        weight = latents.weight[people, frames].float()[:, None]
         mesh, anchor, neighbour, still, first = conditions(latents, rng, people, frames)
         about = captions.draw(rng, people, frames)
         said = text(dropped(captions.tokens(about), rng), no_voice)
@@ -91,7 +90,7 @@ def run(size: Size, minutes: float) -> None:
         named = torch.tensor([named_in(caption) for caption in only_words])
         unseen = text(captions.tokens(only_words), no_voice[:1].expand(INVENTED, -1, -1))
         return {
-            "flow": (weight * error).mean(),
+            "flow": (latents.counts(people, frames) * error).mean(),
             "naming": NAMING * naming(unseen, named),
         } | judged(guess, people[few], frames[few])
 

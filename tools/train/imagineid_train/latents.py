@@ -13,11 +13,13 @@ from torch import Tensor
 from imagineid.ccf.autoencoder import Decoder, Encoder
 from imagineid.spec import Size
 from imagineid_train import autoencoder
-from imagineid_train.data import FACES, Faces, fresh, mapped, to_image
+from imagineid_train.data import FACES, Faces, boxes, fresh, mapped, to_image
 from imagineid_train.loop import ROOT, channels_last, fast_dtype, load_into, trained, weights
 
 NAME = "latents"
 FIELDS = ("frame", "mesh", "neighbour")
+EYES = 3.0
+"""How much more a cell counts that is all eye: small, far from the mouth, and what one looks at."""
 
 
 def networks(size: Size) -> tuple[Encoder, Decoder]:
@@ -105,14 +107,35 @@ def _weights(shard: dict[str, np.ndarray], size: Size) -> np.ndarray:
     return (1 + 2 * share).astype(np.float16)
 
 
+def _eyes(faces: Faces, like: Tensor) -> Tensor:
+    """Return :data:`EYES` times the share of each latent cell that is an eye, like ``like``."""
+    out, cells = np.zeros(like.shape, np.float16), like.shape[-1]
+    px = faces.get(0, "frame").shape[1] // cells
+    edge = px * np.arange(cells)
+
+    def covered(low: int, high: int) -> np.ndarray:
+        share: np.ndarray = np.clip(np.minimum(high, edge + px) - np.maximum(low, edge), 0, px) / px
+        return share
+
+    for person, frame in np.ndindex(*like.shape[:2]):
+        for top, bottom, left, right in boxes(faces, person, frame)[1:]:
+            eye = EYES * np.outer(covered(top, bottom), covered(left, right))
+            out[person, frame] = np.maximum(out[person, frame], eye)
+    return torch.from_numpy(out)
+
+
 @dataclass
 class Latents:
-    """One split's latents in memory: (P, 8, c, h, w) each, with the people they belong to."""
+    """One split's latents in memory: (P, 8, c, h, w) each, with the people they belong to.
+
+    ``weight`` (P, 8, h, w) is above 1 where the mouth is; ``eyes`` is above 0 where those are.
+    """
 
     frame: Tensor
     mesh: Tensor
     neighbour: Tensor
     weight: Tensor
+    eyes: Tensor
     faces: Faces
 
     @classmethod
@@ -131,7 +154,12 @@ class Latents:
             f: torch.from_numpy(np.concatenate([np.asarray(s[f]) for s in shards]))
             for f in (*FIELDS, "weight")
         }
-        return cls(**fields, faces=faces)
+        return cls(**fields, eyes=_eyes(faces, fields["weight"]), faces=faces)
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def counts(self, people: np.ndarray, frames: np.ndarray) -> Tensor:
+        """Return how much each cell of some frames counts, (B, 1, h, w)."""
+        both = self.weight[people, frames].float() + self.eyes[people, frames].float()
+        return both[:, None]

@@ -94,7 +94,6 @@ def run(size: Size, minutes: float) -> None:
     def loss() -> dict[str, Tensor]:
         people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
         clean = latents.frame[people, frames].float()
-        weight = latents.weight[people, frames].float()[:, None]
         mesh, anchor, neighbour, still, _ = conditions(latents, rng, people, frames)
         all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
         all_three[few] = True
@@ -115,10 +114,9 @@ def run(size: Size, minutes: float) -> None:
         noise = torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
         made = unet(noisy, time, y, *adapter(mesh, anchor, neighbour)).float()
-        error = weight * (made - flow.target(clean, noise)).pow(2)
+        error = latents.counts(people, frames) * (made - flow.target(clean, noise)).pow(2)
         guessed, _ = flow.split(noisy[few], made[few], 1.0)
         return {"flow": error.mean()} | judged(guessed, people[few], frames[few])
-
 
     @torch.no_grad()
     def check() -> dict[str, float]:

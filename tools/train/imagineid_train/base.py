@@ -78,7 +78,7 @@ def run(size: Size, minutes: float) -> None:
         anchor[leaning] = imagined(anchor[leaning], first[leaning], said[leaning].detach())
         neighbour = torch.where(chance(rng, BATCH, STILL), still, spoilt(neighbour, rng))
         doors = adapter(mesh, anchor * coherent, neighbour * coherent)
-        time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.5, 1.2, BATCH)))).float()
+        time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(1.0, 1.2, BATCH)))).float()
         time[one_step] = 1.0
         noise = torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))

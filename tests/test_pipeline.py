@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid import pipeline
 from imagineid.audio import Sound, open_sound
 from imagineid.cache import Cache
 from imagineid.ccf.chains import jump_at_seams, seams, stretches
@@ -93,10 +92,9 @@ def test_what_was_kept_is_what_would_be_made(
 
 @pytest.mark.slow
 def test_chains_that_were_kept_are_what_would_be_made(
-    pipe: Pipeline, factors: Factors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipe: Pipeline, factors: Factors, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pipeline, "FOLLOW", True)
-    kept_and_lost(pipe, cut(factors, 0, 180), replace(REQUEST, chains=1), tmp_path)
+    kept_and_lost(pipe, cut(factors, 0, 200), replace(REQUEST, chains=2), tmp_path)
 
 
 def test_only_what_is_new_is_imagined(
@@ -165,10 +163,7 @@ def test_who_stops_early_leaves_no_thread(pipe: Pipeline, factors: Factors) -> N
 
 
 @pytest.mark.slow
-def test_seams_of_chains_can_not_be_told_by_number(
-    pipe: Pipeline, factors: Factors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pipeline, "FOLLOW", True)
+def test_seams_of_chains_can_not_be_told_by_number(pipe: Pipeline, factors: Factors) -> None:
     frames = made(pipe, factors, replace(REQUEST, chains=2))
     assert len(frames) == factors.frames
     cuts = seams(stretches(acts([factors], REQUEST.seed), lambda act: act.level_db))

@@ -23,7 +23,7 @@ from imagineid.ahead import Ahead
 from imagineid.cache import Cache, code, key_of, key_of_files
 from imagineid.ccf.chains import FADE, Stretch, batched, stretches
 from imagineid.ccf.imagine import Text, first_frame, latents, noise
-from imagineid.ccf.rollout import Stage, followed, held, stage_of, state_after
+from imagineid.ccf.rollout import Shown, Stage, followed, in_turn, stage_of, state_after
 from imagineid.ccf.words import Words
 from imagineid.face import FaceModel
 from imagineid.face.acting import Act, acts, drawn
@@ -49,17 +49,8 @@ FIRST_STEPS = 24
 COHERENT_STEPS = 1
 """Steps of each later frame."""
 
-FOLLOW = False
-"""Whether I_ad is the frame before, as in Algorithm 1, or the first frame all along.
-
-Fed its own frames, the adapter as trained so far runs away within two seconds; held to the first
-frame it does not, and the head's small motion does not need a closer neighbour. Then frames next
-to each other do not wait for one another: they are imagined together, and E(I_ad) once a video.
-"""
-
 TOGETHER = 5
-"""Frames imagined together. Held to the first frame, they are neighbours, and the matte of the
-last is good for the next five; following, they are one of each of so many chains."""
+"""Frames of a chain imagined together: all of them lean on the last of those before."""
 
 GUIDANCE = 4.0
 """How hard the prompt pulls on the first frame."""
@@ -78,7 +69,7 @@ class Request:
         steps: of the sampler, all frames alike; None leaves each mode its own.
         guidance: how hard the prompt pulls, 1 not at all; None for the usual.
         motion: of head and eyes; None: made up, the same for the same seed.
-        chains: frames imagined together; None for the usual.
+        chains: stretches imagined side by side, each from the first frame on; None for one.
     """
 
     prompt: str = ""
@@ -91,11 +82,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Piece:
-    """A second of the video, or a round of chains: its frames if they were kept, or its meshes."""
+    """A second of the video, or a round of chains.
+
+    Attributes:
+        key: what its frames are kept under.
+        kept: its frames, if they were; runs: else what they are told to show.
+        mouth: the mouth area of its last frame, (H, W) bool.
+    """
 
     key: str
     kept: Array | None
     runs: tuple[Stretch, ...]
+    mouth: Array
 
 
 @dataclass(frozen=True)
@@ -205,11 +203,11 @@ class Pipeline:
         voice = next(parts)
         told = acts(chain([voice], parts), request.seed, request.motion)
         opening = next(told)
-        steps, many = request.steps or COHERENT_STEPS, request.chains or TOGETHER
-        key, late = self._key(voice, request, first), FADE if FOLLOW else 0
-        pieces = self._pieces(chain([opening], told), many, key, voice, cache)
+        steps, chains = request.steps or COHERENT_STEPS, request.chains or 1
+        key, late = self._key(voice, request, first), FADE if chains > 1 else 0
+        pieces = self._pieces(chain([opening], told), chains, key, voice, cache)
         stage: Stage | None = None  # made when the first piece is to be imagined
-        before: Array | None = None
+        before: Shown | None = None
         tail: deque[Array] = deque()
         with Ahead(pieces, PIECES_AHEAD) as ready:
             for piece in ready:
@@ -217,10 +215,11 @@ class Pipeline:
                     frames = iter(piece.kept)
                 else:
                     stage = stage or self._stage(voice, request, opening, first, key, cache)
-                    if FOLLOW:
+                    if chains > 1:
                         frames = followed(self.engines, stage, piece.runs, tuple(tail), steps)
                     else:
-                        frames = held(self.engines, stage, piece.runs[0], before, steps, many)
+                        (run,) = piece.runs
+                        frames = in_turn(self.engines, stage, run, before, steps, TOGETHER)
                 made: list[Array] = []
                 for frame in frames:
                     if not made:
@@ -229,7 +228,7 @@ class Pipeline:
                     tail.append(frame)
                     if len(tail) > late:
                         yield tail.popleft()
-                before = made[-1]
+                before = Shown(made[-1], piece.mouth)
                 if cache and piece.kept is None:
                     cache.put(piece.key, np.stack(made))
             yield from tail
@@ -240,25 +239,25 @@ class Pipeline:
             *(code(), self.digest, self.engine_line, self.model),
             *(self.words.tokens(request.prompt, self.size), voice.identity, voice.emotion),
             *(voice.shape, first, request.seed, request.steps or (FIRST_STEPS, COHERENT_STEPS)),
-            *(GUIDANCE if request.guidance is None else request.guidance, FOLLOW),
-            request.chains or TOGETHER,
+            *(GUIDANCE if request.guidance is None else request.guidance, request.chains or 1),
         )
 
     def _pieces(
-        self, told: Iterable[Act], many: int, key: str, voice: Factors, cache: Cache | None
+        self, told: Iterable[Act], chains: int, key: str, voice: Factors, cache: Cache | None
     ) -> Iterator[Piece]:
         """Cut the video into pieces; draw and encode the meshes of those that were not kept."""
         rest = self.face.neutral(voice.shape)
         rounds: Iterator[list[tuple[list[Act], int]]]
-        if FOLLOW:
-            rounds = batched(stretches(told, lambda act: act.level_db), many)
+        if chains > 1:
+            rounds = batched(stretches(told, lambda act: act.level_db), chains)
         else:
             rounds = ([(second, 0)] for second in batched(told, FPS))
         for runs in rounds:
             shown = [np.concatenate([act.units, act.pose]) for run, _ in runs for act in run]
             key = key_of(key, np.stack(shown), [warm for _, warm in runs])
             kept = cache.get(key) if cache else None
-            yield Piece(key, kept, () if kept is not None else self._drawn(rest, runs))
+            _, mouth = drawn(self.face, rest, runs[-1][0][-1], self.size_px)
+            yield Piece(key, kept, () if kept is not None else self._drawn(rest, runs), mouth)
 
     def _drawn(self, rest: Array, runs: list[tuple[list[Act], int]]) -> tuple[Stretch, ...]:
         """Draw the meshes of stretches, and encode them a few at a time."""
@@ -294,12 +293,12 @@ class Pipeline:
             first = first_frame(self.engines, self.size, text, mesh, start, steps, guidance)
             if cache:
                 cache.put(key, first[None])
-        stage = stage_of(self.engines, text, first, mouth, start)
+        stage = stage_of(self.engines, text, Shown(first, mouth), start)
         if given:  # it wears another expression, and a neighbour should wear this one
             run = Stretch(latents(self.engines, mesh[None]), mouth[None], 0)
             steps = request.steps or COHERENT_STEPS
-            (near,) = held(self.engines, stage, run, None, steps, 1)
-            stage = replace(stage, opening=state_after(self.engines, near, mouth))
+            (near,) = in_turn(self.engines, stage, run, None, steps, 1)
+            stage = replace(stage, opening=state_after(self.engines, Shown(near, mouth)))
         return stage
 
 

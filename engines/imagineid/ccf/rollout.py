@@ -1,4 +1,4 @@
-"""Rolling a video out from its first frame: held to it, or each following the one before."""
+"""Rolling a video out from its first frame: in order, or in chains side by side."""
 
 from __future__ import annotations
 
@@ -30,50 +30,57 @@ class Stage:
     opening: State
 
 
-def stage_of(engines: Engines, text: Text, first: Array, mouth: Array, start: Array) -> Stage:
+@dataclass(frozen=True)
+class Shown:
+    """A frame that was made, (H, W, 3) uint8, and its mouth area, (H, W) bool."""
+
+    frame: Array
+    mouth: Array
+
+
+def stage_of(engines: Engines, text: Text, first: Shown, start: Array) -> Stage:
     """Encode once all that the first frame decides.
 
     Args:
         engines: ``encoder`` and ``matte``.
         text: Y.
-        first: I_1, (H, W, 3) uint8.
-        mouth: its mouth area, (H, W) bool.
+        first: I_1.
         start: z_T.
     """
-    return Stage(scene_of(engines, text, first, start), state_after(engines, first, mouth))
+    return Stage(scene_of(engines, text, first.frame, start), state_after(engines, first))
 
 
-def state_after(engines: Engines, frame: Array, mouth: Array) -> State:
-    """Return the state right after a frame (H, W, 3) with its mouth area (H, W)."""
-    return State(leaning(engines, frame[None], mouth[None]), outlined(engines, frame[None]))
+def state_after(engines: Engines, shown: Shown) -> State:
+    """Return the state right after a frame."""
+    frame, mouth = shown.frame[None], shown.mouth[None]
+    return State(leaning(engines, frame, mouth), outlined(engines, frame))
 
 
-def held(
-    engines: Engines, stage: Stage, run: Stretch, before: Array | None, steps: int, many: int
+def in_turn(
+    engines: Engines, stage: Stage, run: Stretch, before: Shown | None, steps: int, many: int
 ) -> Iterator[Array]:
-    """Imagine frames that all lean on the first, ``many`` together.
+    """Imagine frames in order, ``many`` together that all lean on the last of those before.
 
-    The matte of the last of them holds for the next: m is up to ``many`` frames old. Batches are
-    always full, so that a frame's bits do not depend on where the recording ends.
+    I_ad and m are 1 to ``many`` frames old. Batches are always full, so that a frame's bits do not
+    depend on where the recording ends.
 
     Args:
-        engines: ``decoder``, ``sca``, ``unet`` and ``matte``.
+        engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
         stage: what they start from.
         run: their meshes, without warm ones.
-        before: the frame before them, (H, W, 3) uint8; None: they are the first.
+        before: the frame before them; None: they are the first.
         steps: of the sampler.
         many: frames of a batch.
 
     Yields:
         (H, W, 3) uint8, one a mesh.
     """
-    mask = stage.opening.mask if before is None else outlined(engines, before[None])
-    for group in batched(run.meshes, many):
-        meshes = np.stack(group + group[-1:] * (many - len(group)))
-        state = State(stage.opening.neighbour, mask)
+    for group in batched(range(len(run.meshes)), many):
+        state = stage.opening if before is None else state_after(engines, before)
+        meshes = run.meshes[group + group[-1:] * (many - len(group))]
         frames = next_frames(engines, stage.scene, meshes, state, steps)[: len(group)]
         yield from frames
-        mask = outlined(engines, frames[-1:])
+        before = Shown(frames[-1], run.mouths[group[-1]])
 
 
 def followed(

@@ -19,7 +19,7 @@ from imagineid_train.perceptual import Perceptual
 SPOILT = 0.7
 """Share of neighbours that are spoilt."""
 
-STILL = 0.4
+STILL = 0.25
 """Share of neighbours that are the first frame itself, its mouth hidden."""
 
 DETAILED = 4.0

@@ -68,7 +68,7 @@ def draw(
     pen = ImageDraw.Draw(picture)
     who = heard.identity
     title = f"{name}:  {who.gender}, about {who.age:.0f}, {heard.emotion.feeling}"
-    pen.text((LEFT, 18), title, INK, _font(20))
+    pen.text((LEFT, 18), title, INK, font(20))
     down = TOP
     _loudness(pen, down, heard.content.level_db, found)
     down += LOUDNESS + GAP
@@ -80,7 +80,8 @@ def draw(
         picture.save(part, format="PNG")
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font."""
     return ImageFont.load_default(size)
 
 
@@ -98,7 +99,7 @@ def _binned(rows: Array) -> Array:
 
 
 def _label(pen: ImageDraw.ImageDraw, down: float, text: str) -> None:
-    pen.text((LEFT - 12, down), text, INK, _font(14), anchor="rm")
+    pen.text((LEFT - 12, down), text, INK, font(14), anchor="rm")
 
 
 def _loudness(pen: ImageDraw.ImageDraw, top: int, level_db: Array, found: Analysis) -> None:
@@ -114,7 +115,7 @@ def _loudness(pen: ImageDraw.ImageDraw, top: int, level_db: Array, found: Analys
         pen.line((LEFT + x, base - LOUDNESS * float(value), LEFT + x, base), fill=(120, 150, 120))
     pen.line((LEFT, base, LEFT + _span(), base), fill=PALE)
     _label(pen, top + LOUDNESS / 2 - 9, "loudness")
-    pen.text((LEFT - 12, top + LOUDNESS / 2 + 11), "shaded: speech", (130,) * 3, _font(11), "rm")
+    pen.text((LEFT - 12, top + LOUDNESS / 2 + 11), "shaded: speech", (130,) * 3, font(11), "rm")
 
 
 def _feelings(picture: Image.Image, pen: ImageDraw.ImageDraw, top: int, shares: Array) -> None:
@@ -129,7 +130,7 @@ def _feelings(picture: Image.Image, pen: ImageDraw.ImageDraw, top: int, shares: 
     for i, name in enumerate(reversed(EMOTIONS)):
         middle = top + step * (i + 0.5)
         pen.rectangle((LEFT - 26, middle - 6, LEFT - 14, middle + 6), fill=COLOURS[name])
-        pen.text((LEFT - 34, middle), name, INK, _font(14), anchor="rm")
+        pen.text((LEFT - 34, middle), name, INK, font(14), anchor="rm")
 
 
 def _curves(
@@ -152,5 +153,5 @@ def _seconds(pen: ImageDraw.ImageDraw, top: int, whole_s: float) -> None:
     for i in range(int(whole_s / step) + 1):
         x = LEFT + _span() * i * step / whole_s
         pen.line((x, top, x, top + 6), fill=INK)
-        pen.text((x, top + 10), f"{i * step:g}", INK, _font(13), anchor="mt")
-    pen.text((LEFT - 12, top + 16), "seconds", INK, _font(13), anchor="rm")
+        pen.text((x, top + 10), f"{i * step:g}", INK, font(13), anchor="mt")
+    pen.text((LEFT - 12, top + 16), "seconds", INK, font(13), anchor="rm")

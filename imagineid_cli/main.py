@@ -12,6 +12,7 @@ from imagineid import __version__
 from imagineid_cli import cache, weights
 from imagineid_cli.analyze import analyze
 from imagineid_cli.batch import batch
+from imagineid_cli.bench import bench
 from imagineid_cli.doctor import doctor
 from imagineid_cli.export import export
 from imagineid_cli.generate import generate
@@ -43,6 +44,7 @@ for command in (generate, batch, swap, analyze, retrieve, export):
 app.add_typer(weights.app)
 app.add_typer(cache.app)
 app.command(epilog=EPILOG)(doctor)
+app.command(epilog=EPILOG)(bench)
 
 
 def _version(wanted: bool) -> None:

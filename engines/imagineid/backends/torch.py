@@ -72,7 +72,7 @@ def xformers_fault() -> BackendMissing | BadEngine | None:
     return None
 
 
-def load(model: Model, network: str, device: str, attention: str) -> Engine:
+def load(model: Model, network: str, device: str, attention: str, half: bool = True) -> Engine:
     """Open one network.
 
     Args:
@@ -80,6 +80,7 @@ def load(model: Model, network: str, device: str, attention: str) -> Engine:
         network: the name of its ports.
         device: ``cuda`` or ``cpu``.
         attention: ``sdpa`` or ``xformers``, for a UNet.
+        half: whether a card computes in float16 what may be.
 
     Raises:
         BadEngine: diffusers did not take the attention.
@@ -92,7 +93,7 @@ def load(model: Model, network: str, device: str, attention: str) -> Engine:
     module = stored(network, model.size, model.folder / STORE)
     if attention == "xformers":
         use_xformers(module)
-    if device == "cuda" and network not in PAD:
+    if half and device == "cuda" and network not in PAD:
         module = Half(module)
     module = module.to(device)
     ports = model.ports(network)

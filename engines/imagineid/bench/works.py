@@ -1,0 +1,242 @@
+"""What is measured, each in a process of its own; see :func:`imagineid.bench.apart.apart`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from imagineid import backends, pipeline
+from imagineid.ahead import Ahead
+from imagineid.audio import open_sound
+from imagineid.bench.algorithm1 import AlgorithmOne
+from imagineid.bench.apart import Setting, Tell
+from imagineid.bench.machine import Energy, peak_bytes
+from imagineid.bench.results import Agreement, AsWritten, Roof, Roofline, Whole
+from imagineid.bench.roofline import best_s, cost_of, limits
+from imagineid.ccf.imagine import noise
+from imagineid.pad.blocks import cut
+from imagineid.spec import FPS, Ports
+from imagineid.video import VideoWriter
+from imagineid.weights import models
+
+if TYPE_CHECKING:
+    from imagineid.backends import Engine
+    from imagineid.pad.express import Factors
+
+Array = np.ndarray
+T = TypeVar("T")
+
+PICTURE = ("sca", "unet", "decoder", "encoder", "matte")
+"""The networks of a frame, in the order they are shown."""
+
+ONCE = ("sca", "unet", "decoder")
+"""Those that the first frame asks many times, and alone."""
+
+
+class Clock:
+    """Adds up the time of a pipeline's parts, by name, whatever thread they work in."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self._first: dict[str, float] | None = None
+        self._lock = threading.Lock()
+
+    def around(self, engines: Mapping[str, Engine]) -> dict[str, Engine]:
+        """Return engines that do the same and are timed."""
+        return {name: self._timed(name, engine) for name, engine in engines.items()}
+
+    def _timed(self, name: str, engine: Engine) -> Engine:
+        def run(**inputs: Any) -> dict[str, Any]:
+            start = time.perf_counter()
+            made = engine(**inputs)
+            self.add(name, time.perf_counter() - start)
+            return made
+
+        return run
+
+    def during(self, name: str, source: Iterable[T]) -> Iterator[T]:
+        """Yield what ``source`` yields, and time the wait for it."""
+        items = iter(source)
+        while True:
+            start = time.perf_counter()
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            finally:
+                self.add(name, time.perf_counter() - start)
+            yield item
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count so much time."""
+        with self._lock:
+            self.spent[name] = self.spent.get(name, 0.0) + seconds
+            if name == "decoder" and self._first is None:
+                self._first = dict(self.spent)  # it ends the first frame, line 1 of Algorithm 1
+
+    def a_frame_ms(self, frames: int) -> dict[str, float]:
+        """Return what each part took of a frame, without the first one's many steps."""
+        first = self._first or {}
+        return {
+            name: 1000 * (spent - (first.get(name, 0.0) if name in ONCE else 0.0)) / frames
+            for name, spent in self.spent.items()
+        }
+
+
+def whole(setting: Setting, tell: Tell) -> Whole:
+    """Make a video as ``imagineid generate`` does, and look at the clock on the way."""
+    clock = Clock()
+    voices: list[Factors] = []  # the first part of what is heard
+
+    def kept(parts: Iterable[Factors]) -> Iterator[Factors]:
+        for part in parts:
+            if not voices:
+                voices.append(part)
+            yield part
+
+    with Energy() as energy:
+        pipe = pipeline.load(setting.model, engine=setting.engine)
+        pipe = replace(pipe, engines=clock.around(pipe.engines))
+        loaded = time.monotonic()
+        with open_sound(setting.audio) as sound:
+            opened = time.monotonic()
+            heard = clock.during("listening", pipe.expressing(pipe.hearing(sound)))
+            request = pipeline.Request(seed=setting.seed, chains=setting.chains)
+            frames = pipe.imagine(kept(heard), request)
+            writer = VideoWriter(setting.video, pipe.size_px, setting.audio, {}, overwrite=True)
+            came: list[float] = []
+            with writer as video, Ahead(frames, FPS) as ready:
+                for frame in ready:
+                    came.append(time.monotonic())
+                    video.write(frame)
+                    clock.add("writing", time.monotonic() - came[-1])
+                    tell(video.frames)
+        ended, peak = time.monotonic(), peak_bytes()
+    stages = clock.a_frame_ms(len(came))
+    shown = islice(clock.during("mesh pictures", pipe.meshes(voices[0], setting.seed)), FPS)
+    count = sum(1 for _ in shown)  # alone, after the video
+    drawn = 1000 * clock.spent["mesh pictures"] / count
+    return Whole(
+        engine=setting.engine,
+        line=pipe.engine_line,
+        chains=setting.chains or pipeline.TOGETHER,
+        frames=len(came),
+        wall_s=ended - setting.began_s,
+        loading_s=loaded - setting.began_s,
+        opening_s=opened - loaded,
+        first_frame_s=came[0] - opened,
+        to_first_frame_s=came[0] - setting.began_s,
+        later_frame_ms=1000 * (came[-1] - came[0]) / max(1, len(came) - 1),
+        stages_ms={
+            "listening": stages["listening"],
+            "mesh pictures": drawn,
+            **{name: stages[name] for name in PICTURE},
+            "encoding and muxing": stages["writing"],
+        },
+        peak_bytes=peak,
+        joules=energy.joules,
+    )
+
+
+def as_written(setting: Setting, tell: Tell) -> AsWritten:
+    """Run Algorithm 1 as written, for some frames, in plain torch: eager, float32.
+
+    Raises:
+        BackendMissing: torch is not installed.
+        BadWeights: the model holds graphs only.
+    """
+    with Energy() as energy:
+        pipe = plain_torch(setting.model)
+        with open_sound(setting.audio) as sound:
+            voice = pipe.listen(sound)
+        algorithm = AlgorithmOne(pipe.engines, pipe.size, setting.steps)
+        meshes = islice(pipe.meshes(voice, setting.seed), setting.frames)
+        start = noise(pipe.size, setting.seed)
+        came = [time.monotonic()]
+        for _ in algorithm.frames(start, meshes, lambda: pipe.text(voice, "")):
+            came.append(time.monotonic())
+            tell(len(came) - 1)
+        peak = peak_bytes()
+    first, *later = np.diff(came).tolist()
+    return AsWritten(
+        line=pipe.engine_line,
+        steps=setting.steps,
+        guidance=algorithm.guidance,
+        first_frame_s=first,
+        frames_s=later,
+        peak_bytes=peak,
+        joules=energy.joules,
+    )
+
+
+def plain_torch(model: str) -> pipeline.Pipeline:
+    """Load a model in torch as it is: no xformers, and float32 on a card, too."""
+    pipe = pipeline.load(model, engine="torch", attention="sdpa")
+    import torch
+
+    if not torch.cuda.is_available():
+        return pipe
+    from imagineid.backends.torch import load
+
+    found = models.find(model)
+    engines = {name: load(found, name, "cuda", "sdpa", half=False) for name in pipe.engines}
+    return replace(pipe, engines=engines, engine_line=f"{pipe.engine_line}, float32")
+
+
+def agreement(setting: Setting, tell: Tell) -> Agreement:
+    """Imagine the default and many steps side by side, from the same first frame."""
+    pipe = pipeline.load(setting.model, engine=setting.engine)
+    with open_sound(setting.audio) as sound:
+        voice = pipe.listen(sound)
+    usual = pipeline.Request(seed=setting.seed)
+    first = next(pipe.imagine(cut(voice, 0, 1), replace(usual, chains=1)))
+    many = pipe.imagine(voice, replace(usual, steps=setting.steps), first)
+    found: list[float] = []
+    for own, reference in zip(pipe.imagine(voice, usual, first), many, strict=True):
+        found.append(psnr(own, reference))
+        tell(len(found))
+    return Agreement(setting.steps, len(found), float(np.mean(found)), min(found))
+
+
+def psnr(a: Array, b: Array) -> float:
+    """Return the peak signal-to-noise ratio of two 8-bit pictures, dB; 100 if they are equal."""
+    error = float(np.square(a.astype(np.float32) - b.astype(np.float32)).mean(dtype=np.float64))
+    return min(100.0, 10 * float(np.log10(255.0**2 / error))) if error else 100.0
+
+
+def roofline(setting: Setting, tell: Tell) -> Roofline:
+    """Measure the machine's limits, and each network of a frame alone under them."""
+    model, rows = models.find(setting.model), []
+    opener, line = backends.choose(setting.engine, model)
+    top = limits()
+    batch = min(pipeline.TOGETHER, model.size.batch)
+    for number, name in enumerate(PICTURE):
+        given = drawn(model.ports(name), batch)
+        engine, cost = opener(name), cost_of(model.graph(name), given)
+        took_s = best_s(partial(engine, **given))
+        rows.append(
+            Roof(
+                network=name,
+                batch=batch,
+                gflop=cost.flops / 1e9,
+                mbytes=cost.moved_bytes / 1e6,
+                took_ms=1000 * took_s,
+                bound_ms=1000 * top.bound_s(cost),
+            )
+        )
+        tell(number + 1)
+    return Roofline(top.where, top.flops_s / 1e9, top.bytes_s / 1e9, line, rows)
+
+
+def drawn(ports: Ports, batch: int) -> dict[str, Array]:
+    """Return a network's inputs, drawn at random between 0 and 1."""
+    chance = np.random.default_rng(0)
+    shapes = {p.name: [batch if isinstance(d, str) else d for d in p.dims] for p in ports.inputs}
+    return {p.name: chance.random(shapes[p.name]).astype(p.dtype) for p in ports.inputs}

@@ -33,7 +33,7 @@ TORCH ?= torch==2.13.0
 test-torch: .venv-test/installed
 	.venv-test/bin/python -m pip install --quiet "$(TORCH)"
 	.venv-test/bin/python -m pip install --quiet -e '.[dev,torch,export,rtx]'
-	.venv-test/bin/python -m pytest -q tests/export tests/train tests/backends
+	.venv-test/bin/python -m pytest -q tests/export tests/train tests/backends tests/bench
 
 # These need the extras: pip install -e '.[world,train]'; docs/training.md says more.
 world: .train/world/kokoro-js.tgz

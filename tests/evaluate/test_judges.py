@@ -12,7 +12,7 @@ import pytest
 from imagineid.errors import BackendMissing
 from imagineid.face import FaceModel, load, project
 from imagineid.spec import ARKIT, EMOTIONS
-from imagineid_evaluate import landmarks, prompts, resources
+from imagineid_evaluate import landmarks, prompts
 from imagineid_evaluate.autoencoder import details
 from imagineid_evaluate.voices import rows
 
@@ -117,14 +117,6 @@ def test_the_prompts_hold_only_words_of_the_captions() -> None:
 
     words = Words(VOCABULARY, SYNONYMS)
     assert all(not words.unknown(prompts.ask(i).text) for i in range(prompts.COUNT))
-
-
-def test_a_child_is_watched_and_its_failure_told() -> None:
-    done = resources.command(["--help"])
-    assert "generate" in done.output
-    assert done.peak_bytes > 5e6
-    with pytest.raises(resources.ImagineIDError, match="nothing-here"):
-        resources.command(["generate", "nothing-here.wav"])
 
 
 def graph(tmp_path: Path) -> tuple[Path, np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """``python -m imagineid_evaluate NAME [...]``: measure one group of bars.
 
-Groups: voices, recordings, autoencoder, video, swap, prompts, resources. Evaluators only judge:
+Groups: voices, recordings, autoencoder, video, swap, prompts, agreement. Evaluators only judge:
 nothing is trained on them, and no threshold here was fitted to what the model makes.
 """
 
@@ -15,7 +15,7 @@ from imagineid.errors import ImagineIDError
 from imagineid_evaluate import shipped
 from imagineid_evaluate.report import table, write_json
 
-GROUPS = ("voices", "recordings", "autoencoder", "video", "swap", "prompts", "resources")
+GROUPS = ("voices", "recordings", "autoencoder", "video", "swap", "prompts", "agreement")
 
 
 def main(words: list[str] | None = None) -> int:

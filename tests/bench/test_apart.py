@@ -1,0 +1,56 @@
+"""A process of its own: what it returns, what it raises, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from imagineid.bench.apart import Setting, Tell, apart
+from imagineid.errors import BackendMissing
+
+SETTING = Setting(Path("a.wav"), Path("a.mp4"), frames=3)
+
+
+def counted(setting: Setting, tell: Tell) -> int:
+    for i in range(setting.frames):
+        tell(i + 1)
+    return os.getpid()
+
+
+def missing(setting: Setting, tell: Tell) -> int:
+    raise BackendMissing("paper", "paper")
+
+
+def mistaken(setting: Setting, tell: Tell) -> int:
+    raise LookupError("nobody foresaw this")
+
+
+def killed(setting: Setting, tell: Tell) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def test_another_process_works_and_tells_how_far_it_is() -> None:
+    told: list[float] = []
+    assert apart(counted, SETTING, told.append) != os.getpid()
+    assert told == [1, 2, 3]
+
+
+def test_an_error_of_ours_is_the_same_error_here() -> None:
+    with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[paper\]'") as told:
+        apart(missing, SETTING, print)
+    assert told.value.exit_code == 3
+
+
+def test_a_mistake_is_told_with_where_it_arose() -> None:
+    with pytest.raises(RuntimeError, match="nobody foresaw this") as told:
+        apart(mistaken, SETTING, print)
+    assert "in mistaken" in str(told.value)
+
+
+def test_a_process_that_is_killed_is_no_riddle() -> None:
+    with pytest.raises(RuntimeError, match="was ended with -9"):
+        apart(killed, SETTING, print)

@@ -72,10 +72,14 @@ def panels(report: Report) -> Iterator[Panel]:
     best = report.fastest
     parts = [(name, ms, f"{ms:.1f}") for name, ms in best.stages_ms.items()]
     yield Panel(f"milliseconds of a later frame, {best.engine}, side by side", SAND, parts)
-    for what, made in (("seconds of sound", report.lengths), ("frames together", report.chains)):
+    lengths = [f"{w.seconds:g}" for w in report.lengths]
+    together = [f"{w.chains}" for w in report.chains]
+    for what, names, made in (
+        ("seconds of sound", lengths, report.lengths),
+        ("frames together", together, report.chains),
+    ):
         if not made:
             continue
-        names = [f"{w.seconds:g}" if made is report.lengths else f"{w.chains}" for w in made]
         rates = [(n, w.fps, f"{w.fps:.1f}") for n, w in zip(names, made, strict=True)]
         yield Panel(f"frames a second against {what}, {best.engine}", BLUE, rates)
         held = [(w.peak_bytes or 0) / 1e6 for w in made]

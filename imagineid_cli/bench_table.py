@@ -37,7 +37,8 @@ def show(report: Report) -> None:
     for line in machine_lines(report):
         console.print(line, soft_wrap=True)
     for table in tables(report):
-        drawn = Drawn(box=box.SIMPLE_HEAD, title=Text(table.title), title_justify="left")
+        console.print(f"\n{table.title}", style="bold")
+        drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for number, head in enumerate(table.heads):
             drawn.add_column(Text(head), justify="right" if number else "left")
         for row in table.rows:
@@ -46,7 +47,7 @@ def show(report: Report) -> None:
         if table.note:
             console.print(table.note, soft_wrap=True)
     for line in last_lines(report):
-        console.print(line, soft_wrap=True)
+        console.print(f"\n{line}", soft_wrap=True)
 
 
 def machine_lines(report: Report) -> Iterator[str]:
@@ -81,18 +82,19 @@ def _end_to_end(report: Report) -> Table:
         told = slow.as_json()
         rows.append(
             [
-                f"Algorithm 1 as written, {told['frames']} frames",
+                f"as written, {told['frames']} frames",
                 f"{told['fps']:.3g}",
                 f"{slow.frame_s * 25:.0f}",
                 "1",
-                f"{slow.first_frame_s:.1f} s",
+                f"{slow.to_first_frame_s:.1f} s",
                 _memory(slow.peak_bytes),
                 _energy(told),
             ]
         )
         note = (
-            f"As written: {slow.steps} steps, guidance {slow.guidance:g}, {slow.line}; its frames "
-            "alone, without starting,\nhearing and writing, which the engines' rows hold."
+            f"As written: Algorithm 1, {slow.steps} steps, guidance {slow.guidance:g}, "
+            f"{slow.line}; its coherent frames alone,\n"
+            "without starting, hearing and writing, which the engines' rows hold."
         )
     for whole in report.engines:
         times = report.times(whole)

@@ -61,11 +61,20 @@ class Whole:
 
 @dataclass(frozen=True)
 class AsWritten:
-    """Algorithm 1 as written: how long its frames took, and nothing around them."""
+    """Algorithm 1 as written: how long its frames took, and nothing around them.
+
+    Attributes:
+        line: as torch names itself.
+        steps, guidance: of each frame.
+        to_first_frame_s: from the start of the process; first_frame_s: of the frame alone.
+        frames_s: of each coherent frame.
+        peak_bytes, joules: as of :class:`Whole`.
+    """
 
     line: str
     steps: int
     guidance: float
+    to_first_frame_s: float
     first_frame_s: float
     frames_s: list[float]
     peak_bytes: int | None

@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import tempfile
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from imagineid.backends import card
 from imagineid.backends.onnx import threads
 
 Array = np.ndarray
@@ -114,12 +116,11 @@ def best_s(work: Callable[[], object]) -> float:
 
 
 def limits() -> Limits:
-    """Measure the card if torch finds one, else the processor."""
-    try:
-        import torch
-    except ImportError:
-        return of_processor()
-    return of_card() if torch.cuda.is_available() else of_processor()
+    """Measure the card if there is one and torch to measure it with, else the processor."""
+    if card.present():
+        with contextlib.suppress(ImportError):
+            return of_card()
+    return of_processor()
 
 
 def of_processor() -> Limits:

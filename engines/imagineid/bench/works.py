@@ -15,6 +15,7 @@ import numpy as np
 from imagineid import backends, pipeline
 from imagineid.ahead import Ahead
 from imagineid.audio import open_sound
+from imagineid.backends import card
 from imagineid.bench.algorithm1 import AlgorithmOne
 from imagineid.bench.apart import Setting, Tell
 from imagineid.bench.machine import Energy, peak_bytes
@@ -169,6 +170,7 @@ def as_written(setting: Setting, tell: Tell) -> AsWritten:
         line=pipe.engine_line,
         steps=setting.steps,
         guidance=algorithm.guidance,
+        to_first_frame_s=came[1] - setting.began_s,
         first_frame_s=first,
         frames_s=later,
         peak_bytes=peak,
@@ -179,9 +181,7 @@ def as_written(setting: Setting, tell: Tell) -> AsWritten:
 def plain_torch(model: str) -> pipeline.Pipeline:
     """Load a model in torch as it is: no xformers, and float32 on a card, too."""
     pipe = pipeline.load(model, engine="torch", attention="sdpa")
-    import torch
-
-    if not torch.cuda.is_available():
+    if not card.present():
         return pipe
     from imagineid.backends.torch import load
 

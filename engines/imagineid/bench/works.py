@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -21,6 +23,7 @@ from imagineid.bench.apart import Setting, Tell
 from imagineid.bench.machine import Energy, peak_bytes
 from imagineid.bench.results import Agreement, AsWritten, Roof, Roofline, Whole
 from imagineid.bench.roofline import best_s, cost_of, limits
+from imagineid.cache import Cache, limit_bytes
 from imagineid.ccf.imagine import noise
 from imagineid.pad.blocks import cut
 from imagineid.spec import FPS, Ports
@@ -110,7 +113,7 @@ def whole(setting: Setting, tell: Tell) -> Whole:
             opened = time.monotonic()
             heard = clock.during("listening", pipe.expressing(pipe.hearing(sound)))
             request = pipeline.Request(seed=setting.seed, chains=setting.chains)
-            frames = pipe.imagine(kept(heard), request)
+            frames = pipe.imagine(kept(heard), request, cache=empty_cache(setting.video.parent))
             writer = VideoWriter(setting.video, pipe.size_px, setting.audio, {}, overwrite=True)
             came: list[float] = []
             with writer as video, Ahead(frames, FPS) as ready:
@@ -144,6 +147,11 @@ def whole(setting: Setting, tell: Tell) -> Whole:
         peak_bytes=peak,
         joules=energy.joules,
     )
+
+
+def empty_cache(folder: Path) -> Cache:
+    """Return a frame cache that holds nothing, so that keeping frames is paid for as always."""
+    return Cache(Path(tempfile.mkdtemp(prefix="frames-", dir=folder)), limit_bytes())
 
 
 def as_written(setting: Setting, tell: Tell) -> AsWritten:

@@ -48,7 +48,8 @@ def test_an_error_of_ours_is_the_same_error_here() -> None:
 def test_a_mistake_is_told_with_where_it_arose() -> None:
     with pytest.raises(RuntimeError, match="nobody foresaw this") as told:
         apart(mistaken, SETTING, print)
-    assert "in mistaken" in str(told.value)
+    assert str(told.value) == "LookupError: nobody foresaw this"
+    assert "in mistaken" in str(told.value.__cause__)
 
 
 def test_a_process_that_is_killed_is_no_riddle() -> None:

@@ -90,11 +90,19 @@ def test_ctrl_c_ends_it_and_its_children_in_one_line(tmp_path: Path) -> None:
     assert child.returncode == 130
     assert (stdout, stderr) == ("", "Stopped. Nothing half-written is left.\n")
     assert list((tmp_path / "tmp").iterdir()) == []
+    assert nobody_is_left(child.pid)
+
+
+def nobody_is_left(group: int) -> bool:
+    """Wait until a group of processes has ended, as it soon must."""
     until = time.monotonic() + 20
-    with pytest.raises(ProcessLookupError):  # nobody is left of them, soon
-        while time.monotonic() < until:
-            os.killpg(child.pid, 0)
-            time.sleep(0.1)
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 WHOLE = Whole(

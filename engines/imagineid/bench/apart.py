@@ -70,6 +70,9 @@ def apart(work: Work[T], setting: Setting, tell: Tell) -> T:
             elif kind == "made":
                 made: T = said
                 return made
+            elif kind == "bug":
+                what, where = said
+                raise RuntimeError(what) from RuntimeError(where)
             else:
                 raise _again(*said)
     except EOFError:
@@ -94,18 +97,18 @@ def _no_interrupt() -> Iterator[None]:
 def _child(parent: Connection, work: Work[Any], setting: Setting) -> None:
     """Run in the new process."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    said: tuple[str, Any]
     try:
         said = "made", work(setting, lambda done: parent.send(("done", done)))
     except ImagineIDError as error:
         said = "error", (type(error), str(error))
     except Exception as error:
-        text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-        said = "error", (RuntimeError, text)
+        said = "bug", (f"{type(error).__name__}: {error}", traceback.format_exc())
     with contextlib.suppress(BrokenPipeError):
         parent.send(said)
 
 
-def _again(kind: type[Exception], message: str) -> Exception:
+def _again(kind: type[ImagineIDError], message: str) -> ImagineIDError:
     """Make an error anew: some of ours are made of other things than their message."""
     error = kind.__new__(kind)
     Exception.__init__(error, message)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +31,7 @@ from imagineid.video import VideoWriter
 from imagineid.weights import models
 
 if TYPE_CHECKING:
+    from imagineid.audio import Sound
     from imagineid.backends import Engine
     from imagineid.pad.express import Factors
 
@@ -97,36 +98,14 @@ class Clock:
 def whole(setting: Setting, tell: Tell) -> Whole:
     """Make a video as ``imagineid generate`` does, and look at the clock on the way."""
     clock = Clock()
-    voices: list[Factors] = []  # the first part of what is heard
-
-    def kept(parts: Iterable[Factors]) -> Iterator[Factors]:
-        for part in parts:
-            if not voices:
-                voices.append(part)
-            yield part
-
     with Energy() as energy:
         pipe = pipeline.load(setting.model, engine=setting.engine)
         pipe = replace(pipe, engines=clock.around(pipe.engines))
         loaded = time.monotonic()
         with open_sound(setting.audio) as sound:
             opened = time.monotonic()
-            heard = clock.during("listening", pipe.expressing(pipe.hearing(sound)))
-            request = pipeline.Request(seed=setting.seed, chains=setting.chains)
-            frames = pipe.imagine(kept(heard), request, cache=empty_cache(setting.video.parent))
-            writer = VideoWriter(setting.video, pipe.size_px, setting.audio, {}, overwrite=True)
-            came: list[float] = []
-            with writer as video, Ahead(frames, FPS) as ready:
-                for frame in ready:
-                    came.append(time.monotonic())
-                    video.write(frame)
-                    clock.add("writing", time.monotonic() - came[-1])
-                    tell(video.frames)
+            voice, came = _film(pipe, sound, setting, clock, tell)
         ended, peak = time.monotonic(), peak_bytes()
-    stages = clock.a_frame_ms(len(came))
-    shown = islice(clock.during("mesh pictures", pipe.meshes(voices[0], setting.seed)), FPS)
-    count = sum(1 for _ in shown)  # alone, after the video
-    drawn = 1000 * clock.spent["mesh pictures"] / count
     return Whole(
         engine=setting.engine,
         line=pipe.engine_line,
@@ -138,15 +117,47 @@ def whole(setting: Setting, tell: Tell) -> Whole:
         first_frame_s=came[0] - opened,
         to_first_frame_s=came[0] - setting.began_s,
         later_frame_ms=1000 * (came[-1] - came[0]) / max(1, len(came) - 1),
-        stages_ms={
-            "listening": stages["listening"],
-            "mesh pictures": drawn,
-            **{name: stages[name] for name in PICTURE},
-            "encoding and muxing": stages["writing"],
-        },
+        stages_ms=_stages_ms(pipe, voice, setting.seed, clock, len(came)),
         peak_bytes=peak,
         joules=energy.joules,
     )
+
+
+def _film(
+    pipe: pipeline.Pipeline, sound: Sound, setting: Setting, clock: Clock, tell: Tell
+) -> tuple[Factors, list[float]]:
+    """Listen, imagine and write, side by side; return the voice and when each frame came."""
+    heard = clock.during("listening", pipe.expressing(pipe.hearing(sound)))
+    voice = next(heard)
+    request = pipeline.Request(seed=setting.seed, chains=setting.chains)
+    cache = empty_cache(setting.video.parent)
+    frames = pipe.imagine(chain([voice], heard), request, cache=cache)
+    came: list[float] = []
+    with (
+        VideoWriter(setting.video, pipe.size_px, setting.audio, {}, overwrite=True) as video,
+        Ahead(frames, FPS) as ready,
+    ):
+        for frame in ready:
+            came.append(time.monotonic())
+            video.write(frame)
+            clock.add("writing", time.monotonic() - came[-1])
+            tell(video.frames)
+    return voice, came
+
+
+def _stages_ms(
+    pipe: pipeline.Pipeline, voice: Factors, seed: int, clock: Clock, frames: int
+) -> dict[str, float]:
+    """Return what each part took of a frame; meshes are drawn once more for that, alone."""
+    took = clock.a_frame_ms(frames)
+    start = time.perf_counter()
+    shown = sum(1 for _ in islice(pipe.meshes(voice, seed), FPS))
+    return {
+        "listening": took["listening"],
+        "mesh pictures": 1000 * (time.perf_counter() - start) / shown,
+        **{name: took[name] for name in PICTURE},
+        "encoding and muxing": took["writing"],
+    }
 
 
 def empty_cache(folder: Path) -> Cache:
@@ -161,18 +172,17 @@ def as_written(setting: Setting, tell: Tell) -> AsWritten:
         BackendMissing: torch is not installed.
         BadWeights: the model holds graphs only.
     """
+    pipe = plain_torch(setting.model)
+    with open_sound(setting.audio) as sound:
+        voice = pipe.listen(sound)
+    algorithm = AlgorithmOne(pipe.engines, pipe.size, setting.steps)
+    meshes = islice(pipe.meshes(voice, setting.seed), setting.frames)
+    start = noise(pipe.size, setting.seed)
+    came = [time.monotonic()]
     with Energy() as energy:
-        pipe = plain_torch(setting.model)
-        with open_sound(setting.audio) as sound:
-            voice = pipe.listen(sound)
-        algorithm = AlgorithmOne(pipe.engines, pipe.size, setting.steps)
-        meshes = islice(pipe.meshes(voice, setting.seed), setting.frames)
-        start = noise(pipe.size, setting.seed)
-        came = [time.monotonic()]
         for _ in algorithm.frames(start, meshes, lambda: pipe.text(voice, "")):
             came.append(time.monotonic())
             tell(len(came) - 1)
-        peak = peak_bytes()
     first, *later = np.diff(came).tolist()
     return AsWritten(
         line=pipe.engine_line,
@@ -181,7 +191,7 @@ def as_written(setting: Setting, tell: Tell) -> AsWritten:
         to_first_frame_s=came[1] - setting.began_s,
         first_frame_s=first,
         frames_s=later,
-        peak_bytes=peak,
+        peak_bytes=peak_bytes(),
         joules=energy.joules,
     )
 
@@ -199,18 +209,28 @@ def plain_torch(model: str) -> pipeline.Pipeline:
 
 
 def agreement(setting: Setting, tell: Tell) -> Agreement:
-    """Imagine the default and many steps side by side, from the same first frame."""
+    """Hold the default against many steps a frame."""
     pipe = pipeline.load(setting.model, engine=setting.engine)
     with open_sound(setting.audio) as sound:
         voice = pipe.listen(sound)
-    usual = pipeline.Request(seed=setting.seed)
-    first = next(pipe.imagine(cut(voice, 0, 1), replace(usual, chains=1)))
-    many = pipe.imagine(voice, replace(usual, steps=setting.steps), first)
     found: list[float] = []
-    for own, reference in zip(pipe.imagine(voice, usual, first), many, strict=True):
+    for own, reference in beside(pipe, voice, pipeline.Request(seed=setting.seed), setting.steps):
         found.append(psnr(own, reference))
         tell(len(found))
     return Agreement(setting.steps, len(found), float(np.mean(found)), min(found))
+
+
+def beside(
+    pipe: pipeline.Pipeline, voice: Factors, request: pipeline.Request, steps: int
+) -> Iterator[tuple[Array, Array]]:
+    """Imagine a video as asked for, and with ``steps`` a frame, from the same first frame.
+
+    Yields:
+        A frame of each, (H, W, 3) uint8.
+    """
+    first = next(pipe.imagine(cut(voice, 0, 1), replace(request, chains=1)))
+    many = pipe.imagine(voice, replace(request, steps=steps), first)
+    return zip(pipe.imagine(voice, request, first), many, strict=True)
 
 
 def psnr(a: Array, b: Array) -> float:
@@ -226,7 +246,7 @@ def roofline(setting: Setting, tell: Tell) -> Roofline:
     top = limits()
     batch = min(pipeline.TOGETHER, model.size.batch)
     for number, name in enumerate(PICTURE):
-        given = drawn(model.ports(name), batch)
+        given = random_inputs(model.ports(name), batch)
         engine, cost = opener(name), cost_of(model.graph(name), given)
         took_s = best_s(partial(engine, **given))
         rows.append(
@@ -243,7 +263,7 @@ def roofline(setting: Setting, tell: Tell) -> Roofline:
     return Roofline(top.where, top.flops_s / 1e9, top.bytes_s / 1e9, line, rows)
 
 
-def drawn(ports: Ports, batch: int) -> dict[str, Array]:
+def random_inputs(ports: Ports, batch: int) -> dict[str, Array]:
     """Return a network's inputs, drawn at random between 0 and 1."""
     chance = np.random.default_rng(0)
     shapes = {p.name: [batch if isinstance(d, str) else d for d in p.dims] for p in ports.inputs}

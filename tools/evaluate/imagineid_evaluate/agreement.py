@@ -11,14 +11,12 @@ PSNR too, and needs no judges.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from imagineid.audio import open_sound
-from imagineid.bench.works import psnr
-from imagineid.pad.blocks import cut
+from imagineid.bench.works import beside, psnr
 from imagineid.pipeline import Pipeline, Request, load
 from imagineid_evaluate.landmarks import Seen, distances, look, seen_lips
 from imagineid_evaluate.likeness import Likeness
@@ -61,11 +59,9 @@ def both(
     """
     with open_sound(options.audio) as sound:
         voice = pipe.listen(sound)
-    usual = Request(prompt=options.prompt, seed=options.seed)
-    first = next(pipe.imagine(cut(voice, 0, 1), replace(usual, chains=1)))
-    many = pipe.imagine(voice, replace(usual, steps=options.steps), first)
+    request = Request(prompt=options.prompt, seed=options.seed)
     found, own, other = [], [], []
-    for number, pair in enumerate(zip(pipe.imagine(voice, usual, first), many, strict=True)):
+    for number, pair in enumerate(beside(pipe, voice, request, options.steps)):
         found.append(psnr(*pair))
         if number % options.every == 0:
             own.append(pair[0])

@@ -40,7 +40,7 @@ def bench(
         str, typer.Option(metavar="S,S,...", help="Other lengths of sound, in seconds.")
     ] = "10,60",
     chains: Annotated[
-        str, typer.Option(metavar="K,K,...", help="Frames imagined together.")
+        str, typer.Option(metavar="K,K,...", help="Chains: stretches imagined side by side.")
     ] = "1,2,5,10",
     agreement: Annotated[
         float, typer.Option(metavar="S", help="Hold so many seconds against 50 steps a frame.")

@@ -73,10 +73,10 @@ def panels(report: Report) -> Iterator[Panel]:
     parts = [(name, ms, f"{ms:.1f}") for name, ms in best.stages_ms.items()]
     yield Panel(f"milliseconds of a later frame, {best.engine}, side by side", SAND, parts)
     lengths = [f"{w.seconds:g}" for w in report.lengths]
-    together = [f"{w.chains}" for w in report.chains]
+    chains = [f"{w.chains}" for w in report.chains]
     for what, names, made in (
         ("seconds of sound", lengths, report.lengths),
-        ("frames together", together, report.chains),
+        ("chains side by side", chains, report.chains),
     ):
         if not made:
             continue

@@ -69,8 +69,8 @@ def tables(report: Report) -> Iterator[Table]:
         title = f"against length of sound, on {report.fastest.engine}"
         yield _against(title, "sound", [(f"{w.seconds:g} s", w) for w in report.lengths])
     if report.chains:
-        title = f"against frames imagined together, on {report.fastest.engine}"
-        yield _against(title, "together", [(f"{w.chains}", w) for w in report.chains])
+        title = f"against chains side by side, on {report.fastest.engine}"
+        yield _against(title, "chains", [(f"{w.chains}", w) for w in report.chains])
     if report.roofline:
         yield _roofline(report)
 

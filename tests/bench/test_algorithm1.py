@@ -12,7 +12,7 @@ import pytest
 from imagineid.bench.algorithm1 import AlgorithmOne
 from imagineid.ccf.chains import Stretch
 from imagineid.ccf.imagine import first_frame, latents, noise
-from imagineid.ccf.rollout import held, stage_of
+from imagineid.ccf.rollout import Shown, in_turn, stage_of
 from imagineid.pad.express import Factors
 from imagineid.pipeline import Pipeline
 from support import plain_pipeline
@@ -69,9 +69,11 @@ def test_without_guidance_its_second_frame_is_the_pipeline_s_too(
 ) -> None:
     first, second = as_written(pipe, voice, 2, steps=3, guidance=1.0)
     (_, mouth), (mesh, own_mouth) = islice(pipe.meshes(voice, 0), 2)
-    stage = stage_of(pipe.engines, pipe.text(voice, "red hair"), first, mouth, noise(pipe.size, 0))
+    stage = stage_of(
+        pipe.engines, pipe.text(voice, "red hair"), Shown(first, mouth), noise(pipe.size, 0)
+    )
     run = Stretch(latents(pipe.engines, mesh[None]), own_mouth[None], 0)
-    (kept,) = held(pipe.engines, stage, run, None, 3, 1)
+    (kept,) = in_turn(pipe.engines, stage, run, None, 3, 1)
     assert close(second, kept)
     assert not close(second, first)
 

@@ -27,7 +27,7 @@ class Setting:
     Attributes:
         audio: the recording. video: where a video may go.
         model, engine: as they are typed.
-        chains: frames imagined together; None for the usual.
+        chains: stretches imagined side by side; None for the usual one.
         frames: of Algorithm 1 as written. steps: of it, and of what the default is compared with.
         seed: of face and motion.
         began_s: when the process was started, on the monotonic clock.

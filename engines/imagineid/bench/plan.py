@@ -43,7 +43,7 @@ class Plan:
         seconds: of the sound they are compared on.
         reference_frames: of Algorithm 1 as written; reference_steps: of each.
         lengths: seconds of other sounds.
-        chains: frames imagined together.
+        chains: numbers of stretches imagined side by side.
         agreement_s: seconds over which the default is held against many steps.
         roofline: whether networks are held against the machine's limits.
     """
@@ -81,7 +81,9 @@ def measured(plan: Plan, show: Shows) -> Report:
             report.lengths.append(_once(setting, seconds, f"{seconds:g} s", show, made))
         for many in plan.chains:
             setting = replace(best, chains=many)
-            report.chains.append(_once(setting, plan.seconds, f"{many} together", show, made))
+            report.chains.append(
+                _once(setting, plan.seconds, f"{many} chain{'s' if many > 1 else ''}", show, made)
+            )
         if plan.agreement_s:
             setting = replace(best, audio=sounds.of(plan.agreement_s), steps=plan.reference_steps)
             with show.stage("agreement", round(plan.agreement_s * FPS), "frames") as tell:
@@ -157,11 +159,9 @@ def _video(setting: Setting, seconds: float, name: str, show: Shows) -> Whole:
 
 def _once(setting: Setting, seconds: float, name: str, show: Shows, made: list[Whole]) -> Whole:
     """Make one video, or take the numbers of the same one made before."""
-    from imagineid.pipeline import TOGETHER
-
     for known in made:
         same = known.engine, known.chains, known.frames
-        if same == (setting.engine, setting.chains or TOGETHER, round(seconds * FPS)):
+        if same == (setting.engine, setting.chains or 1, round(seconds * FPS)):
             return known
     made.append(_video(setting, seconds, name, show))
     return made[-1]

@@ -14,7 +14,7 @@ class Whole:
 
     Attributes:
         engine: as a user names it; line: as it names itself.
-        chains: frames imagined together.
+        chains: stretches imagined side by side.
         frames: of the video.
         wall_s: from the start of the process until the video has its name.
         to_first_frame_s: from the start of the process to the first frame: its parts are
@@ -144,7 +144,7 @@ class Report:
         model: its name. seconds: of the sound that engines are compared on.
         as_written: Algorithm 1 as written.
         engines: one video each. missing: why others can't run here, by name.
-        lengths: of sounds of several lengths. chains: of several frames together.
+        lengths: of sounds of several lengths. chains: of several stretches side by side.
         load: of the machine before and after.
     """
 

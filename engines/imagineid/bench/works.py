@@ -109,7 +109,7 @@ def whole(setting: Setting, tell: Tell) -> Whole:
     return Whole(
         engine=setting.engine,
         line=pipe.engine_line,
-        chains=setting.chains or pipeline.TOGETHER,
+        chains=setting.chains or 1,
         frames=len(came),
         wall_s=ended - setting.began_s,
         loading_s=loaded - setting.began_s,

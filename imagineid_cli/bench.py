@@ -63,8 +63,6 @@ def bench(
 
     It takes some minutes; 0 leaves out the frames of Algorithm 1, lengths, chains or agreement.
     Let nothing else run meanwhile.
-
-    Example:  bench speech.wav --lengths 10,60,300 --plot bench.png
     """
     with told(debug):
         from imagineid.video import check_output

@@ -14,37 +14,24 @@ from imagineid_cli.analyze import analyze
 from imagineid_cli.batch import batch
 from imagineid_cli.bench import bench
 from imagineid_cli.doctor import doctor
+from imagineid_cli.examples import epilog
 from imagineid_cli.export import export
 from imagineid_cli.generate import generate
 from imagineid_cli.retrieve import retrieve
 from imagineid_cli.swap import swap
 
-EXIT_CODES = (
-    (0, "done"),
-    (1, "something unforeseen (--debug shows where)"),
-    (2, "what was given can't be used: the recording, the output, an option"),
-    (3, "an engine or the weights are missing or damaged"),
-    (4, "some of several inputs failed, the others are done"),
-    (130, "stopped by Ctrl-C"),
-)
-"""What each exit code means; also in the README."""
-
-EPILOG = "Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES) + "."
-
 app = typer.Typer(
     name="imagineid",
     help="Imagine a talking face from a voice: speech in, video out.",
-    epilog=EPILOG,
+    epilog=epilog(),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (generate, batch, swap, analyze, retrieve, export):
-    app.command(epilog=EPILOG)(command)
+for command in (generate, batch, swap, analyze, retrieve, export, bench, doctor):
+    app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(weights.app)
 app.add_typer(cache.app)
-app.command(epilog=EPILOG)(doctor)
-app.command(epilog=EPILOG)(bench)
 
 
 def _version(wanted: bool) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 import imagineid
-from imagineid_cli.main import EXIT_CODES, app
+from imagineid_cli.examples import EXAMPLES, EXIT_CODES
+from imagineid_cli.main import app
 
 HEAVY = ("torch", "numpy", "onnxruntime", "av", "cv2", "rich.progress")
 
@@ -53,3 +54,15 @@ def test_the_readme_lists_every_exit_code(speech: Path) -> None:
     readme = (speech.parent.parent / "README.md").read_text(encoding="utf-8")
     for code, _ in EXIT_CODES:
         assert f"| {code} |" in readme
+
+
+def test_every_example_of_the_help_stands_in_the_readme_or_a_page_that_tests_run(
+    speech: Path,
+) -> None:
+    root = speech.parent.parent
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    written = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    shown = {info.callback.__name__ for info in app.registered_commands if info.callback}
+    assert shown == EXAMPLES.keys()
+    for example in (line for lines in EXAMPLES.values() for line in lines):
+        assert example in written

@@ -6,48 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-import imagineid
 from imagineid.errors import BadInput
 from imagineid.video import read_metadata
-from imagineid_cli.main import app
 from imagineid_cli.many import items_of
 from imagineid_cli.request import Wish
-from support import fake_pipeline
+from support.command import Run, plain
 from support.recordings import durations_s, read_picture, tone, write_recording
-
-TESTS = Path(__file__).parent.parent
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """``run("batch", ...)`` in an empty folder."""
-    fake = fake_pipeline.module()
-    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
-    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
-
-
-def plain(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """The command upon plain functions, in a process of its own."""
-    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, "-m", "support.plain_pipeline", *(str(word) for word in words)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def recordings(folder: Path, many: int, seconds: float = 0.3) -> list[Path]:

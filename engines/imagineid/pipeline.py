@@ -150,7 +150,7 @@ class Pipeline:
 
     def emotion(self, name: str) -> Emotion:
         """Return one of the eight emotions by name, as a typical voice feels it."""
-        return prototypes.read(weights.folder(self.model), name)
+        return prototypes.read(self.folder, name)
 
     def express(self, heard: Heard) -> Factors:
         """Make the expression of what was heard or mixed."""

@@ -118,13 +118,17 @@ def _list_of_the_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+PLAYERS = ("ffplay -", "mpv -")
+"""What shows a video in a window is not started."""
+
+
 def _typed(line: str) -> Any:
     """Run a command as it is typed; what it is piped into is run, too, where that is installed."""
     line, _, reader = line.partition(" | ")
     result = CliRunner().invoke(app, shlex.split(line)[1:], prog_name="imagineid")
     assert result.exit_code == 0, result.stderr
     assert result.exception is None
-    if reader and shutil.which(reader.split()[0]):
+    if reader and reader not in PLAYERS and shutil.which(reader.split()[0]):
         subprocess.run(["sh", "-c", reader], input=result.stdout_bytes, check=True, timeout=60)
     return result
 
@@ -149,7 +153,8 @@ def check(line: str) -> None:
 
 @pytest.mark.parametrize("line", RUN)
 def test_a_documented_command_works(line: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "load", plain_pipeline.load)
+    if " doctor" not in line:  # which looks at the embedded model's frames
+        monkeypatch.setattr(pipeline, "load", plain_pipeline.load)
     check(line)
 
 

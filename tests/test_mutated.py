@@ -27,6 +27,8 @@ from imagineid.spec import MINI
 from imagineid.weights import manifest
 from imagineid.weights.models import Model, write_card
 from imagineid_cli.main import app
+from imagineid_cli.request import Wish
+from imagineid_cli.resume import begin
 from support import plain_pipeline
 from support.bad_server import Server
 from support.command import environment
@@ -35,7 +37,7 @@ from support.small_weights import served, write_manifest
 
 HOW_MANY = 200
 EVERY_FAST = 5
-HANGS_S = 300.0
+HANGS_S = 1200.0
 """After so long the whole run is ended, with where it hung."""
 
 
@@ -71,12 +73,12 @@ CASES = [
     Case("batch many -o out --seed 1", "many/*"),
     Case("batch {} -o out --seed 1", "list.csv"),
     Case("batch {} -o out --resume", "list.jsonl"),
-    Case("weights verify", "home/weights/*/*/*"),
+    Case("weights verify", "home/weights/**/*"),
     Case("weights verify --json", "home/weights/sd15/base/unet/*"),
-    Case("weights pull sd15/matting", "home/weights/sd15/*/*/*"),
+    Case("weights pull sd15/matting", "home/weights/**/*"),
     Case("cache size --json", "home/cache/frames/*/*"),
     Case("cache clear", "home/cache/frames/*/*"),
-    Case("doctor --json", "home/*/*/*/*"),
+    Case("doctor --json", "home/**/*"),
 ]
 
 
@@ -125,10 +127,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ):
             result = CliRunner().invoke(app, line.split())
             assert result.exit_code == 0, result.stderr
-        from imagineid_cli.request import Wish
-        from imagineid_cli.resume import begin
-
-        begin(Path("a.wav"), Path("begun.mp4"), Wish(), 7)
     _model(folder / "model")
     return folder
 
@@ -159,6 +157,7 @@ def here(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     note.write_text(json.dumps({"video": str(folder / "ours.mp4")}))
     with Server(served()) as hub:
         _use(monkeypatch, folder, hub.url)
+        begin(Path("a.wav"), Path("begun.mp4"), Wish(), 7)
         yield folder
 
 
@@ -200,7 +199,9 @@ def is_whole(path: Path) -> bool:
 )
 def test_damaged_input_is_told_in_words(number: int, here: Path) -> None:
     chance, case = random.Random(number), CASES[number % len(CASES)]
-    found = sorted(path for path in here.glob(case.damaged) if path.is_file())
+    found = sorted(
+        path for path in here.glob(case.damaged) if path.is_file() and path.stat().st_size
+    )
     target = chance.choice(found)
     damage(target, chance, sorted(here.glob("a.*")))
     before = {path: path.read_bytes() for path in here.glob("*.*")}

@@ -28,6 +28,14 @@ def groups(items: Sequence[int]) -> Iterator[list[int]]:
         yield list(items[i : i + BATCH])
 
 
+def filled(some: Sequence[int]) -> list[int]:
+    """Repeat the last of a group until it is :data:`BATCH` long.
+
+    A network's bits change a little with the batch; so each window always goes through in as many.
+    """
+    return [*some, *[some[-1]] * (BATCH - len(some))]
+
+
 class Fading:
     """Windows of rows laid over each other, each counting most in its middle.
 

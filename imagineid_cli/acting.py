@@ -1,48 +1,13 @@
-"""How the face acts beside its voice: an emotion by name, and where head and eyes move from."""
+"""How the face acts beside its voice: where head and eyes move from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imagineid.face.motion import Motion
-
-
-class EmotionName(str, Enum):
-    """The eight emotions, in the order of :data:`imagineid.spec.EMOTIONS`."""
-
-    neutral = "neutral"
-    angry = "angry"
-    contempt = "contempt"
-    disgusted = "disgusted"
-    fear = "fear"
-    happy = "happy"
-    sad = "sad"
-    surprised = "surprised"
-
-
-EmotionOption = Annotated[
-    EmotionName | None,
-    typer.Option("--emotion", help="Feel this, whatever the voice feels."),
-]
-StrengthOption = Annotated[
-    float | None,
-    typer.Option(metavar="X", help="How much of what is swapped: 0 nothing, 1 all of it."),
-]
-PoseFromOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="REF", help="Move head and lids as a video does, or a Live Link Face CSV."
-    ),
-]
-StillOption = Annotated[
-    bool, typer.Option("--still", help="Hold the head still, and do not blink.")
-]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagineid_cli.acting import Moves, PoseFromOption, StillOption
-from imagineid_cli.generate import EngineName
-from imagineid_cli.make import heard_as_json
+from imagineid_cli import options
+from imagineid_cli.acting import Moves
+from imagineid_cli.make import Runs, heard_as_json
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
@@ -42,16 +42,17 @@ def analyze(
     seed: Annotated[
         int, typer.Option(metavar="N", help="Of the head's motion and the blinks in the CSV.")
     ] = 0,
-    pose_from: PoseFromOption = None,
-    still: StillOption = False,
+    pose_from: options.PoseFrom = None,
+    still: options.Still = False,
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Draw what was heard over time.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
-    engine: Annotated[EngineName, typer.Option(help="What runs the networks.")] = EngineName.auto,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+    model: options.Model = "mini",
+    engine: options.Engine = options.EngineName.auto,
 ) -> None:
     """Tell what is heard in a recording: who speaks, how it feels, and how the face moves.
 
@@ -60,7 +61,7 @@ def analyze(
     with told(debug):
         show, moves = Show(quiet), Moves(pose_from, still)
         _check(csv, fps, plot, moves, overwrite)
-        heard, factors, window = _heard(speech, engine.value, show)
+        heard, factors, window = _heard(speech, Runs(model, engine.value), show)
         from imagineid.analysis import analysed
 
         found = analysed(heard, factors, window)
@@ -92,14 +93,12 @@ def _check(csv: Path | None, fps: int, plot: Path | None, moves: Moves, overwrit
             check_output(path, overwrite, suffix)
 
 
-def _heard(speech: Path, engine: str, show: Show) -> tuple[Heard, Factors, int]:
+def _heard(speech: Path, runs: Runs, show: Show) -> tuple[Heard, Factors, int]:
     """Listen; return what was heard, its expression, and the networks' window."""
     from imagineid.audio import open_sound
 
     with open_sound(speech) as sound:
-        from imagineid import pipeline as way
-
-        pipe = way.load(engine=engine)
+        pipe = runs.load()
         with show.stage("listening", 1.0, "") as advance:
             heard = pipe.hear(sound, advance)
     return heard, pipe.express(heard), pipe.size.window

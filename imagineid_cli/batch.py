@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagineid.errors import BadInput, BadOutput, SomeFailed
+from imagineid_cli import options
 from imagineid_cli import resume as going_on
-from imagineid_cli.acting import EmotionOption, StrengthOption
-from imagineid_cli.generate import EngineName
 from imagineid_cli.make import Runs, Task
 from imagineid_cli.many import Item, items_of
 from imagineid_cli.request import Wish, chains_of
@@ -39,23 +38,15 @@ def batch(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the videos go.")
     ],
-    prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What the faces shall look like.")
-    ] = None,
+    prompt: options.Prompt = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="The same for all; random if not given.")
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Denoising steps of a frame.")
-    ] = None,
-    guidance: Annotated[
-        float | None, typer.Option(metavar="X", help="How strongly the prompt pulls.")
-    ] = None,
-    emotion: EmotionOption = None,
-    strength: StrengthOption = None,
-    chains: Annotated[
-        str, typer.Option(metavar="K|auto", help="How many frames are imagined together.")
-    ] = "auto",
+    steps: options.Steps = None,
+    guidance: options.Guidance = None,
+    emotion: options.Emotion = None,
+    strength: options.Strength = None,
+    chains: options.Chains = "auto",
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Work in N processes; with --ray, N in all.")
     ] = None,
@@ -65,17 +56,13 @@ def batch(
     resume: Annotated[
         bool, typer.Option("--resume", help="Leave what is done, go on with what was begun.")
     ] = False,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Take no frames from earlier runs, and keep none.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    no_cache: options.NoCache = False,
+    overwrite: options.Overwrite = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what failed.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
-    model: Annotated[
-        str, typer.Option(metavar="mini|DIR", help="The model; DIR is what export made.")
-    ] = "mini",
-    engine: Annotated[EngineName, typer.Option(help="What runs the networks.")] = EngineName.auto,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+    model: options.Model = "mini",
+    engine: options.Engine = options.EngineName.auto,
 ) -> None:
     """Turn many recordings into videos, with one load of the model.
 

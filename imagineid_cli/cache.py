@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from imagineid_cli import options
 from imagineid_cli.told import say, told
 
 app = typer.Typer(name="cache", help="The frames kept from earlier runs.", no_args_is_help=True)
@@ -14,8 +15,8 @@ app = typer.Typer(name="cache", help="The frames kept from earlier runs.", no_ar
 
 @app.command()
 def size(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Tell how much is kept, how much may be, and where."""
     from imagineid.cache import GIGABYTE, Cache

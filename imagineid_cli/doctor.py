@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from imagineid import __version__
+from imagineid_cli import options
 from imagineid_cli.fetching import size_text
 from imagineid_cli.told import say, told
 
@@ -47,8 +47,8 @@ class Finding:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Look whether everything is there, and run the embedded model on a short sound.
 
@@ -149,7 +149,7 @@ def _engine() -> Iterator[Finding]:
     from imagineid.errors import ImagineIDError
     from imagineid.spec import MINI
     from imagineid.weights.models import Model
-    from imagineid_cli.generate import EngineName
+    from imagineid_cli.options import EngineName
 
     mini = Model(MINI.name, weights.DIRECTORY / MINI.name, MINI, "stored")
     chosen = backends.choose("auto", mini)[1]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from imagineid_cli import options
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
@@ -37,14 +38,14 @@ def export(
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="The folder to make."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: options.Overwrite = False,
     random_weights: Annotated[
         bool,
         typer.Option("--random-weights", help="Draw what weights are not here, to try engines."),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Write every network of a model as a checked ONNX file, or build engines of them.
 

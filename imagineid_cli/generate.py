@@ -18,14 +18,9 @@ import typer
 
 from imagineid import __version__
 from imagineid.errors import BadInput, BadOutput
+from imagineid_cli import options
 from imagineid_cli import resume as going_on
-from imagineid_cli.acting import (
-    EmotionOption,
-    Moves,
-    PoseFromOption,
-    StillOption,
-    StrengthOption,
-)
+from imagineid_cli.acting import Moves
 from imagineid_cli.make import Runs, Task, felt_as, make, request_of, told_of
 from imagineid_cli.request import PREVIEWS, Wish, chains_of, wish_of
 from imagineid_cli.show import Show
@@ -38,16 +33,6 @@ if TYPE_CHECKING:
 
 PIPE = Path("-")
 """The name of standard output."""
-
-
-class EngineName(str, Enum):
-    """What may run the networks."""
-
-    auto = "auto"
-    onnx = "onnx"
-    torch = "torch"
-    tensorrt = "tensorrt"
-    tensorrt_rtx = "tensorrt-rtx"
 
 
 class Attention(str, Enum):
@@ -73,10 +58,7 @@ def generate(
     audio: Annotated[
         Path, typer.Argument(metavar="AUDIO", help="A recording, or a video with sound.")
     ],
-    prompt: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help='What the face shall look like: "red hair, glasses".'),
-    ] = None,
+    prompt: options.Prompt = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -90,23 +72,18 @@ def generate(
         int | None,
         typer.Option(metavar="N", help="The same seed gives the same face; random if not given."),
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Denoising steps of a frame.")
-    ] = None,
-    guidance: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="How strongly the prompt pulls; 1 is not at all."),
-    ] = None,
+    steps: options.Steps = None,
+    guidance: options.Guidance = None,
     preview: Annotated[
         int | None,
         typer.Option(
             metavar="N", help="Make only a sheet (.png) of N faces, seeds SEED, SEED + 1, ..."
         ),
     ] = None,
-    emotion: EmotionOption = None,
-    strength: StrengthOption = None,
-    pose_from: PoseFromOption = None,
-    still: StillOption = False,
+    emotion: options.Emotion = None,
+    strength: options.Strength = None,
+    pose_from: options.PoseFrom = None,
+    still: options.Still = False,
     like: Annotated[
         Path | None,
         typer.Option(
@@ -114,23 +91,17 @@ def generate(
             help="Repeat the prompt, seed, steps, guidance and emotion of a video made before.",
         ),
     ] = None,
-    chains: Annotated[
-        str, typer.Option(metavar="K|auto", help="How many frames are imagined together.")
-    ] = "auto",
+    chains: options.Chains = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run that was killed had come to.")
     ] = False,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Take no frames from earlier runs, and keep none.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
-    model: Annotated[
-        str, typer.Option(metavar="mini|DIR", help="The model; DIR is what export made.")
-    ] = "mini",
-    engine: Annotated[EngineName, typer.Option(help="What runs the networks.")] = EngineName.auto,
+    no_cache: options.NoCache = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+    model: options.Model = "mini",
+    engine: options.Engine = options.EngineName.auto,
     attention: Annotated[
         Attention, typer.Option(help="How the torch engine attends.")
     ] = Attention.auto,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -88,8 +89,11 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise BadInput(f"The list {path} can't be read: {error}.\nLook:  head {path}") from error
     if path.suffix.lower() == ".csv":
         reader = csv.DictReader(text.splitlines())
-        for row in reader:
-            yield reader.line_num, {k: v for k, v in row.items() if k is not None and v}
+        try:
+            for row in reader:
+                yield reader.line_num, {k: v for k, v in row.items() if k is not None and v}
+        except csv.Error as error:
+            raise _bad(path, reader.line_num, f"is not CSV ({error})") from error
         return
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -109,9 +113,12 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, wish: Wis
         raise _bad(path, line, f"has the column {unknown[0]!r}")
     if not isinstance(row.get("audio"), str):
         raise _bad(path, line, "names no audio")
+    for name in ("audio", "out"):
+        if not _is_name(str(row.get(name, ""))):
+            raise _bad(path, line, f"has a name in {name} that no file can have")
     try:
         seed = int(row["seed"]) if "seed" in row else wish.seed
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise _bad(path, line, f"has the seed {row['seed']!r}") from error
     own = replace(wish, prompt=str(row.get("prompt", wish.prompt or "")), seed=seed)
     try:
@@ -120,6 +127,14 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, wish: Wis
         raise _bad(path, line, f"can't be used: {str(error).splitlines()[0]}") from error
     audio = path.parent / row["audio"]
     return Item(audio, folder / str(row.get("out", f"{audio.stem}.mp4")), own)
+
+
+def _is_name(name: str) -> bool:
+    """Tell whether the system takes it for a path."""
+    try:
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
 
 
 def _bad(path: Path, line: int, what: str) -> BadInput:

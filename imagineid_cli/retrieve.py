@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imagineid_cli.generate import EngineName
+from imagineid_cli import options
+from imagineid_cli.make import Runs
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
@@ -52,11 +53,12 @@ def retrieve(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the faces on the sheet.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
-    engine: Annotated[EngineName, typer.Option(help="What runs the networks.")] = EngineName.auto,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+    model: options.Model = "mini",
+    engine: options.Engine = options.EngineName.auto,
 ) -> None:
     """Rank the recordings of a folder by how much their voices are like one voice.
 
@@ -66,11 +68,10 @@ def retrieve(
     with told(debug):
         paths = _plan(speech, folder, top, sheet, overwrite)
         show = Show(quiet)
-        from imagineid import pipeline as way
         from imagineid.audio import open_sound
 
         with open_sound(speech) as sound:
-            pipe = way.load(engine=engine.value)
+            pipe = Runs(model, engine.value).load()
             who = pipe.hear_identity(sound)
         ranked, broken = _ranked(pipe, who, paths, show)
         if sheet is not None:

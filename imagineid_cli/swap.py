@@ -13,20 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagineid import __version__
-from imagineid_cli import kept
-from imagineid_cli.acting import (
-    EmotionOption,
-    Moves,
-    PoseFromOption,
-    StillOption,
-    StrengthOption,
-)
-from imagineid_cli.generate import EngineName
+from imagineid_cli import kept, options
+from imagineid_cli.acting import Moves
+from imagineid_cli.make import Runs
 from imagineid_cli.request import Wish
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
 if TYPE_CHECKING:
+    from imagineid.cache import Cache
     from imagineid.pad.heard import Heard
     from imagineid.pipeline import Pipeline, Request
     from imagineid_cli.base import Base
@@ -90,7 +85,8 @@ class Job:
     swaps: Swaps
     output: Path
     overwrite: bool
-    engine: str
+    caching: bool
+    runs: Runs
 
 
 def swap(
@@ -113,10 +109,10 @@ def swap(
         str | None, typer.Option(metavar="TEXT", help="Look like this: a new face.")
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed: a new face.")] = None,
-    emotion: EmotionOption = None,
-    strength: StrengthOption = None,
-    pose_from: PoseFromOption = None,
-    still: StillOption = False,
+    emotion: options.Emotion = None,
+    strength: options.Strength = None,
+    pose_from: options.PoseFrom = None,
+    still: options.Still = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -126,11 +122,13 @@ def swap(
             help="The video; BASE-swapped.mp4 (or -swapped-2 ...) if not given.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
-    engine: Annotated[EngineName, typer.Option(help="What runs the networks.")] = EngineName.auto,
+    no_cache: options.NoCache = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+    model: options.Model = "mini",
+    engine: options.Engine = options.EngineName.auto,
 ) -> None:
     """Take one factor of a video from elsewhere, and keep the rest.
 
@@ -143,12 +141,19 @@ def swap(
         wish = Wish(prompt, seed, emotion=named, strength=strength)
         moves = Moves(pose_from, still)
         swaps = Swaps(emotion_from, identity_from, content_from, wish, moves)
-        result = _run(_plan(base, swaps, output, overwrite, engine.value), Show(quiet))
+        runs = Runs(model, engine.value)
+        job = _plan(base, swaps, output, overwrite, not no_cache, runs)
+        result = _run(job, Show(quiet))
         typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
 
 
 def _plan(
-    base: Path | None, swaps: Swaps, output: Path | None, overwrite: bool, engine: str
+    base: Path | None,
+    swaps: Swaps,
+    output: Path | None,
+    overwrite: bool,
+    caching: bool,
+    runs: Runs,
 ) -> Job:
     """Check all that can be checked before anything heavy is loaded."""
     from imagineid.decode import open_regular
@@ -167,7 +172,7 @@ def _plan(
         if output.exists() and output.samefile(path):
             raise BadOutput(f"{output} is what it is made of.\nName another place:  -o OUT.mp4")
     check_output(output, overwrite)
-    return Job(found, swaps, output, overwrite, engine)
+    return Job(found, swaps, output, overwrite, caching, runs)
 
 
 def free_name(base: Path) -> Path:
@@ -181,13 +186,14 @@ def free_name(base: Path) -> Path:
 
 def _run(job: Job, show: Show) -> dict[str, Any]:
     """Do the whole job and return what is told about it."""
-    from imagineid import pipeline as way
+    from imagineid.cache import Cache
+    from imagineid.pipeline import Request
     from imagineid_cli.base import heard_of_base
 
     started = time.monotonic()
     base, swaps = job.base, job.swaps
     show.line(f"base: {base.path}{' (the last video made)' if base.last else ''}")
-    pipe = way.load(engine=job.engine)
+    pipe, cache = job.runs.load(), Cache.usual() if job.caching else None
     _tell_start(job, pipe, show)
     hear = _ear(pipe, show)
     before, first = heard_of_base(base, pipe, hear, show)
@@ -196,11 +202,11 @@ def _run(job: Job, show: Show) -> dict[str, Any]:
     wish = swaps.wish.over(base.wish)
     if swaps.emotion_from is not None:
         wish = replace(wish, emotion=None, strength=swaps.wish.strength)
-    request = way.Request(wish.prompt or "", wish.seed or 0, wish.steps, wish.guidance)
+    request = Request(wish.prompt or "", wish.seed or 0, wish.steps, wish.guidance)
     if swaps.fresh:
         first = None
     elif first is None:
-        first = next(iter(pipe.imagine(pipe.express(before), request)))
+        first = next(iter(pipe.imagine(pipe.express(before), request, cache=cache)))
     moves = Moves(still=True) if base.motion == "still" and not swaps.moves.said() else swaps.moves
     request = replace(request, motion=moves.motion(mixed.frames))
     metadata = {
@@ -215,7 +221,7 @@ def _run(job: Job, show: Show) -> dict[str, Any]:
         **moves.said(),
         "swapped": swaps.said(base.path),
     }
-    frames = _imagine(job, pipe, mixed, request, first, metadata, show)
+    frames = _imagine(job, pipe, mixed, request, first, metadata, cache, show)
     return {
         "path": str(job.output),
         "base": str(base.path),
@@ -281,6 +287,7 @@ def _imagine(
     request: Request,
     first: kept.Picture | None,
     metadata: dict[str, Any],
+    cache: Cache | None,
     show: Show,
 ) -> int:
     """Write the video; return its frames."""
@@ -292,9 +299,11 @@ def _imagine(
         VideoWriter(job.output, pipe.size_px, sound, metadata, overwrite=job.overwrite) as video,
         show.stage("imagining", mixed.frames, "frames") as advance,
     ):
-        frames = pipe.imagine(pipe.express(mixed), request, first)
+        frames = pipe.imagine(pipe.express(mixed), request, first, cache)
         for frame in kept.keeping(frames, key, mixed, first):
             video.write(frame)
             advance(video.frames)
+    if cache and cache.trouble:
+        show.warn(cache.trouble)
     kept.remember_last(job.output)
     return video.frames

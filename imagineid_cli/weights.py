@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagineid_cli import options
 from imagineid_cli.fetching import Fetching, size_text
 from imagineid_cli.told import say, told
 
@@ -36,13 +37,10 @@ Name = Annotated[
 Names = Annotated[
     list[str], typer.Argument(metavar="NAME", help="As in the list.", autocompletion=known_names)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
 
 
 @app.command("list")
-def list_(as_json: Json = False, debug: Debug = False) -> None:
+def list_(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """Show what there is, what is here, its size and its licence.
 
     The embedded model, mini, needs nothing of it.
@@ -114,8 +112,8 @@ def pull(
     offline: Annotated[
         bool, typer.Option("--offline", help="Fetch nothing: only check that all is here.")
     ] = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
 ) -> None:
     """Fetch weights, going on where an earlier try ended; check every byte.
 
@@ -154,8 +152,8 @@ def verify(
             metavar="NAME", help="All that is here if none.", autocompletion=known_names
         ),
     ] = None,
-    as_json: Json = False,
-    debug: Debug = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
 ) -> None:
     """Check size and sha256 of every file that is here; exit code 3 if one is wrong."""
     with told(debug):
@@ -181,7 +179,7 @@ def verify(
 
 
 @app.command()
-def path(name: Name, debug: Debug = False) -> None:
+def path(name: Name, debug: options.Debug = False) -> None:
     """Print the folder of weights that are here."""
     with told(debug):
         from imagineid import weights
@@ -191,7 +189,7 @@ def path(name: Name, debug: Debug = False) -> None:
 
 
 @app.command()
-def remove(names: Names, debug: Debug = False) -> None:
+def remove(names: Names, debug: options.Debug = False) -> None:
     """Delete weights, and parts of them."""
     with told(debug), Fetching() as watch:
         from imagineid.errors import BadInput

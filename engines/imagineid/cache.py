@@ -126,7 +126,7 @@ class Cache:
                 return None
             frames = _read(path)
             os.utime(path)
-        except (OSError, ValueError, av.FFmpegError):
+        except (OSError, ValueError, LookupError, av.FFmpegError):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             return None

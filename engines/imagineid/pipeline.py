@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from imagineid.ccf.chains import FADE, Stretch, batched, stretches
 from imagineid.ccf.imagine import Text, first_frame, latents, noise
 from imagineid.ccf.rollout import Shown, Stage, followed, in_turn, stage_of, state_after
 from imagineid.ccf.words import Words
+from imagineid.errors import BadWeights
 from imagineid.face import FaceModel
 from imagineid.face.acting import Act, acts, drawn
 from imagineid.face.model import load as load_face
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from imagineid.backends import Engine
 
 Array = np.ndarray
+T = TypeVar("T")
 
 FIRST_STEPS = 24
 """Steps of the first frame, which has no neighbour to lean on."""
@@ -150,7 +152,7 @@ class Pipeline:
 
     def emotion(self, name: str) -> Emotion:
         """Return one of the eight emotions by name, as a typical voice feels it."""
-        return prototypes.read(weights.folder(self.model), name)
+        return prototypes.read(self.folder, name)
 
     def express(self, heard: Heard) -> Factors:
         """Make the expression of what was heard or mixed."""
@@ -323,7 +325,19 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
         size=found.size,
         engines={name: open_network(name) for name in weights.NETWORKS},
         engine_line=line,
-        words=Words.read(words),
-        face=load_face(face),
+        words=_undamaged(Words.read, words, found.remedy),
+        face=_undamaged(load_face, face, found.remedy),
         folder=found.folder,
     )
+
+
+def _undamaged(read: Callable[[Path], T], path: Path, remedy: str) -> T:
+    """Read one of a model's files.
+
+    Raises:
+        BadWeights: it is damaged.
+    """
+    try:
+        return read(path)
+    except Exception as error:  # damaged JSON and zip files raise a dozen kinds
+        raise BadWeights(f"{path} is damaged ({type(error).__name__}).\n{remedy}") from error

@@ -5,40 +5,24 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner, Result
 
-import imagineid
 from imagineid.analysis import stretches
-from imagineid_cli.main import app
-from support import fake_pipeline
+from support.command import Run
 from support.recordings import tone, write_recording
 
-Run = Callable[..., Result]
 
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """``run("analyze", ...)`` in a folder with soft and loud voices."""
-    fake = fake_pipeline.module()
-    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
-    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def voices(run: Run) -> None:
+    """Soft and loud voices."""
     Path("voices").mkdir()
     write_recording(Path("soft.wav"), tone(1.5))
     write_recording(Path("voices/also-soft.flac"), tone(0.5))
     write_recording(Path("voices/loud.wav"), 3 * tone(0.5))
-
-    def invoke(*words: object) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words])
-
-    return invoke
 
 
 def table(path: str) -> list[dict[str, str]]:
@@ -90,6 +74,7 @@ def test_bad_wishes_of_analyze_are_refused(run: Run) -> None:
         (("soft.wav", "--fps", 30), "--fps 30 is neither"),
         (("soft.wav", "--csv", "m.txt"), "does not end in .csv"),
         (("none.wav",), "There is no file"),
+        (("soft.wav", "--model", "other"), "no model other"),
     ):
         result = run("analyze", *words)
         assert result.exit_code == 2
@@ -134,6 +119,7 @@ def test_bad_wishes_of_retrieve_are_refused(run: Run) -> None:
         (("soft.wav", "empty"), "no other recordings"),
         (("soft.wav", "voices", "--top", 0), "--top 0"),
         (("none.wav", "voices"), "There is no file"),
+        (("soft.wav", "voices", "--model", "other"), "no model other"),
     ):
         result = run("retrieve", *words)
         assert result.exit_code == 2

@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-import imagineid
 from imagineid.errors import BadInput
 from imagineid.video import read_metadata
-from imagineid_cli.main import app
 from imagineid_cli.many import items_of
 from imagineid_cli.request import Wish
-from support import fake_pipeline
+from support.command import Run, command, environment, plain
 from support.recordings import durations_s, read_picture, tone, write_recording
-
-TESTS = Path(__file__).parent.parent
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """``run("batch", ...)`` in an empty folder."""
-    fake = fake_pipeline.module()
-    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
-    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
-
-
-def plain(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """The command upon plain functions, in a process of its own."""
-    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, "-m", "support.plain_pipeline", *(str(word) for word in words)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def recordings(folder: Path, many: int, seconds: float = 0.3) -> list[Path]:
@@ -210,3 +181,42 @@ def test_a_ray_cluster_of_two_nodes_makes_the_same_videos(run: Run, tmp_path: Pa
     for name in names(Path("far")):
         far, near = (read_picture(Path(where) / name) for where in ("far", "near"))
         assert all((a[1] == b[1]).all() for a, b in zip(far, near, strict=True))
+
+
+def killed_and_resumed(folder: Path, home: Path, chance: random.Random) -> None:
+    """Kill a batch (-9) at some moment; with --resume it ends as one that ran through."""
+    words = ("batch", "in", "-o", "killed", "--seed", 1, "--quiet")
+    process = subprocess.Popen(
+        command("plain_pipeline", *words),
+        cwd=folder,
+        env=environment(PLAIN_FRAME_S="0.02"),
+        stdout=subprocess.DEVNULL,
+    )
+    pieces = chance.randrange(6)  # a first frame and a piece of each video are kept, one by one
+    while process.poll() is None and len(list(home.rglob("*.mp4"))) < pieces:
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, 0.5))
+    process.kill()
+    process.wait()
+    for path in (folder / "killed").glob("*.mp4"):
+        assert len(read_picture(path)) == 10, "under its name it is whole"
+    ended = plain(folder, *words, "--resume")
+    assert ended.returncode == 0, ended.stderr
+    killed, through = (sorted((folder / name).glob("*.mp4")) for name in ("killed", "through"))
+    assert [path.name for path in killed] == [path.name for path in through]
+    assert [path.read_bytes() for path in killed] == [path.read_bytes() for path in through]
+
+
+@pytest.mark.slow
+def test_a_batch_killed_at_any_moment_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings(tmp_path / "in", 3, 0.4)
+    through = plain(tmp_path, "batch", "in", "-o", "through", "--seed", 1, "--no-cache")
+    assert through.returncode == 0, through.stderr
+    chance = random.Random(11)
+    for moment in range(int(os.environ.get("IMAGINEID_TEST_KILLS", "3"))):
+        home = tmp_path / f"home{moment}"
+        monkeypatch.setenv("IMAGINEID_HOME", str(home))
+        killed_and_resumed(tmp_path, home, chance)
+        shutil.rmtree(tmp_path / "killed")

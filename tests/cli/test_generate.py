@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-import imagineid
 from imagineid.video import read_metadata
-from imagineid_cli.main import app
 from imagineid_cli.preview import LABEL_PX
-from support import fake_pipeline
+from support.command import Run, command, environment
 from support.recordings import durations_s, read_picture, tone, write_recording
-
-TESTS = Path(__file__).parent.parent
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """``run("generate", ...)`` in an empty folder."""
-    fake = fake_pipeline.module()
-    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
-    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-
-    def invoke(*words: object) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words])
-
-    return invoke
-
-
-def command(*words: object) -> list[str]:
-    """The same in a process of its own."""
-    return [sys.executable, "-m", "support.fake_pipeline", *(str(word) for word in words)]
-
-
-def environment(**more: str) -> dict[str, str]:
-    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": paths, **more}
 
 
 def here() -> list[str]:
@@ -260,7 +227,7 @@ def test_a_stopped_command_leaves_nothing(
     tmp_path: Path, speech: Path, number: signal.Signals, code: int
 ) -> None:
     process = subprocess.Popen(
-        command("generate", speech),
+        command("fake_pipeline", "generate", speech),
         cwd=tmp_path,
         env=environment(FAKE_FRAME_S="0.1"),
         stdout=subprocess.PIPE,

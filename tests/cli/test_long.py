@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,9 +15,8 @@ import numpy as np
 import pytest
 
 from imagineid.video import read_metadata
+from support.command import command, environment, plain
 from support.recordings import durations_s, read_picture, tone, write_recording
-
-TESTS = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -28,26 +25,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     folder = tmp_path_factory.mktemp("own")
     monkeypatch.setenv("IMAGINEID_HOME", str(folder))
     return folder / "cache"
-
-
-def command(*words: object) -> list[str]:
-    return [sys.executable, "-m", "support.plain_pipeline", *(str(word) for word in words)]
-
-
-def environment(**more: str) -> dict[str, str]:
-    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": paths, **more}
-
-
-def plain(folder: Path, *words: object, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words),
-        cwd=folder,
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -60,7 +37,7 @@ def sound(tmp_path: Path) -> Path:
 def kill_after(folder: Path, after_s: float, *words: object) -> int:
     """Start the command, kill it (-9) after a while; return how it ended."""
     process = subprocess.Popen(
-        command(*words),
+        command("plain_pipeline", *words),
         cwd=folder,
         env=environment(PLAIN_FRAME_S="0.02"),
         stdout=subprocess.DEVNULL,
@@ -82,7 +59,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_ran_through(
     tmp_path: Path, sound: Path, cache: Path
 ) -> None:
     process = subprocess.Popen(
-        command("generate", sound, "-o", "killed.mp4", "--prompt", "red hair"),
+        command("plain_pipeline", "generate", sound, "-o", "killed.mp4", "--prompt", "red hair"),
         cwd=tmp_path,
         env=environment(PLAIN_FRAME_S="0.03"),
         stderr=subprocess.DEVNULL,
@@ -140,7 +117,9 @@ def test_resume_needs_kept_frames_and_a_file(tmp_path: Path, sound: Path) -> Non
 
 def test_a_video_streams_into_a_pipe_while_it_is_made(tmp_path: Path, sound: Path) -> None:
     process = subprocess.Popen(
-        command("generate", sound, "-o", "-", "--seed", 2, "--no-cache", "--quiet"),
+        command(
+            "plain_pipeline", "generate", sound, "-o", "-", "--seed", 2, "--no-cache", "--quiet"
+        ),
         cwd=tmp_path,
         env=environment(PLAIN_FRAME_S="0.05"),
         stdout=subprocess.PIPE,
@@ -162,7 +141,7 @@ def test_a_video_streams_into_a_pipe_while_it_is_made(tmp_path: Path, sound: Pat
 
 def test_a_reader_that_goes_away_is_told_in_one_line(tmp_path: Path, sound: Path) -> None:
     process = subprocess.Popen(
-        command("generate", sound, "-o", "-", "--no-cache", "--quiet"),
+        command("plain_pipeline", "generate", sound, "-o", "-", "--no-cache", "--quiet"),
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -185,7 +164,7 @@ def test_ctrl_c_leaves_whole_pieces_and_nothing_else(
     tmp_path: Path, sound: Path, cache: Path
 ) -> None:
     process = subprocess.Popen(
-        command("generate", sound, "-o", "a.mp4"),
+        command("plain_pipeline", "generate", sound, "-o", "a.mp4"),
         cwd=tmp_path,
         env=environment(PLAIN_FRAME_S="0.1"),
         stderr=subprocess.PIPE,
@@ -216,3 +195,18 @@ def test_the_cache_can_be_measured_and_cleared(tmp_path: Path, sound: Path, cach
 def test_without_cache_nothing_is_kept(tmp_path: Path, sound: Path, cache: Path) -> None:
     assert plain(tmp_path, "generate", sound, "--quiet", "--no-cache").returncode == 0
     assert not cache.exists()
+
+
+def test_a_swap_is_kept_too_and_comes_again_without_being_imagined(
+    tmp_path: Path, sound: Path, cache: Path
+) -> None:
+    assert plain(tmp_path, "generate", sound, "-o", "a.mp4", "--quiet").returncode == 0
+    words = ("swap", "a.mp4", "--emotion", "sad", "--quiet", "-o")
+    assert plain(tmp_path, *words, "once.mp4").returncode == 0
+    again = plain(tmp_path, *words, "again.mp4", PLAIN_BLIND="1")
+    assert again.returncode == 0, again.stderr
+    assert same_frames(tmp_path / "once.mp4", tmp_path / "again.mp4")
+    assert not same_frames(tmp_path / "once.mp4", tmp_path / "a.mp4")
+    without = plain(tmp_path, *words, "not.mp4", "--no-cache", PLAIN_BLIND="1")
+    assert without.returncode == 1
+    assert not (tmp_path / "not.mp4").exists()

@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-import imagineid
 from imagineid.video import read_metadata
 from imagineid_cli import kept
-from imagineid_cli.main import app
-from support import fake_pipeline
+from support.command import Run
 from support.recordings import durations_s, read_picture, tone, write_recording
 
-Run = Callable[..., Result]
 
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """``run("swap", ...)`` in a folder with a soft and a loud voice, a.wav and b.wav."""
-    fake = fake_pipeline.module()
-    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
-    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
+@pytest.fixture(autouse=True)
+def voices(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A soft and a loud voice, a.wav and b.wav, and a home of the test's own."""
     monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "home"))
     write_recording(Path("a.wav"), tone(1.0))
     write_recording(Path("b.wav"), 3 * tone(0.6))
-
-    def invoke(*words: object) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words])
-
-    return invoke
 
 
 def made(run: Run, *words: object) -> Result:
@@ -186,3 +169,7 @@ def test_a_swapped_video_of_which_nothing_is_kept_is_refused(run: Run, tmp_path:
     for file in (tmp_path / "home" / "videos").iterdir():
         file.unlink()
     refused(run("swap", "--emotion", "sad"), "was swapped itself")
+
+
+def test_another_model_can_be_named(run: Run) -> None:
+    refused(run("swap", "a.wav", "--emotion", "sad", "--model", "other"), "no model other")

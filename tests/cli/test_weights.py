@@ -13,7 +13,7 @@ from imagineid.weights import manifest
 from imagineid_cli.main import app
 from support import bad_server
 from support.bad_server import Server
-from support.small_weights import BASE, MATTING, is_whole, listed, write_manifest
+from support.small_weights import BASE, MATTING, adapter, is_whole, listed, write_manifest
 
 TESTS = Path(__file__).parent.parent
 Run = Callable[..., Result]
@@ -177,15 +177,6 @@ def test_a_home_that_can_t_be_written_is_told(
 
 
 # ---- weights that a user brings
-
-
-def adapter(folder: Path) -> Path:
-    """A folder with a real safetensors file of one number, and a list of words."""
-    folder.mkdir()
-    head = b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
-    (folder / "sca.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + bytes(4))
-    (folder / "words.json").write_text('["red"]')
-    return folder
 
 
 def test_a_folder_is_brought_and_pulled_from_there_again(

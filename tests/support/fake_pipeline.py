@@ -133,6 +133,10 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
         from imagineid.errors import BackendMissing
 
         raise BackendMissing("onnx", "cuda")
+    if model != "mini":
+        from imagineid.errors import BadInput
+
+        raise BadInput(f"There is no model {model}.\nTry:  --model mini")
     return Pipeline()
 
 

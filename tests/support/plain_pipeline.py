@@ -1,6 +1,7 @@
 """The real pipeline upon plain functions for networks: quick, and every bit of it its own.
 
-``python -m support.plain_pipeline generate ...`` is the whole command upon it.
+``python -m support.plain_pipeline generate ...`` is the whole command upon it. ``PLAIN_FRAME_S``
+says how long a frame takes; with ``PLAIN_BLIND`` none can be made.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ def _unet(noisy: np.ndarray, time: np.ndarray, text: np.ndarray, residual_0: np.
 
 
 def _decoder(latent: np.ndarray, background: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
+    if "PLAIN_BLIND" in os.environ:
+        raise RuntimeError("no frame can be imagined")
     time.sleep(float(os.environ.get("PLAIN_FRAME_S", "0")) * len(latent))
     large = latent[:, :3].repeat(SIDE, 2).repeat(SIDE, 3)
     behind = background[:, :3].repeat(4, 2).repeat(4, 3)

@@ -61,6 +61,15 @@ def is_whole(folder: Path, files: dict[str, bytes]) -> bool:
     )
 
 
+def adapter(folder: Path) -> Path:
+    """A folder with a real safetensors file of one number, and a list of words."""
+    folder.mkdir()
+    head = b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    (folder / "sca.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + bytes(4))
+    (folder / "words.json").write_text('["red"]')
+    return folder
+
+
 if __name__ == "__main__":
     from imagineid.weights import manifest
 

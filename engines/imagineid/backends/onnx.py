@@ -75,7 +75,10 @@ def load(graph: Path, providers: Sequence[str] = CPU, remedy: str = "Report it."
     names = [output.name for output in session.get_outputs()]
 
     def run(**inputs: Any) -> dict[str, Any]:
-        return dict(zip(names, session.run(names, inputs), strict=True))
+        try:
+            return dict(zip(names, session.run(names, inputs), strict=True))
+        except Exception as error:  # see _session
+            raise _broken(graph, error, remedy) from error
 
     return run
 
@@ -96,5 +99,10 @@ def _session(graph: Path, providers: Sequence[str], remedy: str) -> Any:
     try:
         return onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
     except Exception as error:  # onnxruntime's own errors share no base class
-        reason = str(error).splitlines()[0]
-        raise BadWeights(f"{graph.name} can't be run: {reason}\n{remedy}") from error
+        raise _broken(graph, error, remedy) from error
+
+
+def _broken(graph: Path, error: Exception, remedy: str) -> BadWeights:
+    """Return what is told of a network that onnxruntime can't run."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return BadWeights(f"{graph.name} can't be run: {reason}\n{remedy}")

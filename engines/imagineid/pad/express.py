@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagineid.pad.heard import Heard
-from imagineid.pad.windows import Fading, groups, starts_of
+from imagineid.pad.windows import Fading, filled, groups, starts_of
 from imagineid.spec import EMOTIONS, MOUTH, Size
 
 if TYPE_CHECKING:
@@ -65,10 +65,11 @@ def express(
     felt = np.broadcast_to(heard.emotion.theta, (len(starts), size.emotion))
     made = Fading(heard.frames, size.window, size.expression)
     for rows in groups(range(len(starts))):
-        said = np.stack([linguistic[starts[i] : starts[i] + size.window] for i in rows])
-        shape = np.repeat(heard.identity.shape[None], len(rows), axis=0)
-        drawn = engines["expression"](linguistic=said, shape=shape, emotion=felt[rows])
-        for i, curves in zip(rows, drawn["expression"], strict=True):
+        full = filled(rows)
+        said = np.stack([linguistic[starts[i] : starts[i] + size.window] for i in full])
+        shape = np.repeat(heard.identity.shape[None], len(full), axis=0)
+        drawn = engines["expression"](linguistic=said, shape=shape, emotion=felt[full])
+        for i, curves in zip(rows, drawn["expression"], strict=False):
             made.add(starts[i], curves)
     expression = np.clip(made.done(), 0, 1)
     expression[:, MOUTH] *= speaking(heard.content.level_db, loudest_db)[:, None]

@@ -10,7 +10,7 @@ import numpy as np
 from imagineid.audio import mel_windows
 from imagineid.pad.express import Factors, express
 from imagineid.pad.heard import Content, Emotion, Heard, Identity
-from imagineid.pad.windows import Fading, groups, starts_of
+from imagineid.pad.windows import Fading, filled, groups, starts_of
 from imagineid.spec import FRAME_SAMPLES, Size
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ def _speech(level_db: Array) -> float:
 
 
 def _mels(sound: Sound, starts: list[int], size: Size) -> Array:
-    """Return A of each window, (len(starts), L, 1280)."""
-    return np.stack([mel_windows(sound, start, size.window) for start in starts])
+    """Return A of each window, (BATCH, L, 1280), the last repeated."""
+    mels = [mel_windows(sound, start, size.window) for start in starts]
+    return np.stack([mels[i] for i in filled(range(len(mels)))])
 
 
 def _softmax(logits: Array) -> Array:

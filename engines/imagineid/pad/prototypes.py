@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagineid import weights
 from imagineid.errors import BadInput, BadWeights
 from imagineid.pad.heard import Emotion
 from imagineid.spec import EMOTIONS
@@ -35,9 +36,11 @@ def read(folder: Path, name: str) -> Emotion:
         if thetas.ndim != 2 or len(thetas) != len(EMOTIONS) or not np.isfinite(thetas).all():
             raise ValueError(f"an array of shape {thetas.shape}")
     except (OSError, ValueError, EOFError) as error:
+        embedded = folder.parent == weights.DIRECTORY
+        again = "pip install --force-reinstall imagineid"
+        remedy = again if embedded else f"imagineid export --overwrite -o {folder}"
         raise BadWeights(
-            f"{folder / FILE} can't be used: {error}\n"
-            "Install again:  pip install --force-reinstall imagineid"
+            f"{folder / FILE} can't be used: {error}\nMake it again:  {remedy}"
         ) from error
     row = EMOTIONS.index(name)
     shares = np.eye(len(EMOTIONS), dtype=np.float32)[row : row + 1]

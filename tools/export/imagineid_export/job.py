@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 """Called with a line about what was just done."""
 
-EXTRAS = ("words.json", "face.npz")
+EXTRAS = ("words.json", "face.npz", "emotions.npy")
 """What a model needs beside its networks to make a video."""
 
 RANDOM_WORDS = 64

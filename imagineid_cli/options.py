@@ -1,0 +1,81 @@
+"""The options that commands share, each written once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class EngineName(str, Enum):
+    """What may run the networks."""
+
+    auto = "auto"
+    onnx = "onnx"
+    torch = "torch"
+    tensorrt = "tensorrt"
+    tensorrt_rtx = "tensorrt-rtx"
+
+
+class EmotionName(str, Enum):
+    """The eight emotions, in the order of :data:`imagineid.spec.EMOTIONS`."""
+
+    neutral = "neutral"
+    angry = "angry"
+    contempt = "contempt"
+    disgusted = "disgusted"
+    fear = "fear"
+    happy = "happy"
+    sad = "sad"
+    surprised = "surprised"
+
+
+# ---- how it looks
+
+Prompt = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help='What a face shall look like: "red hair, glasses".'),
+]
+Steps = Annotated[int | None, typer.Option(metavar="N", help="Denoising steps of a frame.")]
+Guidance = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="How strongly the prompt pulls; 1 is not at all."),
+]
+
+# ---- how it feels and moves
+
+Emotion = Annotated[
+    EmotionName | None,
+    typer.Option("--emotion", help="Feel this, whatever the voice feels."),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="How much of what is swapped: 0 nothing, 1 all of it."),
+]
+PoseFrom = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="REF", help="Move head and lids as a video does, or a Live Link Face CSV."
+    ),
+]
+Still = Annotated[bool, typer.Option("--still", help="Hold the head still, and do not blink.")]
+
+# ---- what runs it
+
+Model = Annotated[str, typer.Option(metavar="mini|DIR", help="The model; DIR is what export made.")]
+Engine = Annotated[EngineName, typer.Option(help="What runs the networks.")]
+Chains = Annotated[
+    str, typer.Option(metavar="K|auto", help="How many frames are imagined together.")
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Take no frames from earlier runs, and keep none.")
+]
+
+# ---- what is written and said
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]

@@ -10,6 +10,7 @@ import typer
 
 from imagineid.backends import ENGINES
 from imagineid.errors import BadInput
+from imagineid_cli.options import Debug, Json, Model, Overwrite, Quiet
 from imagineid_cli.request import CHAINS
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
@@ -51,13 +52,11 @@ def bench(
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Draw the numbers as well.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
-    model: Annotated[
-        str, typer.Option(metavar="mini|DIR", help="The model; DIR is what export made.")
-    ] = "mini",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    debug: Debug = False,
+    model: Model = "mini",
 ) -> None:
     """Measure speed and memory here: every engine beside Algorithm 1 as written.
 

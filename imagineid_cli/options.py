@@ -67,7 +67,7 @@ Still = Annotated[bool, typer.Option("--still", help="Hold the head still, and d
 Model = Annotated[str, typer.Option(metavar="mini|DIR", help="The model; DIR is what export made.")]
 Engine = Annotated[EngineName, typer.Option(help="What runs the networks.")]
 Chains = Annotated[
-    str, typer.Option(metavar="K|auto", help="How many frames are imagined together.")
+    str, typer.Option(metavar="K|auto", help="Stretches of the video imagined side by side.")
 ]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Take no frames from earlier runs, and keep none.")

@@ -21,6 +21,10 @@ from imagineid.ccf.imagine import (
 
 Array = np.ndarray
 
+OPENING = 0.5
+"""Share of the first frame in E(I_ad), so that what is thin, as glasses are, does not fade away
+where each frame leans on one of the model's own."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -56,6 +60,12 @@ def state_after(engines: Engines, shown: Shown) -> State:
     return State(leaning(engines, frame, mouth), outlined(engines, frame))
 
 
+def anchored(stage: Stage, state: State) -> State:
+    """Hold a state's neighbours to the first frame by :data:`OPENING`."""
+    own = np.float32(1 - OPENING) * state.neighbour
+    return State(np.float32(OPENING) * stage.opening.neighbour + own, state.mask)
+
+
 def in_turn(
     engines: Engines, stage: Stage, run: Stretch, before: Shown | None, steps: int, many: int
 ) -> Iterator[Array]:
@@ -76,7 +86,7 @@ def in_turn(
         (H, W, 3) uint8, one a mesh.
     """
     for group in batched(range(len(run.meshes)), many):
-        state = stage.opening if before is None else state_after(engines, before)
+        state = stage.opening if before is None else anchored(stage, state_after(engines, before))
         meshes = run.meshes[group + group[-1:] * (many - len(group))]
         frames = next_frames(engines, stage.scene, meshes, state, steps)[: len(group)]
         yield from frames
@@ -102,7 +112,8 @@ def followed(
 
     def advance(meshes: Array, mouths: Array, state: State) -> tuple[Array, State]:
         frames = next_frames(engines, stage.scene, meshes, state, steps)
-        return frames, State(leaning(engines, frames, mouths), outlined(engines, frames))
+        state = State(leaning(engines, frames, mouths), outlined(engines, frames))
+        return frames, anchored(stage, state)
 
     made = step_by_step(runs, stage.opening, advance)
     for own, run in zip(made, runs, strict=True):

@@ -48,7 +48,7 @@ class Motion:
         """Return the terms of the loss."""
         off, weight = made - target, self.weight
         gap, wanted = made @ self.gap, target @ self.gap
-        closed = 1 + 4 * (wanted <= CLOSED).float()
+        closed = 1 + 10 * (wanted <= CLOSED).float()
         return {
             "square": 20 * (weight * off.pow(2)).mean(),
             "absolute": 2 * (weight * off.abs()).mean(),

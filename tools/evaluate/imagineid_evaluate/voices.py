@@ -26,7 +26,7 @@ from imagineid_evaluate.report import Row
 from imagineid_evaluate.shipped import PAD, SIZE, engines
 from imagineid_evaluate.sounds import as_sound
 from imagineid_evaluate.world import WORLD, Spoken, utterances
-from imagineid_world.people import Traits, draw_traits, load_tie
+from imagineid_world.people import Tie, Traits, draw_traits, load_tie
 
 JAW = ARKIT.index("jawOpen")
 
@@ -52,11 +52,14 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
             break
         with as_sound(spoken.wave) as sound:
             heard.append((spoken, listen(opened, SIZE, sound)))
-    return rows(heard), {"split": options.split, "utterances": len(heard)}
+    return rows(heard, load_tie(WORLD / "tie.npz")), {
+        "split": options.split,
+        "utterances": len(heard),
+    }
 
 
-def rows(heard: list[tuple[Spoken, Factors]]) -> list[Row]:
-    """Return the numbers of utterances and what was heard in them."""
+def rows(heard: list[tuple[Spoken, Factors]], tie: Tie) -> list[Row]:
+    """Return the numbers of utterances, what was heard in them, and the tie of voice and face."""
     by_speaker: dict[int, list[tuple[Spoken, Factors]]] = {}
     for pair in heard:
         by_speaker.setdefault(pair[0].speaker, []).append(pair)
@@ -88,7 +91,7 @@ def rows(heard: list[tuple[Spoken, Factors]]) -> list[Row]:
         Row("age correlation", correlation(np.array(age), np.array(told_age)), bar=0.70, note=many),
         Row("age error, mean", float(np.abs(np.subtract(age, told_age)).mean()), "years"),
         Row("shape cosine", float(np.mean(cosines)), bar=0.75, note=many),
-        Row("  at best", float(np.mean(known_shape(truths, alphas)))),
+        Row("  at best", float(np.mean(known_shape(truths, alphas, tie)))),
         Row("emotion accuracy", float(right.mean()), bar=0.76, note=f"{len(heard)} utterances"),
         Row("jawOpen correlation", correlation(true_jaw, made_jaw), bar=0.90, note="all frames"),
         Row("jawOpen correlation, median utterance", float(np.nanmedian(each))),
@@ -119,9 +122,8 @@ def known_gender(truths: np.ndarray) -> np.ndarray:
     return told
 
 
-def known_shape(truths: np.ndarray, alphas: list[np.ndarray]) -> list[float]:
+def known_shape(truths: np.ndarray, alphas: list[np.ndarray], tie: Tie) -> list[float]:
     """Return the cosine of each face (80,) with the mean face of its voice's traits (n, 6)."""
-    tie = load_tie(WORLD / "tie.npz")
     best = [tie.expected(Traits(*(float(v) for v in row))) for row in truths]
     return [cosine(alpha, face) for alpha, face in zip(alphas, best, strict=True)]
 

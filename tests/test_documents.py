@@ -103,15 +103,7 @@ def here(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield folder
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _own_manifest() -> Iterator[None]:
-    """Forget this module's manifest when it ends."""
-    yield
-    manifest.items.cache_clear()
-
-
 def _use(patch: pytest.MonkeyPatch, folder: Path, hub: Server) -> None:
-    manifest.items.cache_clear()
     patch.chdir(folder)
     patch.setenv("IMAGINEID_HOME", str(folder / "home"))
     patch.setenv("HF_ENDPOINT", hub.url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,10 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """``run("pull", ...)`` with the small manifest."""
     monkeypatch.setattr(manifest, "MANIFEST", write_manifest(tmp_path / "manifest.json"))
-    manifest.items.cache_clear()
-    yield lambda *words: CliRunner().invoke(app, ["weights", *(str(word) for word in words)])
-    manifest.items.cache_clear()
+    return lambda *words: CliRunner().invoke(app, ["weights", *(str(word) for word in words)])
 
 
 def refused(result: Result, code: int, *words: str) -> None:

@@ -63,10 +63,14 @@ class Item:
         return sum(file.bytes for file in self.files)
 
 
-@cache
 def items() -> tuple[Item, ...]:
     """Return everything in the manifest."""
-    listed = json.loads(MANIFEST.read_text(encoding="utf-8"))["items"]
+    return _listed(MANIFEST)
+
+
+@cache
+def _listed(path: Path) -> tuple[Item, ...]:
+    listed = json.loads(path.read_text(encoding="utf-8"))["items"]
     return tuple(Item(**{**item, "files": read_files(item)}) for item in listed)
 
 

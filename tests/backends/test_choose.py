@@ -63,7 +63,7 @@ def test_auto_says_why_it_leaves_engines_aside(
 
 
 @pytest.mark.usefixtures("without_card")
-@pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="pip install -e '.[rtx]'")
+@pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="runs where tensorrt-rtx is: .[rtx]")
 def test_tensorrt_rtx_without_a_card_is_refused(model: Model) -> None:
     with pytest.raises(NoCard, match="No NVIDIA driver") as told:
         backends.choose("tensorrt-rtx", model)

@@ -144,6 +144,8 @@ def test_an_engine_that_says_something_else_is_refused(
 def test_a_card_that_refuses_is_told() -> None:
     from imagineid.backends.cuda import Stream
 
-    pytest.importorskip("cuda.bindings", reason="pip install cuda-python")
+    pytest.importorskip(
+        "cuda.bindings", reason="runs where cuda-python is: pip install cuda-python"
+    )
     with pytest.raises(BadEngine, match="The card refuses cudaStreamCreate: InsufficientDriver"):
         Stream()

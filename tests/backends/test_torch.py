@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="pip install -e '.[torch]'")
-pytest.importorskip("diffusers", reason="pip install -e '.[torch]'")
+torch = pytest.importorskip("torch", reason="runs where torch is: pip install -e '.[torch]'")
+pytest.importorskip("diffusers", reason="runs where torch is: pip install -e '.[torch]'")
 
 from imagineid import backends  # noqa: E402
 from imagineid.backends import torch as engine  # noqa: E402

@@ -29,7 +29,9 @@ def embedded() -> bool:
     return True
 
 
-pytestmark = pytest.mark.skipif(not embedded(), reason="the embedded weights are not in the tree")
+pytestmark = pytest.mark.skipif(
+    not embedded(), reason="runs in a checkout with the embedded weights"
+)
 
 
 @pytest.fixture(scope="module")

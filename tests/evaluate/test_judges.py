@@ -173,9 +173,7 @@ def graph(tmp_path: Path) -> tuple[Path, np.ndarray, np.ndarray]:
 
 
 def test_a_tfjs_graph_is_computed_as_its_formula_says(tmp_path: Path) -> None:
-    torch = pytest.importorskip(
-        "torch", reason="the face embedding runs in torch: pip install -e '.[torch]'"
-    )
+    torch = pytest.importorskip("torch", reason="runs where torch is: pip install -e '.[torch]'")
     from imagineid_evaluate.tfjs import from_tarball
 
     path, kernel, bias = graph(tmp_path)
@@ -192,7 +190,7 @@ def test_a_tfjs_graph_is_computed_as_its_formula_says(tmp_path: Path) -> None:
 
 
 def test_the_classifier_learns_what_a_look_says() -> None:
-    pytest.importorskip("torch", reason="the classifier runs in torch: pip install -e '.[torch]'")
+    pytest.importorskip("torch", reason="runs where torch is: pip install -e '.[torch]'")
     from imagineid_evaluate import attributes
 
     look = {"hair": "bald", "hair_name": "red", "beard": "goatee", "glasses": "round"}

@@ -126,7 +126,9 @@ def test_room_noise_has_the_level_asked_for() -> None:
 
 
 def test_real_speech_is_aligned_to_its_text() -> None:
-    pytest.importorskip("pocketsphinx", reason="pip install pocketsphinx==5.1.1 to align phones")
+    pytest.importorskip(
+        "pocketsphinx", reason="runs where pocketsphinx is: pip install pocketsphinx==5.1.1"
+    )
     text = "he was not an ill disposed young man unless to be rather cold hearted"
     text += " and rather selfish is to be ill disposed"
     found = phones(wave_of(SPEECH), text)

@@ -25,10 +25,10 @@ from support.tiny import TINY, card_only, tiny_model
 NETWORKS = tuple(ports(TINY))
 needs_rtx = pytest.mark.skipif(
     find_spec("tensorrt_rtx") is None,
-    reason="tensorrt-rtx is not installed: pip install 'imagineid[rtx]'",
+    reason="runs where tensorrt-rtx is: pip install 'imagineid[rtx]'",
 )
 needs_no_driver = pytest.mark.skipif(
-    Path("/dev/nvidiactl").exists(), reason="there is an NVIDIA driver here"
+    Path("/dev/nvidiactl").exists(), reason="runs on a machine without an NVIDIA driver"
 )
 
 

@@ -93,9 +93,9 @@ def test_two_frames_of_a_moment_are_neighbours() -> None:
 
 @pytest.mark.slow
 def test_a_person_is_drawn_the_same_twice_with_a_matte() -> None:
-    pytest.importorskip("moderngl", reason="draws with EGL: pip install -e '.[world]'")
+    pytest.importorskip("moderngl", reason="runs where EGL can draw: pip install -e '.[world]'")
     if not Path(people.WORLD / "mesh.npz").exists():
-        pytest.skip("no baked mesh: run  python -m imagineid_world.bake")
+        pytest.skip("runs where the face model is baked: python -m imagineid_world.bake")
     from imagineid.face import load
     from imagineid_world.faces import draw_person
     from imagineid_world.render import Studio

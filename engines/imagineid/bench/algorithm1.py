@@ -2,7 +2,7 @@
 
 Nothing here is clever: 50 DDIM steps a frame, guidance in both modes as any latent diffusion model
 has it, one frame after another, and all of it anew for every frame. With plain torch modules for
-networks (:func:`imagineid.bench.children.as_written`) this is what a faithful first implementation
+networks (:func:`imagineid.bench.works.as_written`) this is what a faithful first implementation
 does. The paper's lines, whose numbers stand beside the code:
 
 ::

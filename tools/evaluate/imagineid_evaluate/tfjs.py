@@ -135,7 +135,7 @@ def _compute(node: Node, given: list[Tensor]) -> Tensor:
     """Compute one node.
 
     Raises:
-        NotImplementedError: its operation is not one of those a MobileNet needs.
+        ValueError: its operation is not one of those a MobileNet needs.
     """
     op, first = node["op"], given[0]
     match op:
@@ -163,4 +163,4 @@ def _compute(node: Node, given: list[Tensor]) -> Tensor:
             return first.softmax(-1)
         case "Identity":
             return first
-    raise NotImplementedError(f"{op} of {node['name']}")
+    raise ValueError(f"{op} of {node['name']}")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from imagineid import backends
+from imagineid import backends, weights
 from imagineid.backends import card, plans
 from imagineid.errors import BackendMissing, BadEngine, BadInput, BadWeights, NoCard
+from imagineid.spec import MINI
 from imagineid.weights.models import CARD, Model, find
 from support.tiny import TINY, card_only
 
@@ -93,6 +97,21 @@ def test_a_damaged_graph_is_told_with_what_to_do(model: Model) -> None:
     opener, _ = backends.choose("onnx", model)
     with pytest.raises(BadWeights, match=r"unet.onnx can't be run: .*\nExport it again: "):
         opener("unet")
+
+
+def test_a_network_that_gives_no_numbers_is_told_with_what_to_do(tmp_path: Path) -> None:
+    folder = shutil.copytree(weights.folder(MINI.name), tmp_path / "damaged")
+    store = folder / weights.STORE
+    damaged = bytearray(store.read_bytes())
+    begin = 8 + int.from_bytes(damaged[:8], "little")
+    for name, about in json.loads(damaged[8:begin]).items():
+        if name.startswith("matte."):
+            first, last = (begin + at for at in about["data_offsets"])
+            damaged[first:last] = b"\x00\x7e" * ((last - first) // 2)  # NaN, as float16
+    store.write_bytes(damaged)
+    opener, _ = backends.choose("onnx", Model("mini", folder, MINI, "stored"))
+    with pytest.raises(BadWeights, match=r"matte gave what is no number.\nInstall again: "):
+        opener("matte")(image=np.zeros((1, 3, MINI.frame_px, MINI.frame_px), np.float32))
 
 
 # ---- models on disk

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from imagineid.errors import BackendMissing, BadEngine, BadInput
+import numpy as np
+
+from imagineid.errors import BackendMissing, BadEngine, BadInput, BadWeights
 
 if TYPE_CHECKING:
     from typing import Any
@@ -61,6 +63,33 @@ def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, 
             f"--attention {attention} is for the torch engine only.\n"
             f"Use it so:  --engine torch --attention {attention}"
         )
+    opener, line = _chosen(engine, model, attention)
+    return lambda network: finite(opener(network), network, model.remedy), line
+
+
+def finite(engine: Engine, network: str, remedy: str) -> Engine:
+    """Return an engine that refuses to go on with what is no number.
+
+    Args:
+        engine: what may say such things: damaged weights, or float16 that overflows.
+        network: its name.
+        remedy: what to type then.
+
+    Raises:
+        BadWeights: when it is called, an output holds NaN or infinity.
+    """
+
+    def run(**inputs: Any) -> dict[str, Any]:
+        outputs = engine(**inputs)
+        for output in outputs.values():
+            if not np.isfinite(output.sum()):
+                raise BadWeights(f"The network {network} gave what is no number.\n{remedy}")
+        return outputs
+
+    return run
+
+
+def _chosen(engine: str, model: Model, attention: str) -> tuple[Opener, str]:
     if engine == "torch":
         from imagineid.backends import torch
 

@@ -32,8 +32,8 @@ class Flow:
         out: A = noise - clean
         return out
 
-    def split(self, latent: A, prediction: A, time: float) -> tuple[A, A]:
-        """Return the (clean, noise) that ``prediction`` at ``time`` stands for."""
+    def split(self, latent: A, prediction: A, time: Any) -> tuple[A, A]:
+        """Return the (clean, noise) that ``prediction`` at ``time`` stands for; broadcasts."""
         return latent - time * prediction, latent + (1 - time) * prediction
 
 

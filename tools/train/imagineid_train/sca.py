@@ -1,8 +1,11 @@
 """Stage CCF 2: SCA (eq. 9). Only the adapter learns, on all three conditions or on the mesh alone.
 
-A neighbour in training is the true frame before or the adapter's own guess of it, spoilt as frames
-of the model's own will be: contrast, colour, noise, missing cells. It is meant to keep long videos
-from drifting.
+It learns on what it will meet in use, its own work. A neighbour is the true frame before or the
+adapter's own guess of it, spoilt as frames of the model's own will be (contrast, colour, noise,
+missing cells) and held to the first frame as :func:`imagineid.ccf.rollout.anchored` does; that
+keeps long videos from drifting. What is half denoised is on the way to the adapter's own guess, not
+to the truth: an adapter that has only seen the latter trusts it, and sharpens its own mistakes from
+step to step. Having learnt this, one step and fifty agree.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imagineid.ccf.rollout import OPENING
 from imagineid.ccf.sampling import Flow, ddim, times
 from imagineid.ccf.text import TextEncoder, TextInversion
 from imagineid.ccf.unet import BaseUNet, SpatialAdapter
-from imagineid.spec import Size
+from imagineid.spec import ARKIT, Size
 from imagineid_train.conditions import STILL, Pictures, chance, conditions, spoilt
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
@@ -37,13 +41,25 @@ ALL_THREE = 0.8
 """The paper's p: the share of samples that see all three conditions."""
 
 DRAWN = 4
-"""Samples imagined in one step, as frames are, and judged as pictures."""
+"""Samples judged as pictures: all but the last imagined in one step, as frames are."""
 
 OWN = 0.6
 """Share of neighbours that are the adapter's own guess of the frame before."""
 
 FADED = 2
 """Most pairs of guesses that such a neighbour went through before."""
+
+HELD = 0.7
+"""Share of neighbours that are held to the first frame."""
+
+OWN_WAY = 0.8
+"""Share of half denoised latents that are on the way to the adapter's own guess."""
+
+EARLIEST = 0.03
+"""How far such a way is followed, as a time."""
+
+SHUT, SHUT_ABOVE = 0.15, 0.3
+"""Share of frames drawn from those whose eyes are about shut: blinks are quick, and seen."""
 
 
 class Voice:
@@ -70,6 +86,22 @@ class Voice:
         return out
 
 
+class Frames:
+    """Draws people and frames, blinks more often than they come."""
+
+    def __init__(self, latents: Latents) -> None:
+        blink = [ARKIT.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+        lids = [latents.faces.get(i, "beta")[:, blink].mean(axis=1) for i in range(len(latents))]
+        self.people, self.shut = len(latents), np.argwhere(np.stack(lids) > SHUT_ABOVE)
+
+    def __call__(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return indices of ``count`` people and of a frame of each."""
+        drawn = np.stack([rng.integers(self.people, size=count), rng.integers(8, size=count)], 1)
+        shut = self.shut[rng.integers(len(self.shut), size=count)]
+        chosen = np.where(rng.random((count, 1)) < SHUT, shut, drawn)
+        return chosen[:, 0], chosen[:, 1]
+
+
 def run(size: Size, minutes: float) -> None:
     """Train F_SC for ``minutes`` in all."""
     words, latents, held = vocabulary(), Latents.open("train"), Latents.open("val")
@@ -85,8 +117,10 @@ def run(size: Size, minutes: float) -> None:
     captions, rng, flow = Captions(latents, words, size), np.random.default_rng(2), Flow()
     _, decoder = networks(size)
     judged, few = Pictures(latents, decoder, size), slice(0, DRAWN)
+    draw = Frames(latents)
 
-    def guess(people: np.ndarray, frames: np.ndarray, anchor: Tensor, y: Tensor) -> Tensor:
+    def guess(people: np.ndarray, frames: np.ndarray, still: Tensor, anchor: Tensor, y: Tensor,
+              held: Tensor) -> Tensor:  # fmt: skip
         """Imagine the frame before in one step, from its own neighbour, and so on some times.
 
         The two frames of a moment take turns, so what fades a little in each step, as glasses do,
@@ -97,7 +131,8 @@ def run(size: Size, minutes: float) -> None:
         for turn in range(turns):
             shown = frames ^ ((turns - turn) % 2)  # the last one is the frame before
             mesh, noise = latents.mesh[people, shown].float(), torch.randn_like(neighbour)
-            made = unet(noise, torch.ones(len(people)), y, *adapter(mesh, anchor, neighbour))
+            shown_neighbour = torch.lerp(neighbour, still, held)
+            made = unet(noise, torch.ones(len(people)), y, *adapter(mesh, anchor, shown_neighbour))
             own = flow.split(noise, made.float(), 1.0)[0]
             hidden = latents.neighbour[people, shown].float()
             mouth = latents.weight[people, shown].float()[:, None] > 1
@@ -105,28 +140,40 @@ def run(size: Size, minutes: float) -> None:
         return neighbour
 
     def loss() -> dict[str, Tensor]:
-        people, frames = rng.integers(len(latents), size=BATCH), rng.integers(8, size=BATCH)
+        people, frames = draw(rng, BATCH)
         clean = latents.frame[people, frames].float()
         mesh, anchor, neighbour, still, _ = conditions(latents, rng, people, frames)
         all_three = torch.from_numpy(rng.random(BATCH) < ALL_THREE).view(-1, 1, 1, 1)
         all_three[few] = True
         anchor = anchor * all_three
+        held = OPENING * chance(rng, BATCH, HELD).float()
+        late = np.where(rng.random(BATCH) < 0.4, 1.0, rng.uniform(EARLIEST, 1.0, BATCH))
+        free = 1 / (1 + np.exp(-rng.normal(0.4, 1.1, BATCH)))
+        time = torch.from_numpy(np.where(all_three.view(-1).numpy(), late, free)).float()
+        time[few] = torch.tensor([1.0] * (DRAWN - 1) + [float(rng.uniform(EARLIEST, 1.0))])
+        when, noise = time.view(-1, 1, 1, 1), torch.randn_like(clean)
         with torch.no_grad():
             tokens = dropped(captions.tokens(captions.draw(rng, people, frames)), rng)
             y = text(tokens, voice(rng, people, frames))
-            own = guess(people, frames, anchor, y)
+            own = guess(people, frames, still, anchor, y, held)
             neighbour = torch.where(chance(rng, BATCH, OWN), own, spoilt(neighbour, rng))
+            neighbour = torch.lerp(neighbour, still, held)
             neighbour = torch.where(chance(rng, BATCH, STILL), still, neighbour) * all_three
-        late = np.where(rng.random(BATCH) < 0.4, 1.0, rng.uniform(0.2, 1.0, BATCH))
-        free = 1 / (1 + np.exp(-rng.normal(0.4, 1.1, BATCH)))
-        time = torch.from_numpy(np.where(all_three.view(-1).numpy(), late, free)).float()
-        time[few] = 1.0
-        noise = torch.randn_like(clean)
-        noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
-        made = unet(noisy, time, y, *adapter(mesh, anchor, neighbour)).float()
-        error = latents.counts(people, frames) * (made - flow.target(clean, noise)).pow(2)
-        guessed, _ = flow.split(noisy[few], made[few], 1.0)
-        return {"flow": error.mean()} | judged(guessed, people[few], frames[few])
+        doors = adapter(mesh, anchor, neighbour)
+        way = chance(rng, BATCH, OWN_WAY) & all_three & (when < 1)
+        way[DRAWN - 1] = True
+        end, rows = clean, torch.nonzero(way.view(-1))[:, 0]
+        if len(rows):
+            with torch.no_grad():
+                there = torch.ones(len(rows))
+                made = unet(noise[rows], there, y[rows], *(d[rows].detach() for d in doors))
+                end = clean.index_copy(0, rows, flow.split(noise[rows], made.float(), 1.0)[0])
+        noisy = flow.mix(end, noise, when)
+        made = unet(noisy, time, y, *doors).float()
+        guessed, _ = flow.split(noisy, made, when)
+        off = torch.where(way, guessed - clean, made - flow.target(clean, noise))
+        error = latents.counts(people, frames) * off.pow(2)
+        return {"flow": error.mean()} | judged(guessed[few], people[few], frames[few])
 
     @torch.no_grad()
     def check() -> dict[str, float]:
@@ -138,7 +185,7 @@ def run(size: Size, minutes: float) -> None:
         y = text(torch.zeros(n, size.text_tokens, dtype=torch.long),
                  torch.zeros(n, size.pseudo_words, size.text_dim))  # fmt: skip
         said, rows = {}, [_drawn(decoder, true), _drawn(decoder, anchor)]
-        for steps in (1, 2, 4):
+        for steps in (1, 4, 16):
             door = adapter(mesh, anchor, neighbour)
             made = ddim(lambda z, t, d=door: unet(z, torch.full((n,), t), y, *d), start,
                         times(steps), flow)  # fmt: skip

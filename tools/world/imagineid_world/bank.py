@@ -29,13 +29,17 @@ from imagineid_world.texts import sentences
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A base voice: its engine, its name there, its gender, its split, how much it says."""
+    """A base voice: its engine, its name there, its gender, its split, how much it says.
+
+    ``cast`` tells which train shards it speaks in: see :data:`SECOND_CAST`.
+    """
 
     engine: str
     name: str
     male: bool
     split: str
     sentences: int
+    cast: int = 1
 
     @property
     def key(self) -> str:
@@ -43,9 +47,11 @@ class Voice:
         return f"{self.engine}-{self.name}"
 
 
-def _voices(engine: str, split: str, count: int, women: str, men: str) -> list[Voice]:
+def _voices(
+    engine: str, split: str, count: int, women: str, men: str, cast: int = 1
+) -> list[Voice]:
     named = [(name, False) for name in women.split()] + [(name, True) for name in men.split()]
-    return [Voice(engine, name, male, split, count) for name, male in named]
+    return [Voice(engine, name, male, split, count, cast) for name, male in named]
 
 
 VOICES: tuple[Voice, ...] = (
@@ -77,8 +83,27 @@ VOICES: tuple[Voice, ...] = (
     *_voices("kokoro", "test", 10, "af_sky af_kore bf_lily", "am_liam am_santa bm_fable"),
     *_voices("espeak", "val", 10, "en-us+f5", ""),
     *_voices("flite", "test", 14, "", "rms"),
+    *_voices(
+        "kokoro",
+        "train",
+        12,
+        "hf_beta jf_gongitsune jf_nezumi jf_tebukuro pf_dora zf_xiaobei zf_xiaoni zf_xiaoxiao "
+        "af_heart+af_alloy af_heart+ff_siwis af_bella+af_jessica af_bella+hf_alpha "
+        "af_nicole+zf_xiaoyi af_sarah+af_aoede af_sarah+jf_alpha af_alloy+bf_emma "
+        "af_aoede+ef_dora af_jessica+bf_isabella af_river+if_sara bf_emma+hf_alpha "
+        "bf_isabella+ff_siwis bf_emma+zf_xiaoyi",
+        "hm_psi pm_alex zm_yunjian zm_yunxia zm_yunyang "
+        "am_michael+am_onyx am_michael+em_alex am_fenrir+am_eric am_fenrir+bm_daniel "
+        "am_puck+am_adam am_puck+hm_omega am_adam+im_nicola am_adam+zm_yunxi am_onyx+bm_george "
+        "am_onyx+jm_kumo am_eric+em_alex am_eric+bm_daniel bm_george+im_nicola "
+        "bm_george+zm_yunxi bm_daniel+hm_omega am_michael+jm_kumo am_puck+em_alex",
+        cast=2,
+    ),
 )
 """Every base voice; the split is fixed here and written out as ``split.json``."""
+
+SECOND_CAST = 76
+"""The first train shard of the second cast: from there on, other people speak other sentences."""
 
 ONSET_S = {"kokoro": 0.055, "flite": 0.004, "espeak": 0.014}
 """How late each engine reports its phones, seconds: medians against forced alignment."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from imagineid.spec import EMOTIONS, FPS, SAMPLE_RATE
 from imagineid_world import persona
 from imagineid_world.articulation import Phone, curves, phone_index
-from imagineid_world.bank import VOICES, Bank, Voice, bank_at, write_split
+from imagineid_world.bank import SECOND_CAST, VOICES, Bank, Voice, bank_at, write_split
 from imagineid_world.emotions import PROSODY
 from imagineid_world.people import WORLD, Traits, draw_traits
 from imagineid_world.texts import CALIBRATION
@@ -89,7 +89,7 @@ class Studio:
             pitch[voice] = persona.pitch_of(said)
         out = {}
         for voice in VOICES:
-            alike = [v for v in VOICES if v.male == voice.male and v.split == "train"]
+            alike = [v for v in VOICES if (v.male, v.split, v.cast) == (voice.male, "train", 1)]
             reference = np.mean([spectra[v] for v in alike], axis=0)
             ratio = np.clip(persona.tract_ratio(spectra[voice], reference), 0.91, 1.10)
             out[voice.key] = persona.Source(
@@ -104,13 +104,17 @@ class Studio:
 
 
 def choose_voice(
-    traits: Traits, split: str, sources: dict[Voice, persona.Source], rng: np.random.Generator
+    traits: Traits,
+    split: str,
+    sources: dict[Voice, persona.Source],
+    rng: np.random.Generator,
+    cast: int = 1,
 ) -> Voice:
     """A base voice of the right gender, likelier the closer its pitch is to the wanted one."""
     male = traits.gender > 0.5
     if traits.age < 13 and male:  # boys sound like girls: most come from women's voices
         male = bool(rng.random() < 0.4)
-    able = [v for v in VOICES if v.split == split and v.male == male]
+    able = [v for v in VOICES if (v.male, v.split, v.cast) == (male, split, cast)]
     far = np.array([np.log2(traits.pitch_hz / sources[v].pitch_hz) for v in able])
     liked = {"kokoro": 1.0, "flite": 1.2, "espeak": 0.35}
     odds = np.array([liked[v.engine] for v in able])
@@ -191,10 +195,11 @@ def shard(studio: Studio, split: str, number: int, seed: int) -> Iterator[Uttera
     """The utterances of one shard; the same for the same seed, whatever was made before."""
     kind = SPLITS.index(split)
     sources = {v: studio.source(v) for v in VOICES}
+    cast = 2 if split == "train" and number >= SECOND_CAST else 1
     for i in range(SPEAKERS):
         rng = np.random.default_rng([seed, kind, number, i])
         traits = draw_traits(rng)
-        voice = choose_voice(traits, split, sources, rng)
+        voice = choose_voice(traits, split, sources, rng, cast)
         speaker = kind * 100_000 + number * SPEAKERS + i
         moods = [*range(len(EMOTIONS)), *rng.integers(0, len(EMOTIONS), LINES - len(EMOTIONS))]
         left: list[int] = []

@@ -82,9 +82,14 @@ class Emotion:
         return EMOTIONS[int(self.whole().shares[0].argmax())]
 
     def whole(self) -> Emotion:
-        """Return one row for all, each window weighing as much as there is speech in it."""
+        """Return one row for all, each window weighing as much as there is speech in it.
+
+        Shares are averaged as logarithms, as training does: a window that is in doubt has no say.
+        """
         weight = (self.speech / self.speech.sum())[:, None]
-        theta, shares = ((weight * x).sum(axis=0)[None] for x in (self.theta, self.shares))
+        theta = (weight * self.theta).sum(axis=0)[None]
+        likely = np.exp((weight * np.log(np.maximum(self.shares, 1e-9))).sum(axis=0)[None])
+        shares = likely / likely.sum()
         return Emotion(theta.astype(np.float32), shares.astype(np.float32), np.ones(1, np.float32))
 
     def blended(self, other: Emotion, strength: float) -> Emotion:

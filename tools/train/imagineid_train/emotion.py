@@ -20,17 +20,20 @@ from imagineid_train.loop import Budget, load_into, train
 from imagineid_train.voices import WARP_MUCH, Voices, Windows, without_speech
 
 NAME = "emotion"
-PAIRS = 32
+PAIRS = 24
 SHOWN = 24
 """Windows of a batch whose faces are made too; all are named and compared."""
 
+LISTENS = 2
+"""Windows of an utterance that are named together: pace and melody take longer than one."""
+
 
 def accuracy(encoder: EmotionEncoder, windows: Windows) -> float:
-    """Share of unheard speakers' utterances whose emotion, averaged over windows, is right."""
+    """Share of unheard speakers' utterances whose emotion, over windows together, is right."""
     right = 0
     for start in range(0, len(windows.long), 64):
         chosen = list(windows.long[start : start + 64])
-        logits = sum(encoder(windows.batch(chosen).mel)[1].softmax(-1) for _ in range(3))
+        logits = sum(encoder(windows.batch(chosen).mel)[1].log_softmax(-1) for _ in range(3))
         right += int((logits.argmax(-1).numpy() == windows.voices.emotion[chosen]).sum())  # type: ignore[union-attr]
     return right / max(1, len(windows.long))
 
@@ -47,19 +50,24 @@ def run(size: Size, minutes: float) -> None:
     quiet, motion = 4, Motion()
 
     def loss() -> dict[str, Tensor]:
-        batch = draw(PAIRS, same_emotion=True)
+        chosen = draw.choose(PAIRS, same_emotion=True)
+        batch = draw.batch(chosen)
         silence = np.stack([without_speech(rng, size.window) for _ in range(quiet)])
-        mel = torch.cat([torch.from_numpy(silence), batch.mel])
+        later = [draw.batch(chosen).mel for _ in range(LISTENS - 1)]
+        mel = torch.cat([torch.from_numpy(silence), batch.mel, *later])
         shown = slice(0, quiet + SHOWN)
         with torch.no_grad():
             shape, linguistic = identity(mel[shown])[0].float(), content(mel[shown]).float()
         emotion, logits = encoder(mel)
         made = decoder(linguistic, shape, emotion[shown]).float()
         target = torch.cat([torch.zeros_like(batch.full[:quiet]), batch.full[:SHOWN]])
-        label = torch.cat([torch.zeros(quiet, dtype=torch.long), batch.emotion])
+        nothing = torch.zeros(quiet, dtype=torch.long)
+        alone = torch.cat([nothing, *[batch.emotion] * LISTENS])
+        together = logits[quiet:].float().unflatten(0, (LISTENS, -1)).mean(dim=0)
         return motion(made, target) | {
-            "contrast": 0.1 * contrast(emotion[quiet:], batch.emotion),
-            "named": 0.5 * F.cross_entropy(logits.float(), label),
+            "contrast": 0.1 * contrast(emotion[quiet:][: len(chosen)], batch.emotion),
+            "named": 0.5 * F.cross_entropy(together, batch.emotion),
+            "alone": 0.15 * F.cross_entropy(logits.float(), alone),
         }
 
     @torch.no_grad()

@@ -1,41 +1,47 @@
-"""The eight emotions by name: ``python -m imagineid_train.prototypes`` after a model was shipped.
+"""The eight emotions by name, and how far a heard one is carried onto the face.
 
-Each is the mean theta_e of training voices that act it and in which the shipped network hears it;
-:mod:`imagineid.pad.prototypes` reads them.
+An emotion by name is the mean theta_e of training voices that act it and in which the network hears
+it; :mod:`imagineid.pad.prototypes` reads them.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
+import torch
 
 from imagineid.audio import mel_windows
-from imagineid.backends import choose
-from imagineid.pad.prototypes import FILE
+from imagineid.pad.networks import EmotionEncoder, ExpressionDecoder
 from imagineid.pad.windows import groups, starts_of
-from imagineid.spec import EMOTIONS, MINI, Size
-from imagineid.weights import DIRECTORY
-from imagineid.weights.models import Model
+from imagineid.spec import EMOTIONS, Size
 from imagineid_train.data import VOICES, mapped
 
 ENOUGH = 150
 """Voices an emotion that are averaged."""
 
+VIVID = 1.5
+"""How far from neutral an emotion is carried before a face is made of it.
 
-def measured(size: Size, folder: Path) -> np.ndarray:
-    """Return the mean theta_e of each emotion, (8, 512).
+A decoder that learns from voices in which emotion is hard to hear makes the mean of all faces it
+might be: half to two thirds of the true expression. On the validation voices expressions are as
+strong as true ones with 1.5 (0.735 against 0.750; 0.564 with 1), and the mean error is no larger.
+
+Source:
+    Ho and Salimans 2022, classifier-free guidance, for the idea. https://arxiv.org/abs/2207.12598
+"""
+
+
+@torch.no_grad()
+def measured(encoder: EmotionEncoder, size: Size) -> np.ndarray:
+    """Return the mean theta_e of each emotion, (8, 512) float32.
 
     Args:
-        size: of the model.
-        folder: holds the shipped ``emotion.onnx``.
+        encoder: Phi_E^e.
+        size: of it.
 
     Raises:
         FileNotFoundError: the world's training voices are not there.
         ValueError: the network hears one of the emotions in none of its voices.
     """
-    opener, _ = choose("onnx", Model(size.name, folder, size, "stored"))
-    listen = opener("emotion")
     found: list[list[np.ndarray]] = [[] for _ in EMOTIONS]
     heard = np.zeros(len(EMOTIONS), int)
     paths = sorted((VOICES / "train").glob("voices-*.npz"))
@@ -49,16 +55,12 @@ def measured(size: Size, folder: Path) -> np.ndarray:
             first, last = shard["offsets"][i : i + 2]
             wave = np.asarray(shard["wave"][first:last], np.float32) / 32768
             frames = int(np.diff(shard["frame_offsets"][i : i + 2])[0])
-            felt = [
-                listen(mel=np.stack([mel_windows(wave, start, size.window) for start in group]))
-                for group in groups(starts_of(frames, size.window))
-            ]
+            starts = [start for group in groups(starts_of(frames, size.window)) for start in group]
+            mels = np.stack([mel_windows(wave, start, size.window) for start in starts])
+            theta, logits = encoder(torch.from_numpy(mels))
             heard[acted] += 1
-            logits = np.concatenate([f["emotions"] for f in felt])
-            shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-            shares /= shares.sum(axis=1, keepdims=True)
-            if shares.mean(axis=0).argmax() == acted:
-                found[acted].append(np.concatenate([f["emotion"] for f in felt]).mean(axis=0))
+            if int(logits.log_softmax(dim=1).mean(dim=0).argmax()) == acted:
+                found[acted].append(theta.mean(dim=0).numpy())
     for name, right, all_of in zip(EMOTIONS, found, heard, strict=True):
         print(f"{name}: heard in {len(right)} of {all_of} voices")
         if not right:
@@ -66,11 +68,15 @@ def measured(size: Size, folder: Path) -> np.ndarray:
     return np.stack([np.mean(right, axis=0) for right in found]).astype(np.float32)
 
 
-def write(size: Size) -> None:
-    """Write the emotions beside the shipped weights."""
-    folder = DIRECTORY / size.name
-    np.save(folder / FILE, measured(size, folder))
+@torch.no_grad()
+def carried(decoder: ExpressionDecoder, neutral: np.ndarray, times: float) -> None:
+    """Let a decoder make the face of an emotion ``times`` as far from ``neutral``, in place.
 
-
-if __name__ == "__main__":
-    write(MINI)
+    Args:
+        decoder: Phi_D^e; what it does is in its linear reading of theta_e. 1 / ``times`` undoes it.
+        neutral: the theta_e that stays as it is, (512,).
+        times: above 0.
+    """
+    read = decoder.from_emotion
+    read.bias += (1 - times) * read.weight @ torch.from_numpy(neutral)
+    read.weight *= times

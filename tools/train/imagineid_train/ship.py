@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from imagineid.ccf.text import Prompt
-from imagineid.spec import Size, ports
+from imagineid.networks import stored as stored_network
+from imagineid.pad.networks import EmotionEncoder, ExpressionDecoder
+from imagineid.pad.prototypes import FILE as EMOTIONS_FILE
+from imagineid.spec import EMOTIONS, Size, ports
 from imagineid.weights import DIRECTORY, STORE
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
-from imagineid_train import prototypes
 from imagineid_train.loop import ROOT, load_into
 from imagineid_train.mba import autoencoder
 from imagineid_train.prompts import vocabulary
+from imagineid_train.prototypes import VIVID, carried, measured
+
+NEUTRAL = EMOTIONS.index("neutral")
 
 SOURCES = {
     "identity": ("identity", "identity"),
@@ -55,12 +61,26 @@ def trained(size: Size) -> dict[str, nn.Module]:
 
 def ship(size: Size) -> None:
     """Write the model's folder inside the package: weights, graphs, vocabulary and emotions."""
-    folder = DIRECTORY / size.name
-    write(trained(size), ports(size), folder)
+    folder, made = DIRECTORY / size.name, trained(size)
+    encoder, decoder = made["emotion"], made["expression"]
+    assert isinstance(encoder, EmotionEncoder)
+    assert isinstance(decoder, ExpressionDecoder)
+    emotions = measured(encoder, size)
+    carried(decoder, emotions[NEUTRAL], VIVID)
+    write(made, ports(size), folder)
     vocabulary().write(folder / "words.json")
-    prototypes.write(size)
+    np.save(folder / EMOTIONS_FILE, emotions)
     total = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}: {total / 1e6:.1f} MB")
+
+
+def _expression_as_trained(size: Size) -> dict[str, Tensor]:
+    """Return the embedded decoder's weights as they were before :func:`carried`."""
+    folder = DIRECTORY / size.name
+    decoder = stored_network("expression", size, folder / STORE)
+    assert isinstance(decoder, ExpressionDecoder)
+    carried(decoder, np.load(folder / EMOTIONS_FILE)[NEUTRAL], 1 / VIVID)
+    return {f"expression.{name}": value for name, value in decoder.state_dict().items()}
 
 
 def unship(size: Size) -> None:
@@ -70,7 +90,7 @@ def unship(size: Size) -> None:
     of which only a part is embedded (``content``) can be built upon but not gone on with.
     """
     stages: dict[str, dict[str, Tensor]] = {}
-    stored = load_file(DIRECTORY / size.name / STORE)
+    stored = load_file(DIRECTORY / size.name / STORE) | _expression_as_trained(size)
     for network, (stage, prefix) in (SOURCES | PARTS).items():
         for name, value in stored.items():
             if name.startswith(network + "."):

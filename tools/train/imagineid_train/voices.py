@@ -248,8 +248,12 @@ class Windows:
             for s in np.unique(voices.speaker[self.long])
         }
 
-    def __call__(self, pairs: int, same_emotion: bool = False) -> Batch:
-        """Return ``2 * pairs`` windows; pairs share speaker, or emotion if ``same_emotion``."""
+    def __call__(self, pairs: int) -> Batch:
+        """Return ``2 * pairs`` windows; pairs share their speaker."""
+        return self.batch(self.choose(pairs))
+
+    def choose(self, pairs: int, same_emotion: bool = False) -> list[int]:
+        """Draw utterances, ``2 * pairs``; pairs share speaker, or emotion if ``same_emotion``."""
         v, rng = self.voices, self.rng
         chosen: list[int] = []
         who = np.array(list(self.speakers))
@@ -260,7 +264,7 @@ class Windows:
             else:
                 first, second = rng.choice(self.speakers[rng.choice(who)], 2)
             chosen += [int(first), int(second)]
-        return self.batch(chosen)
+        return chosen
 
     def batch(self, utterances: list[int]) -> Batch:
         """Return one window of each of ``utterances``."""

@@ -3,8 +3,9 @@
 ``python -m imagineid_evaluate.attributes --minutes 6``
 
 trains it on the world's TRAIN pictures alone, scaled to 112 pixels, blurred, noised, shifted and
-relit at random so that it judges what is shown and not how crisply. It never sees a picture that a
-model made. Its own accuracy on the world's val and test pictures is printed beside all it says.
+relit at random so that it judges what is shown and not how crisply; half of them in other colours,
+so that a beard is known by its shape, dyed or not. It never sees a picture that a model made. Its
+own accuracy on the world's val and test pictures is printed beside all it says.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ HEADS: dict[str, tuple[str, ...]] = {
     "background colour": tuple(COLOURS),
 }
 """What is told apart."""
+
+COLOURED = [name.endswith("colour") for name in HEADS]
+"""Which of them are of colours."""
 
 _LENGTHS = {
     "bald": "bald",
@@ -127,6 +131,15 @@ def varied(images: Tensor, rng: np.random.Generator) -> Tensor:
     return (images + float(rng.uniform(0, 0.06)) * noise).clamp(-1, 1)
 
 
+def recoloured(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Turn the hues of a batch (B, 3, H, W) in [-1, 1], each picture's by an angle of its own."""
+    angle = torch.from_numpy(rng.uniform(0, 2 * np.pi, (len(images), 1, 1))).float()
+    cos, sin = torch.cos(angle), torch.sin(angle) / 3**0.5
+    ahead = torch.roll(torch.eye(3), 1, dims=1)  # about the axis of grey, by Rodrigues' formula
+    turn = cos * torch.eye(3) + (1 - cos) / 3 + sin * (ahead - ahead.T)
+    return torch.einsum("bij,bjhw->bihw", turn, images).clamp(-1, 1)
+
+
 def train(minutes: float, each: int = 4) -> Classifier:
     """Train a classifier on the TRAIN split for ``minutes``, on one thread."""
     torch.manual_seed(0)
@@ -139,11 +152,14 @@ def train(minutes: float, each: int = 4) -> Classifier:
         for group in optimiser.param_groups:
             group["lr"] = 1e-3 * max(0.02, 1 - spent)
         batch = rng.integers(len(shown), size=48)
-        made = model(varied(to_images(shown[batch]), rng))
+        images, wanted = varied(to_images(shown[batch]), rng), truth[batch]
+        if step % 2:
+            images = recoloured(images, rng)
+            wanted = wanted.masked_fill(torch.tensor(COLOURED), UNSAID)
         loss = sum(
-            F.cross_entropy(logits, truth[batch, i], ignore_index=UNSAID)
-            for i, logits in enumerate(made)
-            if (truth[batch, i] != UNSAID).any()
+            F.cross_entropy(logits, wanted[:, i], ignore_index=UNSAID)
+            for i, logits in enumerate(model(images))
+            if (wanted[:, i] != UNSAID).any()
         )
         assert isinstance(loss, Tensor)  # every batch shows something
         optimiser.zero_grad()
@@ -165,13 +181,26 @@ def judged(model: Classifier, pictures: Array) -> Array:
     return torch.cat(parts).numpy()
 
 
-def accuracy(model: Classifier, splits: Iterable[str] = ("val", "test")) -> dict[str, float]:
-    """Return the share of held-out pictures judged right, for each head."""
+def accuracy(
+    model: Classifier, splits: Iterable[str] = ("val", "test"), dyed: bool = False
+) -> dict[str, float]:
+    """Return the share of held-out pictures judged right, for each head.
+
+    Args:
+        model: the judge.
+        splits: whose pictures.
+        dyed: judge them in other colours, in which only what is no colour can be right.
+    """
     shown, told = pictures_of(splits, 4)
+    if dyed:
+        images = recoloured(to_images(shown), np.random.default_rng(0))
+        shown = ((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+        told = np.where(COLOURED, UNSAID, told)
     said = judged(model, shown)
     return {
         head: float((said[:, i] == told[:, i])[told[:, i] != UNSAID].mean())
         for i, head in enumerate(HEADS)
+        if (told[:, i] != UNSAID).any()
     }
 
 
@@ -211,8 +240,10 @@ def main() -> None:
     torch.set_num_threads(1)
     model = train(options.minutes)
     save(model, options.out)
+    dyed = accuracy(model, dyed=True)
     for head, share in accuracy(model).items():
-        print(f"{head}: {share:.3f} of held-out pictures")
+        other = f", {dyed[head]:.3f} in other colours" if head in dyed else ""
+        print(f"{head}: {share:.3f} of held-out pictures{other}")
 
 
 if __name__ == "__main__":

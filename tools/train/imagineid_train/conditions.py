@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imagineid.ccf.autoencoder import Decoder
+from imagineid.ccf.rollout import OPENING
 from imagineid.spec import Size
 from imagineid_train.autoencoder import detail
 from imagineid_train.data import boxes, to_image
@@ -21,6 +22,12 @@ SPOILT = 0.7
 
 STILL = 0.25
 """Share of neighbours that are the first frame itself, its mouth hidden."""
+
+HELD = 0.7
+"""Share of neighbours that are held to the first frame, as all are in a video."""
+
+EARLIEST = 0.03
+"""How far the way from noise to a guess is followed, as a time."""
 
 DETAILED = 4.0
 """How much more a pixel of the mouth or an eye counts than any other."""
@@ -51,6 +58,11 @@ def spoilt(neighbour: Tensor, rng: np.random.Generator) -> Tensor:
 def chance(rng: np.random.Generator, count: int, share: float) -> Tensor:
     """Return a mask (count, 1, 1, 1) that is true with probability ``share``."""
     return torch.from_numpy(rng.random((count, 1, 1, 1)) < share)
+
+
+def held(neighbour: Tensor, still: Tensor, rng: np.random.Generator) -> Tensor:
+    """Hold some neighbours to the first frame, as :func:`imagineid.ccf.rollout.anchored` does."""
+    return torch.lerp(neighbour, still, OPENING * chance(rng, len(still), HELD).float())
 
 
 def conditions(

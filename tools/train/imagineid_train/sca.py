@@ -19,7 +19,15 @@ from imagineid.ccf.sampling import Flow, ddim, times
 from imagineid.ccf.text import TextEncoder, TextInversion
 from imagineid.ccf.unet import BaseUNet, SpatialAdapter
 from imagineid.spec import ARKIT, Size
-from imagineid_train.conditions import STILL, Pictures, chance, conditions, spoilt
+from imagineid_train.conditions import (
+    EARLIEST,
+    HELD,
+    STILL,
+    Pictures,
+    chance,
+    conditions,
+    spoilt,
+)
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
 from imagineid_train.loop import (
@@ -49,14 +57,8 @@ OWN = 0.6
 FADED = 2
 """Most pairs of guesses that such a neighbour went through before."""
 
-HELD = 0.7
-"""Share of neighbours that are held to the first frame."""
-
 OWN_WAY = 0.8
 """Share of half denoised latents that are on the way to the adapter's own guess."""
-
-EARLIEST = 0.03
-"""How far such a way is followed, as a time."""
 
 SHUT, SHUT_ABOVE = 0.15, 0.3
 """Share of frames drawn from those whose eyes are about shut: blinks are quick, and seen."""

@@ -38,7 +38,7 @@ test-torch: .venv-test/installed
 # These need the extras: pip install -e '.[world,train]'; docs/training.md says more.
 world: .train/world/kokoro-js.tgz
 	$(PYTHON) -m imagineid_world.bake
-	$(PYTHON) -m imagineid_world.voices --hours 20 --resume
+	$(PYTHON) -m imagineid_world.voices --hours 18 --resume
 	$(PYTHON) -m imagineid_world.faces --people 1200 --resume
 
 .train/world/kokoro-js.tgz:

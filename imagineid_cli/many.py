@@ -16,7 +16,8 @@ from imagineid.errors import BadInput
 from imagineid_cli.request import Wish
 
 SOUNDS = frozenset(
-    ".wav .flac .mp3 .ogg .opus .oga .m4a .aac .aiff .aif .wma .amr .mp4 .mov .mkv .webm".split()
+    ".wav .flac .mp3 .ogg .opus .oga .m4a .aac .aiff .aif .wma .amr .g722 "
+    ".mp4 .mov .mkv .webm".split()
 )
 """What of a folder is taken for a recording."""
 

@@ -11,6 +11,7 @@ import typer
 
 from imagineid_cli import options
 from imagineid_cli.make import Runs
+from imagineid_cli.many import SOUNDS
 from imagineid_cli.show import Show
 from imagineid_cli.told import told
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
     from imagineid.pad.heard import Identity
     from imagineid.pipeline import Pipeline
-
-SOUNDS = frozenset(
-    ".wav .flac .mp3 .ogg .opus .m4a .aac .aiff .aif .wma .mp4 .mkv .mov .webm .g722".split()
-)
-"""Suffixes of what is listened to in a folder."""
 
 FACES = 7
 """Faces on the sheet beside the first voice's."""

@@ -36,12 +36,16 @@ test-torch: .venv-test/installed
 	.venv-test/bin/python -m pytest -q tests/export tests/train tests/backends tests/bench
 
 # These need the extras: pip install -e '.[world,train]'; docs/training.md says more.
-world: .train/world/kokoro-js.tgz
+IMAGINEID_TRAIN ?= .train
+WORLD = $(IMAGINEID_TRAIN)/world
+export IMAGINEID_TRAIN
+
+world: $(WORLD)/kokoro-js.tgz
 	$(PYTHON) -m imagineid_world.bake
 	$(PYTHON) -m imagineid_world.voices --hours 18 --resume
 	$(PYTHON) -m imagineid_world.faces --people 1200 --resume
 
-.train/world/kokoro-js.tgz:
+$(WORLD)/kokoro-js.tgz:
 	mkdir -p $(@D)
 	cd $(@D) && npm pack --silent kokoro-js@1.2.1 && mv kokoro-js-1.2.1.tgz $(@F)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from imagineid_world.people import Traits, load_tie, shape
+from imagineid_world.people import WORLD, Traits, load_tie, shape
 
 Array = np.ndarray
-WORLD = Path(os.environ.get("IMAGINEID_WORLD", ".train/world"))
-"""Where ``make world`` wrote, from the root of the checkout."""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from imagineid.face import FaceModel, project
 from imagineid.face.model import load as load_face
-from imagineid_train.loop import ROOT
+from imagineid_world.people import WORLD
 
-FACES = ROOT / "world" / "faces"
-VOICES = ROOT / "world" / "voices"
+FACES = WORLD / "faces"
+VOICES = WORLD / "voices"
 
 
 def mapped(path: Path) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ for a voice; :meth:`Tie.expected` is the best guess that any listener could make
 
 from __future__ import annotations
 
+import os
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 SHAPES = 80
 """Shape components of an identity."""
 
-WORLD = Path(".train/world")
-"""Where the world's large, rebuildable files live (ignored by git)."""
+WORLD = Path(os.environ.get("IMAGINEID_TRAIN", ".train")) / "world"
+"""Where the world's large, rebuildable files live (ignored by git); training looks there, too."""
 
 CONTROLS = tuple(
     """cheek-volume-incr cheek-bones-incr cheek-inner-incr chin-jaw-drop-incr chin-height-incr

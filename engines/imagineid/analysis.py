@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagineid.pad.express import Factors, speaking
+from imagineid.pad.express import Factors
 from imagineid.pad.heard import Heard
 from imagineid.pad.windows import Fading, starts_of
 from imagineid.spec import ARKIT, EMOTIONS, FPS
@@ -90,3 +90,19 @@ def _without_gaps(loud: Array) -> Array:
             out[last:frame] = True
         last = int(frame)
     return np.asarray(out)
+
+
+def speaking(level_db: Array) -> Array:
+    """Return how much each frame is speech, (F,) in [0, 1].
+
+    Speech is what comes within 38 dB of the loudness that only one frame in twenty exceeds; two
+    frames on either side of it belong to it.
+
+    Args:
+        level_db: loudness of each frame, (F,) dB below full scale.
+    """
+    loud = max(float(np.percentile(level_db, 95)), -45.0)
+    share = np.clip((level_db - (loud - 38)) / 10, 0, 1)
+    framed = np.pad(share, 2, mode="edge")
+    near = np.lib.stride_tricks.sliding_window_view(framed, 5)
+    return np.asarray(near.max(axis=1) * 0.5 + near.mean(axis=1) * 0.5, np.float32)

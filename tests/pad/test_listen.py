@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from imagineid.analysis import speaking
 from imagineid.audio import Sound, open_sound
-from imagineid.pad import express
 from imagineid.pad import listen as listening
 from imagineid.spec import EMOTIONS, MINI, SAMPLE_RATE
 
@@ -78,7 +78,7 @@ def test_every_frame_gets_one_expression(record: Record, seconds: float) -> None
 
 def test_windows_leave_no_seam_where_the_networks_agree(record: Record) -> None:
     sound = record(voice(9.0))
-    found = listening.listen(engines(), MINI, sound).expression[:, 0]  # an eye: never gated
+    found = listening.listen(engines(), MINI, sound).expression[:, 0]
     alone = engines()["content"](listening.mel_windows(sound, 0, sound.frames)[None])["linguistic"][
         0, :, 0
     ]
@@ -105,9 +105,9 @@ def test_silence_is_heard_without_fault(record: Record) -> None:
     assert np.isfinite(factors.emotion).all()
 
 
-def test_the_mouth_rests_in_silence_and_moves_in_speech() -> None:
+def test_silence_is_told_from_speech() -> None:
     level = np.concatenate([np.full(30, -18.0), np.full(30, -75.0), np.full(30, -18.0)])
-    share = express.speaking(level)
+    share = speaking(level)
     assert (share[35:55] == 0).all()
     assert (share[:28] == 1).all()
-    assert not express.speaking(np.full(50, -100.0)).any()
+    assert not speaking(np.full(50, -100.0)).any()

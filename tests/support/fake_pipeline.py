@@ -81,7 +81,7 @@ class Pipeline:
         return Heard(who, content, felt("sad" if loud else "happy", windows))
 
     def hearing(self, sound: Sound) -> Iterator[Block]:
-        yield Block(self.hear(sound), 0, sound.frames, None)
+        yield Block(self.hear(sound), 0, sound.frames)
 
     def expressing(self, blocks: Iterable[Block]) -> Iterator[Factors]:
         for block in blocks:

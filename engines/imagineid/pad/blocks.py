@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid.pad.express import Factors, express, loudest
+from imagineid.pad.express import Factors, express
 from imagineid.pad.heard import Heard, Identity
 from imagineid.pad.listen import hear
 from imagineid.spec import FPS, Size
@@ -37,13 +37,11 @@ class Block:
     Attributes:
         heard: of the stretch and of :data:`MARGIN` frames on both sides, where there are so many.
         first: the stretch's first frame in it; stop: the frame after its last.
-        loudest_db: of the blocks before; None for the first.
     """
 
     heard: Heard
     first: int
     stop: int
-    loudest_db: float | None
 
 
 def hearing(engines: Mapping[str, Engine], size: Size, sound: Sound) -> Iterator[Block]:
@@ -55,15 +53,12 @@ def hearing(engines: Mapping[str, Engine], size: Size, sound: Sound) -> Iterator
         sound: the recording.
     """
     who: Identity | None = None
-    heard: list[np.ndarray] = []  # a number a frame: an hour is 0.4 MB
     for start in range(0, sound.frames, BLOCK):
         stop = min(start + BLOCK, sound.frames)
         low, high = max(0, start - MARGIN), min(stop + MARGIN, sound.frames)
         found = hear(engines, size, sound.part(low, high - low))
         who = who or found.identity
-        loud = loudest(np.concatenate(heard)) if heard else None
-        heard.append(found.content.level_db[start - low : stop - low])
-        yield Block(replace(found, identity=who), start - low, stop - low, loud)
+        yield Block(replace(found, identity=who), start - low, stop - low)
 
 
 def expressing(
@@ -78,7 +73,7 @@ def expressing(
     """
     whole: Factors | None = None
     for block in blocks:
-        made = express(engines, size, block.heard, block.loudest_db)
+        made = express(engines, size, block.heard)
         whole = whole or made
         one = replace(made, emotion=whole.emotion, emotions=whole.emotions)
         yield cut(one, block.first, block.stop)

@@ -10,7 +10,7 @@ import numpy as np
 
 from imagineid.pad.heard import Heard
 from imagineid.pad.windows import Fading, filled, groups, starts_of
-from imagineid.spec import EMOTIONS, MOUTH, Size
+from imagineid.spec import EMOTIONS, Size
 
 if TYPE_CHECKING:
     from imagineid.backends import Engine
@@ -50,16 +50,13 @@ class Factors:
         return EMOTIONS[int(self.emotions.argmax())]
 
 
-def express(
-    engines: Mapping[str, Engine], size: Size, heard: Heard, loudest_db: float | None = None
-) -> Factors:
+def express(engines: Mapping[str, Engine], size: Size, heard: Heard) -> Factors:
     """Make the expression of what was heard, or of what was mixed of several recordings.
 
     Args:
         engines: ``expression``.
         size: of that network.
         heard: who, what and how.
-        loudest_db: of the recording so far, see :func:`speaking`.
     """
     starts, linguistic = starts_of(heard.frames, size.window), heard.content.linguistic
     felt = np.broadcast_to(heard.emotion.theta, (len(starts), size.emotion))
@@ -71,38 +68,14 @@ def express(
         drawn = engines["expression"](linguistic=said, shape=shape, emotion=felt[full])
         for i, curves in zip(rows, drawn["expression"], strict=False):
             made.add(starts[i], curves)
-    expression = np.clip(made.done(), 0, 1)
-    expression[:, MOUTH] *= speaking(heard.content.level_db, loudest_db)[:, None]
     whole = heard.emotion.whole()
     return Factors(
         shape=heard.identity.shape,
         identity=heard.identity.theta,
         emotion=whole.theta[0],
-        expression=expression,
+        expression=np.clip(made.done(), 0, 1),
         level_db=heard.content.level_db,
         gender=heard.identity.gender,
         age=heard.identity.age,
         emotions=whole.shares[0],
     )
-
-
-def speaking(level_db: Array, loudest_db: float | None = None) -> Array:
-    """Return how far the mouth may leave its rest, (F,) in [0, 1]: not at all in silence.
-
-    Speech is what comes within 38 dB of the recording's loudest; two frames on either side of it
-    belong to it, so that lips may open before a sound.
-
-    Args:
-        level_db: loudness of each frame, (F,).
-        loudest_db: the recording's loudest, see :func:`loudest`; None: of these frames.
-    """
-    loud = max(loudest(level_db) if loudest_db is None else loudest_db, -45.0)
-    share = np.clip((level_db - (loud - 38)) / 10, 0, 1)
-    framed = np.pad(share, 2, mode="edge")
-    near = np.lib.stride_tricks.sliding_window_view(framed, 5)
-    return np.asarray(near.max(axis=1) * 0.5 + near.mean(axis=1) * 0.5, np.float32)
-
-
-def loudest(level_db: Array) -> float:
-    """Return the loudness that only one frame in twenty exceeds, dB below full scale."""
-    return float(np.percentile(level_db, 95))

@@ -20,8 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imagineid.analysis import SPEAKING
-from imagineid.pad.express import speaking
+from imagineid.analysis import SPEAKING, speaking
 from imagineid.pad.heard import Content, Heard
 from imagineid.pipeline import Pipeline, Request, load
 from imagineid.spec import ARKIT, EMOTIONS, MOUTH

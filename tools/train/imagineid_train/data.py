@@ -96,11 +96,11 @@ class Faces:
 
 @cache
 def _marks() -> tuple[FaceModel, list[list[int]]]:
-    """Return a face of nothing but the landmarks of mouth and eyes, and which belong together."""
+    """Return a face of but the landmarks of mouth, eyes and brows, and which belong together."""
     whole = load_face()
     groups: list[list[str]] = [[name for name in whole.landmarks if name.startswith("lip")]]
     for side in ("left", "right"):
-        parts = ("eye_inner", "eye_outer", "lid_upper", "lid_lower")
+        parts = "eye_inner eye_outer lid_upper lid_lower brow_inner brow_middle brow_outer".split()
         groups.append([f"{part}_{side}" for part in parts])
     names = [name for group in groups for name in group]
     at = [whole.landmarks[name] for name in names]
@@ -115,7 +115,7 @@ def _marks() -> tuple[FaceModel, list[list[int]]]:
 
 
 def boxes(faces: Faces, person: int, frame: int) -> np.ndarray:
-    """Return where mouth and eyes are in a frame: (3, 4) pixels: top, bottom, left, right."""
+    """Return where the mouth and each eye with its brow are: (3, 4): top, bottom, left, right."""
     small, groups = _marks()
     row = [faces.get(person, name) for name in ("alpha", "beta", "pose")]
     points = project(small.vertices(row[0], row[1][frame], row[2][frame]), 256)

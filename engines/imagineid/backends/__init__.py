@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from imagineid.errors import BackendMissing, BadEngine, BadInput, BadWeights
 
 if TYPE_CHECKING:
@@ -78,6 +76,7 @@ def finite(engine: Engine, network: str, remedy: str) -> Engine:
     Raises:
         BadWeights: when it is called, an output holds NaN or infinity.
     """
+    import numpy as np  # not above: the command line reads the names of engines when it starts
 
     def run(**inputs: Any) -> dict[str, Any]:
         outputs = engine(**inputs)

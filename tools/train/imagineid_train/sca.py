@@ -164,12 +164,10 @@ def run(size: Size, minutes: float) -> None:
         doors = adapter(mesh, anchor, neighbour)
         way = chance(rng, BATCH, OWN_WAY) & all_three & (when < 1)
         way[DRAWN - 1] = True
-        end, rows = clean, torch.nonzero(way.view(-1))[:, 0]
-        if len(rows):
-            with torch.no_grad():
-                there = torch.ones(len(rows))
-                made = unet(noise[rows], there, y[rows], *(d[rows].detach() for d in doors))
-                end = clean.index_copy(0, rows, flow.split(noise[rows], made.float(), 1.0)[0])
+        rows = torch.nonzero(way.view(-1))[:, 0]
+        with torch.no_grad():
+            made = unet(noise[rows], torch.ones(len(rows)), y[rows], *(d[rows] for d in doors))
+            end = clean.index_copy(0, rows, flow.split(noise[rows], made.float(), 1.0)[0])
         noisy = flow.mix(end, noise, when)
         made = unet(noisy, time, y, *doors).float()
         guessed, _ = flow.split(noisy, made, when)

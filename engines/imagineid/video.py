@@ -21,7 +21,13 @@ from typing import IO, Any, cast
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.reformatter import (
+    ColorPrimaries,
+    ColorRange,
+    Colorspace,
+    ColorTrc,
+    VideoReformatter,
+)
 from numpy.typing import NDArray
 
 from imagineid.decode import resample
@@ -181,6 +187,7 @@ class VideoWriter:
         self._sound_path = Path(sound)
         self._metadata = metadata
         self._overwrite = overwrite
+        self._colours = VideoReformatter()  # kept: to make one costs as much as to encode a frame
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> VideoWriter:
@@ -232,7 +239,9 @@ class VideoWriter:
         if frame.shape != shape or frame.dtype != np.uint8:
             raise ValueError(f"a frame is uint8 {shape}, not {frame.dtype} {frame.shape}")
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-        picture = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        picture = self._colours.reformat(
+            picture, format="yuv420p", dst_colorspace=Colorspace.ITU709
+        )
         picture.pts, picture.time_base = self.frames, Fraction(1, self._fps)
         with telling(self.path):
             self._container.mux(self._picture.encode(picture))

@@ -25,7 +25,7 @@ from imagineid.spec import EMOTIONS, FPS, SAMPLE_RATE
 from imagineid_world import persona
 from imagineid_world.articulation import Phone, curves, phone_index
 from imagineid_world.bank import SECOND_CAST, VOICES, Bank, Voice, bank_at, write_split
-from imagineid_world.emotions import PROSODY
+from imagineid_world.emotions import PROSODY, Prosody
 from imagineid_world.people import WORLD, Traits, draw_traits
 from imagineid_world.texts import CALIBRATION
 
@@ -154,11 +154,12 @@ def utter(
     strength: float,
     speaker: int,
     rng: np.random.Generator,
+    habits: Prosody = persona.PLAIN,
 ) -> Utterance:
     """One utterance: sentence ``number`` of ``voice`` as ``traits`` would say it."""
     spoken = studio.analysed(voice, number)
     wave, phones = persona.speak(
-        spoken, studio.source(voice), traits, EMOTIONS[emotion], strength, rng
+        spoken, studio.source(voice), traits, EMOTIONS[emotion], strength, rng, habits
     )
     wave, phones = _framed(wave, phones, rng)
     frames = -(-len(wave) // _FRAME)
@@ -192,13 +193,20 @@ def _number(
 
 
 def shard(studio: Studio, split: str, number: int, seed: int) -> Iterator[Utterance]:
-    """The utterances of one shard; the same for the same seed, whatever was made before."""
+    """The utterances of one shard; the same for the same seed, whatever was made before.
+
+    Speakers to learn from have manners of their own (:func:`imagineid_world.persona.manner`).
+    Those held out read alike, as they always did, so that numbers can be compared.
+    """
     kind = SPLITS.index(split)
     sources = {v: studio.source(v) for v in VOICES}
     cast = 2 if split == "train" and number >= SECOND_CAST else 1
     for i in range(SPEAKERS):
         rng = np.random.default_rng([seed, kind, number, i])
         traits = draw_traits(rng)
+        habits = persona.PLAIN
+        if split == "train":
+            habits = persona.manner(np.random.default_rng([seed, kind, number, i, 1]))
         voice = choose_voice(traits, split, sources, rng, cast)
         speaker = kind * 100_000 + number * SPEAKERS + i
         moods = [*range(len(EMOTIONS)), *rng.integers(0, len(EMOTIONS), LINES - len(EMOTIONS))]
@@ -206,7 +214,7 @@ def shard(studio: Studio, split: str, number: int, seed: int) -> Iterator[Uttera
         for mood in rng.permutation(moods).tolist():
             strength = 0.0 if mood == 0 else float(0.4 + 0.6 * rng.beta(2.0, 1.2))
             line = _number(studio, voice, left, EMOTIONS[mood], rng)
-            yield utter(studio, voice, line, traits, mood, strength, speaker, rng)
+            yield utter(studio, voice, line, traits, mood, strength, speaker, rng, habits)
 
 
 def write(path: Path, spoken: list[Utterance]) -> float:

@@ -21,6 +21,8 @@ NAME, READER = "content", "reader"
 PHONES = 64
 """Room for the phone set, silence included."""
 PAIRS = 24
+JOINED = 0.3
+"""Share of windows with a pause between two utterances in them."""
 JAW = ARKIT.index("jawOpen")
 CLOSED = 0.03
 """Lips count as together up to this gap, as a share of the mouth's width."""
@@ -110,7 +112,7 @@ def run(size: Size, minutes: float) -> None:
     identity = load_into(IdentityEncoder(size), "identity", "identity")
     reader = load_into(Reader(), READER, "reader")
     encoder, decoder = ContentEncoder(size), ContentDecoder(size)
-    draw = Windows(Voices.open("train"), size.window, 2, warp=WARP_MUCH)
+    draw = Windows(Voices.open("train"), size.window, 2, warp=WARP_MUCH, joined=JOINED)
     held = Windows(Voices.open("val"), size.window, 3, augment=False)
     rng = np.random.default_rng(4)
     quiet, motion = 4, Motion()

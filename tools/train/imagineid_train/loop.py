@@ -213,11 +213,11 @@ def _resume(
 
 @torch.no_grad()
 def _begun(folder: Path, named: dict[str, nn.Parameter]) -> dict[str, Tensor]:
-    """Start from weights laid out without a state, if they are all there, else as drawn."""
+    """Start from weights laid out without a state, as far as they are there, else as drawn."""
     path = folder / "average.safetensors"
     found = load_file(path) if path.exists() else {}
-    if named.keys() <= found.keys():
-        for k, p in named.items():
+    for k, p in named.items():
+        if k in found:
             p.copy_(found[k])
     return {k: p.detach().clone() for k, p in named.items()}
 

@@ -30,6 +30,9 @@ three, where it does not matter who speaks."""
 DB_A_UNIT = 12.5
 """Decibels that one step of A stands for."""
 
+BREATHE, PAUSE_FRAMES = 0.4, 5
+"""Share of windows in which a pause of so many frames is not still."""
+
 VERSIONS = 4
 """Recordings of each utterance: one clean, the others through :func:`recorded`."""
 
@@ -147,6 +150,40 @@ def floored(rng: np.random.Generator, mels: np.ndarray) -> np.ndarray:
     return out
 
 
+def breathed(rng: np.random.Generator, mels: np.ndarray, phone: np.ndarray) -> np.ndarray:
+    """Let some speakers breathe in or smack their lips in a pause; their mouths rest all the same.
+
+    Args:
+        rng: source of what is heard.
+        mels: (B, T, 80) in [-4, 4].
+        phone: what is said in each video frame, (B, F); 0 is nothing.
+    """
+    out = mels.copy()
+    loud = np.percentile(mels, 95, axis=(1, 2))
+    for row in np.flatnonzero(rng.random(len(mels)) < BREATHE):
+        pauses = _runs(phone[row] == 0, PAUSE_FRAMES)
+        if not pauses:
+            continue
+        first, last = pauses[int(rng.integers(len(pauses)))]
+        wide = int(rng.integers(3, min(last - first, 14) + 1)) if rng.random() < 0.7 else 1
+        begin = int(rng.integers(first, last - wide + 1))
+        low, high = (MELS_A_SECOND * at // FPS for at in (begin, begin + wide))
+        hump = np.sin(np.pi * (np.arange(high - low) + 0.5) / (high - low))[:, None]
+        level = loud[row] - rng.uniform(15, 45) / DB_A_UNIT
+        slope = rng.uniform(-12, 6) / DB_A_UNIT * np.linspace(0, 1, MELS)
+        ripple = np.cumsum(rng.normal(0, 0.08, MELS))
+        sigh = level + slope + ripple + 1.5 * np.log10(hump + 1e-3) * 10 / DB_A_UNIT
+        sigh = sigh + rng.normal(0, 0.35, (high - low, MELS))
+        out[row, low:high] = np.maximum(out[row, low:high], sigh)
+    return out
+
+
+def _runs(true: np.ndarray, least: int) -> list[tuple[int, int]]:
+    """Return where ``true`` (F,) holds for at least ``least`` in a row: first and one past last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], true.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= least]
+
+
 def _traits(row: np.ndarray) -> Traits:
     return Traits(*(float(v) for v in row))
 
@@ -235,12 +272,23 @@ def warped(mels: np.ndarray, stretch: np.ndarray) -> np.ndarray:
 
 
 class Windows:
-    """Draws windows; every even row and the next one share their speaker (positive pairs)."""
+    """Draws windows; every even row and the next one share their speaker (positive pairs).
+
+    A share ``joined`` of them are the end of an utterance and the beginning of its partner's, with
+    the pause between that sentences seldom have within them.
+    """
 
     def __init__(
-        self, voices: Voices, length: int, seed: int, augment: bool = True, warp: float = WARP
+        self,
+        voices: Voices,
+        length: int,
+        seed: int,
+        augment: bool = True,
+        warp: float = WARP,
+        joined: float = 0.0,
     ) -> None:
         self.voices, self.length, self.augment, self.warp = voices, length, augment, warp
+        self.joined = joined
         self.rng, self.tie = np.random.default_rng(seed), load_tie()
         self.long = np.flatnonzero(np.diff(voices.bounds) >= length)
         self.speakers = {
@@ -274,19 +322,28 @@ class Windows:
         mels = np.stack(
             [v.heard(u, f, int(k), n) for u, f, k in zip(utterances, first, version, strict=True)]
         )
-        rows = [slice(v.bounds[u] + f, v.bounds[u] + f + n) for u, f in zip(utterances, first, strict=True)]  # fmt: skip # noqa: E501
+        rows = np.stack([v.bounds[u] + f for u, f in zip(utterances, first, strict=True)])
+        rows = rows[:, None] + np.arange(n)
+        for i in np.flatnonzero(rng.random(len(first)) < self.joined):
+            ending, beginning = utterances[i], utterances[i ^ 1]
+            frames, cut = int(v.bounds[ending + 1] - v.bounds[ending]), int(rng.integers(8, n - 8))
+            rows[i, :cut] = v.bounds[ending + 1] - cut + np.arange(cut)
+            rows[i, cut:] = v.bounds[beginning] + np.arange(n - cut)
+            before = v.heard(ending, frames - cut, 0, cut)[: MELS_A_SECOND * cut // FPS]
+            after = v.heard(beginning, 0, 0, n)
+            mels[i] = np.concatenate([before, after])[: mels.shape[1]]
         traits = v.traits[utterances].copy()
         if self.augment:
             stretch = np.exp(rng.uniform(-self.warp, self.warp, len(first)))
-            mels = floored(rng, warped(mels, stretch))
+            mels = breathed(rng, floored(rng, warped(mels, stretch)), v.phone[rows])
             mels = np.clip(mels + rng.uniform(-0.6, 0.3, (len(first), 1, 1)), -4, 4)  # level
             traits[:, PITCH] *= stretch
             traits[:, TRACT] /= stretch
         return Batch(
             mel=torch.from_numpy(windowed(mels, n).astype(np.float32)),
-            content=torch.from_numpy(np.stack([v.content[r] for r in rows])),
-            full=torch.from_numpy(np.stack([v.full[r] for r in rows])),
-            phone=torch.from_numpy(np.stack([v.phone[r] for r in rows])),
+            content=torch.from_numpy(v.content[rows]),
+            full=torch.from_numpy(v.full[rows]),
+            phone=torch.from_numpy(v.phone[rows]),
             speaker=torch.from_numpy(v.speaker[utterances]),
             emotion=torch.from_numpy(v.emotion[utterances]),
             traits=torch.from_numpy(traits),

@@ -34,6 +34,7 @@ from pathlib import Path
 import numpy as np
 
 from imagineid.backends import Engine
+from imagineid.pad.express import Factors
 from imagineid.pad.listen import listen
 from imagineid.spec import EMOTIONS, FPS, SAMPLE_RATE
 from imagineid_evaluate import shipped, world
@@ -110,13 +111,16 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         except ValueError as error:
             refused.append(f"{path.name}: {error}")
             continue
-        alpha, curves = hear(engines, wave)
+        factors = hear(engines, wave)
+        alpha, curves = factors.shape, factors.expression
         judge(heard, spoken, opening(face, alpha, curves), curves)
         judge(mean, spoken, opening(face, np.zeros_like(alpha), curves), curves)
+        heard.add("calm", [factors.feeling == "neutral"])
         around(heard, engines, wave)
     for name, wave in silences().items():
-        alpha, curves = hear(engines, wave)
-        heard.add(name, at_rest(opening(face, alpha, curves), curves))
+        factors = hear(engines, wave)
+        curves = factors.expression
+        heard.add(name, at_rest(opening(face, factors.shape, curves), curves))
     shown = rows(heard, mean) + true_rows("test")
     return shown, {
         "recordings": [path.name for path in clips],
@@ -151,11 +155,10 @@ def asterisk(folder: Path, most: int) -> dict[Path, str]:
     return {path: texts[path.stem] for path in picked}
 
 
-def hear(engines: Mapping[str, Engine], wave: Wave) -> tuple[Array, Array]:
-    """Return the shape (80,) and the curves (F, 52) the program hears in ``wave``."""
+def hear(engines: Mapping[str, Engine], wave: Wave) -> Factors:
+    """Return what the program hears in ``wave``."""
     with as_sound(wave) as sound:
-        factors = listen(engines, shipped.SIZE, sound)
-    return factors.shape, factors.expression
+        return listen(engines, shipped.SIZE, sound)
 
 
 def silences() -> dict[str, Wave]:
@@ -194,8 +197,9 @@ def _inside(pause: Phone, count: int) -> list[int]:
 def around(tally: Tally, engines: Mapping[str, Engine], wave: Wave) -> None:
     """Put zeros before and after a recording and count the frames of those that rest."""
     quiet = np.zeros(int(AROUND_S * SAMPLE_RATE), np.float32)
-    alpha, curves = hear(engines, np.concatenate([quiet, wave, quiet]))
-    rest = at_rest(opening(shipped.face(), alpha, curves), curves)
+    factors = hear(engines, np.concatenate([quiet, wave, quiet]))
+    curves = factors.expression
+    rest = at_rest(opening(shipped.face(), factors.shape, curves), curves)
     end = AROUND_S + len(wave) / SAMPLE_RATE
     for edge in (Phone("SIL", 0.0, AROUND_S), Phone("SIL", end, end + AROUND_S)):
         tally.add("at rest in zeros around", rest[_inside(edge, len(rest))])
@@ -212,6 +216,7 @@ def rows(heard: Tally, mean: Tally) -> list[Row]:
         heard.row("pause frames", name="  up to the very edges"),
         heard.row("at rest in zeros around", 0.97),
         *(heard.row(name, 0.97) for name in silences()),
+        heard.row("calm", name="calm readings heard as neutral"),
     ]
 
 

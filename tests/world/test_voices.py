@@ -108,6 +108,21 @@ def test_base_voices_are_in_one_split_only_blends_included() -> None:
     assert any(v.split == "test" and v.engine != "kokoro" for v in VOICES)
 
 
+def test_manners_are_habits_that_a_mood_comes_on_top_of(spoken: persona.Analysed) -> None:
+    many = [persona.manner(np.random.default_rng(i)) for i in range(200)]
+    pace = np.log([m.rate_ratio for m in many])
+    assert abs(pace.mean()) < 0.03
+    assert 0.05 < pace.std() < 0.2
+    drawl = replace(persona.PLAIN, rate_ratio=0.8)
+
+    def lasts(emotion: str, habits: Prosody) -> float:
+        rng = np.random.default_rng(1)
+        return persona.speak(spoken, SOURCE, MAN, emotion, 1.0, rng, habits)[1][-1][2]
+
+    for emotion in ("neutral", "happy"):
+        assert lasts(emotion, drawl) > 1.15 * lasts(emotion, persona.PLAIN)
+
+
 def test_ipa_is_read_whole() -> None:
     text = "ðə bˈɔɪ tʃˈuːz, ɡˌoʊɪŋ!"
     read = ipa_phones(text)

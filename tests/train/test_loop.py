@@ -58,7 +58,7 @@ def test_a_stopped_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 def test_a_stage_begins_with_weights_laid_out_for_it(tmp_path: Path) -> None:
     wanted = {"line.weight": torch.tensor([[3.0, -2.0]]), "line.bias": torch.tensor([0.0])}
     (tmp_path / "line").mkdir()
-    save_file(wanted, tmp_path / "line" / "average.safetensors")
+    save_file(wanted, tmp_path / "line" / loop.LAID_OUT)
     module = nn.Linear(2, 1)
     learn(module, steps=1)
     assert module.weight.tolist()[0] == pytest.approx([3, -2], abs=0.2)

@@ -23,6 +23,13 @@ ROOT = Path(os.environ.get("IMAGINEID_TRAIN", ".train"))
 """Where checkpoints, caches and the world live; git-ignored."""
 
 
+LAID_OUT = "laid-out.safetensors"
+"""A stage's embedded weights, to begin with."""
+
+GONE_ON = 0.5
+"""Share of the peak rate at which a stage goes on from those."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How long and how fast a stage learns.
@@ -65,8 +72,13 @@ def _write(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def trained(stage: str) -> bool:
-    """Say whether ``stage`` has left a checkpoint."""
-    return (ROOT / stage / "average.safetensors").exists()
+    """Say whether ``stage`` has left a checkpoint, or one was laid out for it."""
+    return (ROOT / stage / "average.safetensors").exists() or laid_out(stage)
+
+
+def laid_out(stage: str) -> bool:
+    """Say whether ``stage`` began with weights that :mod:`imagineid_train.ship` laid out."""
+    return (ROOT / stage / LAID_OUT).exists()
 
 
 def weights(stage: str, averaged: bool = True) -> dict[str, Tensor]:
@@ -76,6 +88,8 @@ def weights(stage: str, averaged: bool = True) -> dict[str, Tensor]:
         FileNotFoundError: the stage has not been trained; the message says how to.
     """
     path = ROOT / stage / ("average.safetensors" if averaged else "model.safetensors")
+    if not path.exists() and laid_out(stage):
+        path = ROOT / stage / LAID_OUT
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing. Train it: python -m imagineid_train {stage}")
     return load_file(path)
@@ -122,6 +136,7 @@ def train(
         named.values(), budget.rate, betas=(0.9, 0.95), weight_decay=budget.decay
     )
     step, used, average = _resume(folder, named, optimiser)
+    peak = budget.rate * (GONE_ON if laid_out(stage) else 1)
     dtype = fast_dtype()
     print(f"{stage}: {sum(p.numel() for p in named.values()) / 1e6:.2f} M parameters, {dtype}, "
           f"step {step}, {used / 60:.1f} of {budget.minutes} minutes used", flush=True)  # fmt: skip
@@ -130,7 +145,7 @@ def train(
     for module in modules.values():
         module.train()
     while used < budget.minutes * 60 and (budget.steps is None or step < budget.steps):
-        rate = budget.rate * min(1, (step + 1) / budget.warmup) * _cosine(used, budget)
+        rate = peak * min(1, (step + 1) / budget.warmup) * _cosine(used, budget)
         for group in optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
@@ -214,7 +229,7 @@ def _resume(
 @torch.no_grad()
 def _begun(folder: Path, named: dict[str, nn.Parameter]) -> dict[str, Tensor]:
     """Start from weights laid out without a state, as far as they are there, else as drawn."""
-    path = folder / "average.safetensors"
+    path = folder / LAID_OUT
     found = load_file(path) if path.exists() else {}
     for k, p in named.items():
         if k in found:

@@ -14,7 +14,7 @@ from imagineid.spec import EMOTIONS, Size, ports
 from imagineid.weights import DIRECTORY, STORE
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
-from imagineid_train.loop import ROOT, load_into
+from imagineid_train.loop import LAID_OUT, ROOT, load_into
 from imagineid_train.mba import autoencoder
 from imagineid_train.prompts import vocabulary
 from imagineid_train.prototypes import VIVID, carried, measured
@@ -100,5 +100,5 @@ def unship(size: Size) -> None:
         folder = ROOT / stage
         if not folder.exists():
             folder.mkdir(parents=True)
-            save_file(tensors, folder / "average.safetensors")
+            save_file(tensors, folder / LAID_OUT)
             print(f"{folder}: {len(tensors)} tensors")

@@ -34,6 +34,7 @@ from imagineid_train.loop import (
     ROOT,
     Budget,
     channels_last,
+    laid_out,
     load_into,
     plain_attention,
     train,
@@ -113,8 +114,9 @@ def run(size: Size, minutes: float) -> None:
     text = load_into(TextEncoder(size, len(words)), "base", "text")
     voice = Voice(size, latents)
     adapter = SpatialAdapter(size)
-    began = {k: v for k, v in weights("base").items() if k.startswith("adapter.")}
-    adapter.load_state_dict({k.removeprefix("adapter."): v for k, v in began.items()})
+    if not laid_out(NAME):  # else it begins with those
+        began = {k: v for k, v in weights("base").items() if k.startswith("adapter.")}
+        adapter.load_state_dict({k.removeprefix("adapter."): v for k, v in began.items()})
     channels_last((unet, adapter))
     captions, rng, flow = Captions(latents, words, size), np.random.default_rng(2), Flow()
     _, decoder = networks(size)

@@ -64,6 +64,21 @@ def test_a_stage_begins_with_weights_laid_out_for_it(tmp_path: Path) -> None:
     assert module.weight.tolist()[0] == pytest.approx([3, -2], abs=0.2)
 
 
+def test_a_held_module_ends_between_what_it_was_and_what_it_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "HELD", {("line", "line"): 0.25})
+    (tmp_path / "line").mkdir()
+    names = ("average.safetensors", loop.LAID_OUT)
+    for name, value in zip(names, (4.0, 8.0), strict=True):
+        both = {"line.bias": torch.tensor([value]), "other.bias": torch.tensor([value])}
+        save_file(both, tmp_path / "line" / name)
+    assert {k: v.item() for k, v in loop.weights("line").items()} == {
+        "line.bias": 5.0,
+        "other.bias": 4.0,
+    }
+
+
 def test_a_stage_never_trained_says_how_to() -> None:
     with pytest.raises(FileNotFoundError, match="python -m imagineid_train unet"):
         loop.weights("unet")

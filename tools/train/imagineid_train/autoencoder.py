@@ -25,7 +25,7 @@ NOISE = 0.03
 DETAILED = 4.0
 """How much more a pixel of the mouth or an eye counts than any other."""
 CROP_PX = 128
-BATCH = 16
+BATCH, RATE = 16, 1.5e-3
 PERCEPTUAL_EVERY, PERCEPTUAL_CROPS = 4, 4
 """The perceptual loss costs five times the rest, so only some crops of some steps pay it."""
 
@@ -86,7 +86,7 @@ def run(size: Size, minutes: float) -> None:
     """Train both halves for ``minutes`` in all."""
     encoder, decoder = Encoder(size), Decoder(size)
     channels_last((encoder, decoder))
-    _learn(NAME, encoder, decoder, {"encoder": encoder, "decoder": decoder}, minutes)
+    _learn(NAME, encoder, decoder, {"encoder": encoder, "decoder": decoder}, minutes, RATE)
 
 
 def run_decoder(size: Size, minutes: float) -> None:
@@ -96,11 +96,16 @@ def run_decoder(size: Size, minutes: float) -> None:
     encoder, decoder = networks(size)
     decoder.requires_grad_(requires_grad=True)
     decoder.blend.requires_grad_(requires_grad=False)
-    _learn(DECODER, encoder, decoder, {"decoder": decoder}, minutes)
+    _learn(DECODER, encoder, decoder, {"decoder": decoder}, minutes, RATE / 3)
 
 
 def _learn(
-    stage: str, encoder: Encoder, decoder: Decoder, modules: dict[str, nn.Module], minutes: float
+    stage: str,
+    encoder: Encoder,
+    decoder: Decoder,
+    modules: dict[str, nn.Module],
+    minutes: float,
+    rate: float,
 ) -> None:
     """Minimise the reconstruction's error, leaving a sheet of held-out ones at each check."""
     draw, held = Crops(0), Faces.open("val")
@@ -135,4 +140,4 @@ def _learn(
             "latent_std": float(encoder(shown)[0].std()),
         }
 
-    train(stage, modules, loss, Budget(minutes, rate=1.5e-3), check, check_every=1000)
+    train(stage, modules, loss, Budget(minutes, rate=rate), check, check_every=1000)

@@ -159,8 +159,10 @@ def run(size: Size, minutes: float) -> None:
         with torch.no_grad():
             tokens = dropped(captions.tokens(captions.draw(rng, people, frames)), rng)
             y = text(tokens, voice(rng, people, frames))
-            own = guess(people, frames, still, anchor, y, held)
-            neighbour = torch.where(chance(rng, BATCH, OWN), own, spoilt(neighbour, rng))
+            mine = torch.nonzero(chance(rng, BATCH, OWN).view(-1))[:, 0]
+            one = mine.numpy()
+            own = guess(people[one], frames[one], still[mine], anchor[mine], y[mine], held[mine])
+            neighbour = spoilt(neighbour, rng).index_copy(0, mine, own)
             neighbour = torch.lerp(neighbour, still, held)
             neighbour = torch.where(chance(rng, BATCH, STILL), still, neighbour) * all_three
         doors = adapter(mesh, anchor, neighbour)

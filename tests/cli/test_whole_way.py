@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,43 @@ def test_a_happy_face_smiles_more_than_a_sad_one(second: Path) -> None:
     )
     assert happy[smile] > sad[smile] + 0.05
     assert sad[frown] > happy[frown]
+
+
+def test_a_plain_background_has_no_rim() -> None:
+    from imagineid import pipeline
+    from imagineid.ccf.imagine import to_images, to_pictures
+
+    pipe = pipeline.load()
+    colours = np.array([[30, 75, 170], [200, 60, 50], [90, 160, 90], [225, 225, 225]], np.uint8)
+    plain = np.broadcast_to(colours[:, None, None], (4, pipe.size_px, pipe.size_px, 3))
+    seen = pipe.engines["encoder"](image=to_images(plain))
+    side = pipe.size.feature_px
+    made = pipe.engines["decoder"](**seen, mask=np.zeros((4, 1, side, side), np.float32))
+    shown = to_pictures(made["image"]).astype(float)
+    inside = shown[:, 16:-16, 16:-16].mean(axis=(1, 2), keepdims=True)
+    rims = [shown[:, :2], shown[:, -2:], shown[:, :, :2], shown[:, :, -2:]]
+    assert max(float(np.abs(rim - inside).mean()) for rim in rims) < 8
+
+
+def test_brows_go_where_they_are_told(second: Path) -> None:
+    from imagineid import audio, pipeline
+    from imagineid.face.motion import still
+    from imagineid.spec import ARKIT
+
+    pipe = pipeline.load()
+    with audio.open_sound(second) as sound:
+        factors = pipe.listen(sound)
+    rows = {}
+    for told in ("browDown", "browInnerUp"):
+        units = np.zeros((10, len(ARKIT)), np.float32)
+        units[5:, [i for i, name in enumerate(ARKIT) if name.startswith(told)]] = 0.9
+        acted = replace(factors, expression=units, level_db=factors.level_db[:10])
+        request = pipeline.Request("a man with short black hair", seed=0, motion=still(10))
+        last = list(pipe.imagine(acted, request))[-1].astype(int).sum(axis=2)
+        brow = last[75:112, 90:166]  # between the hair and the eyes
+        dark = brow < np.quantile(brow, 0.08)
+        rows[told] = float(np.nonzero(dark)[0].mean())
+    assert rows["browInnerUp"] < rows["browDown"] - 1
 
 
 def test_other_seeds_are_other_people(second: Path) -> None:

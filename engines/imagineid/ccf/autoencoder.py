@@ -7,7 +7,7 @@ trained on crops behaves the same on whole frames.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from imagineid.spec import Size
 
 
+Beyond = Literal["zeros", "replicate"]
+"""What a convolution sees beyond the edge."""
+
+
 class Residual(nn.Module):
     """Two 3x3 convolutions around a SiLU, added to their input; the identity at the start."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, beyond: Beyond = "zeros") -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=beyond)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=beyond)
         nn.init.zeros_(self.second.weight)
         if self.second.bias is not None:
             nn.init.zeros_(self.second.bias)
@@ -83,8 +87,11 @@ class Decoder(nn.Module):
             nn.Sequential(Residual(c), Residual(c)) for c in channels[-2::-1]
         )
         self.blend = nn.Conv2d(channels[0], channels[0], 1)
-        self.last = Residual(channels[0])
-        self.out = nn.Conv2d(channels[0], 3 * size.patch**2, 3, padding=1)
+        # Both kinds of features end at the picture's edge, and only F_vd could learn to expect
+        # zeros beyond it: what is blended in would get a dark rim.
+        self.last = Residual(channels[0], "replicate")
+        out = 3 * size.patch**2
+        self.out = nn.Conv2d(channels[0], out, 3, padding=1, padding_mode="replicate")
 
     def features(self, latent: Tensor) -> Tensor:
         """Return F_vd, the features before the last layer, (B, C0, H/4, W/4)."""

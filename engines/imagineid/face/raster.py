@@ -39,6 +39,14 @@ _PALETTE = np.array([_COLOURS.get(name, _COLOURS["skin"]) for name in REGIONS], 
 _BEHIND = np.array([0.006 if n in ("mouth", "teeth", "tongue") else 0 for n in REGIONS], np.float32)
 _NEXT = [1, 2, 0]
 _IRIS = np.array([0.08, 0.12, 0.30], np.float32)
+_BROW = np.array([0.14, 0.10, 0.08], np.float32)
+_BROW_WIDTH = (0.018, 0.016, 0.008)  # from the nose outwards, shares of the picture's side
+_BROW_POINTS = 25
+
+BROWS = [
+    [f"brow_{part}_{side}" for part in ("inner", "middle", "outer")] for side in ("left", "right")
+]
+"""Landmarks that each brow goes through."""
 
 
 def normals(points: F32, triangles: NDArray[np.int32]) -> F32:
@@ -185,9 +193,33 @@ def mesh_picture(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.u
     radius = np.sqrt((plane * plane).sum(1, keepdims=True))
     iris = np.clip((IRIS_RADIUS - radius) / 0.0008 + 0.5, 0, 1)
     colour[eye] = colour[eye] * (1 - iris) + _IRIS * iris
-    picture = np.zeros((size * size, 3), np.uint8)
-    picture[seen] = np.clip(colour * 255 + 0.5, 0, 255)
-    return picture.reshape(size, size, 3)
+    picture = np.zeros((size * size, 3), np.float32)
+    picture[seen] = colour
+    picture = picture.reshape(size, size, 3)
+    for brow in BROWS:
+        _stroke(picture, screen[[model.landmarks[name] for name in brow]])
+    return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def _stroke(picture: F32, ends: F32) -> None:
+    """Draw a brow through its inner end, middle and outer end (3, 2), in place.
+
+    What a brow does says most of how one feels, and shading alone hardly shows it. Edges are
+    soft, so that it moves by less than a pixel, too.
+    """
+    size = len(picture)
+    low = np.clip(np.floor(ends.min(0)) - 5, 0, size).astype(int)
+    high = np.clip(np.ceil(ends.max(0)) + 5, 0, size).astype(int)
+    along = np.linspace(0, 1, _BROW_POINTS, dtype=np.float32)[:, None]
+    bend = 2 * ends[1] - (ends[0] + ends[2]) / 2
+    line = (1 - along) ** 2 * ends[0] + 2 * along * (1 - along) * bend + along**2 * ends[2]
+    x = np.arange(low[0], high[0], dtype=np.float32) + np.float32(0.5)
+    y = np.arange(low[1], high[1], dtype=np.float32) + np.float32(0.5)
+    away = np.hypot(x[None, :, None] - line[:, 0], y[:, None, None] - line[:, 1])
+    half = size * np.interp(along[:, 0], [0, 0.5, 1], _BROW_WIDTH) / 2
+    cover = np.clip(half - away + 0.5, 0, 1).max(axis=2, keepdims=True).astype(np.float32)
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    part += cover * (_BROW - part) * (part.max(axis=2, keepdims=True) > 0)
 
 
 def mouth_mask(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.bool_]:

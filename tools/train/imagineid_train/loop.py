@@ -30,11 +30,12 @@ GONE_ON = 0.5
 """Share of the peak rate at which a stage goes on from those."""
 
 
-HELD = {("emotion", "emotion"): 0.5}
-"""Share that laid-out weights keep in what a stage makes of a module of theirs.
+HELD = {"content": 0.5, "emotion": 0.5}
+"""Share that laid-out weights keep in what a stage makes of them.
 
 What was learnt on two shares of the world holds better for unheard voices in the middle between
-them: 0.80 of val's feelings were right, 0.79 with the old weights and 0.76 with the new.
+them. On val, with the old weights, the middle and the new ones: feelings right 0.79, 0.80 and 0.77;
+closed lips closed 0.959, 0.973 and 0.966; jawOpen's correlation 0.898, 0.901 and 0.900.
 
 Source:
     Wortsman et al. 2022, Robust fine-tuning of zero-shot models. https://arxiv.org/abs/2109.01903
@@ -104,11 +105,8 @@ def weights(stage: str, averaged: bool = True) -> dict[str, Tensor]:
         return before
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing. Train it: python -m imagineid_train {stage}")
-    after = load_file(path)
-    for name in after.keys() & before.keys():
-        share = HELD.get((stage, name.split(".")[0]), 0.0)
-        after[name] = torch.lerp(after[name], before[name], share)
-    return after
+    after, share = load_file(path), HELD.get(stage, 0.0)
+    return {k: torch.lerp(v, before[k], share) if k in before else v for k, v in after.items()}
 
 
 def load_into(module: nn.Module, stage: str, prefix: str) -> nn.Module:

@@ -30,7 +30,15 @@ from imagineid_train.conditions import (
 )
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
-from imagineid_train.loop import ROOT, Budget, channels_last, plain_attention, train
+from imagineid_train.loop import (
+    ROOT,
+    Budget,
+    channels_last,
+    laid_out,
+    load_into,
+    plain_attention,
+    train,
+)
 from imagineid_train.prompts import Captions, Naming, dropped, invented, named_in, vocabulary
 
 NAME = "base"
@@ -59,6 +67,8 @@ def run(size: Size, minutes: float) -> None:
     words, latents = vocabulary(), Latents.open("train")
     unet, text = BaseUNet(size), TextEncoder(size, len(words))
     adapter, naming = SpatialAdapter(size), Naming(size)
+    if laid_out(NAME):  # the base is embedded without its adapter, which SCA's was made of
+        load_into(adapter, "sca", "adapter").train().requires_grad_()
     plain_attention(unet.model)
     channels_last((unet, adapter))
     captions = Captions(latents, words, size)

@@ -86,8 +86,8 @@ def _expression_as_trained(size: Size) -> dict[str, Tensor]:
 def unship(size: Size) -> None:
     """Lay the embedded weights out as checkpoints, so that training goes on in a new checkout.
 
-    Stages that have checkpoints already are left alone. The optimiser starts afresh, and a stage
-    of which only a part is embedded (``content``) can be built upon but not gone on with.
+    Stages that have checkpoints already are left alone. The optimiser starts afresh, and so does
+    what of a stage is not embedded: the mouth of ``content``.
     """
     stages: dict[str, dict[str, Tensor]] = {}
     stored = load_file(DIRECTORY / size.name / STORE) | _expression_as_trained(size)

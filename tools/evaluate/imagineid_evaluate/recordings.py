@@ -19,6 +19,7 @@ Definitions, fixed before any output was seen, with the numbers of imagineid_eva
                truth 98 % of such frames rest, of all pause frames 80 %); all stand beside
   silences     5 s of zeros, 5 s of room noise at -60 and -50 dB, and 2 s of zeros put before and
                after each recording (their frames 0.16 s or more away from speech)
+  calm         share of recordings, in which nobody acts, whose strongest emotion is neutral
 
 "true" rows are the same on the world's own curves of the test split, what the definition allows;
 pauses are those of neutral voices there, as a mood has its own resting face.

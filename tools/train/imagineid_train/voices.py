@@ -172,7 +172,7 @@ def breathed(rng: np.random.Generator, mels: np.ndarray, phone: np.ndarray) -> n
         level = loud[row] - rng.uniform(15, 45) / DB_A_UNIT
         slope = rng.uniform(-12, 6) / DB_A_UNIT * np.linspace(0, 1, MELS)
         ripple = np.cumsum(rng.normal(0, 0.08, MELS))
-        sigh = level + slope + ripple + 1.5 * np.log10(hump + 1e-3) * 10 / DB_A_UNIT
+        sigh = level + slope + ripple + 15 * np.log10(hump + 1e-3) / DB_A_UNIT
         sigh = sigh + rng.normal(0, 0.35, (high - low, MELS))
         out[row, low:high] = np.maximum(out[row, low:high], sigh)
     return out

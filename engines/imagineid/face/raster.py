@@ -193,12 +193,12 @@ def mesh_picture(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.u
     radius = np.sqrt((plane * plane).sum(1, keepdims=True))
     iris = np.clip((IRIS_RADIUS - radius) / 0.0008 + 0.5, 0, 1)
     colour[eye] = colour[eye] * (1 - iris) + _IRIS * iris
-    picture = np.zeros((size * size, 3), np.float32)
-    picture[seen] = colour
-    picture = picture.reshape(size, size, 3)
+    flat = np.zeros((size * size, 3), np.float32)
+    flat[seen] = colour
+    picture = flat.reshape(size, size, 3)
     for brow in BROWS:
         _stroke(picture, screen[[model.landmarks[name] for name in brow]])
-    return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture * 255 + 0.5, 0, 255), np.uint8)
 
 
 def _stroke(picture: F32, ends: F32) -> None:

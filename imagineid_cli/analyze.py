@@ -60,7 +60,7 @@ def analyze(
     """
     with told(debug):
         show, moves = Show(quiet), Moves(pose_from, still)
-        _check(csv, fps, plot, moves, overwrite)
+        _check(speech, csv, fps, plot, moves, overwrite)
         heard, factors, window = _heard(speech, Runs(model, engine.value), show)
         from imagineid.analysis import analysed
 
@@ -80,14 +80,18 @@ def analyze(
             _summary(speech, heard, found)
 
 
-def _check(csv: Path | None, fps: int, plot: Path | None, moves: Moves, overwrite: bool) -> None:
+def _check(
+    speech: Path, csv: Path | None, fps: int, plot: Path | None, moves: Moves, overwrite: bool
+) -> None:
     """Check all that can be checked before anything heavy is loaded."""
     from imagineid.errors import BadInput
+    from imagineid.files import check_outputs
     from imagineid.video import check_output
 
     moves.check()
     if fps not in RATES:
         raise BadInput(f"--fps {fps} is neither 25 nor 60.\nTry:  --fps 60")
+    check_outputs([csv, plot], [speech, moves.pose_from])
     for path, suffix in ((csv, ".csv"), (plot, ".png")):
         if path is not None:
             check_output(path, overwrite, suffix)

@@ -70,12 +70,16 @@ def batch(
     If some fail, each is told in one line and the exit code is 4.
     """
     with told(debug):
+        from imagineid.files import check_outputs
+
         if workers is not None and not 1 <= workers <= WORKERS:
             raise BadInput(f"--workers {workers} is outside 1 to {WORKERS}.\nTry:  --workers 2")
         named = emotion.value if emotion is not None else None
         wish = Wish(prompt, seed, steps, guidance, named, strength)
         wish.check()
         items = items_of(inputs, output, wish)
+        sources = dict.fromkeys([*(item.audio for item in items), *map(Path, inputs)])
+        check_outputs([item.output for item in items], sources)
         _make_folders(items, output)
         before = {i.output for i in items if resume and _is_done(i)}
         tasks = [

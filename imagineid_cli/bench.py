@@ -64,9 +64,11 @@ def bench(
     Let nothing else run meanwhile.
     """
     with told(debug):
+        from imagineid.files import check_outputs
         from imagineid.video import check_output
 
         if plot is not None:
+            check_outputs([plot], [audio])
             check_output(plot, overwrite, ".png")
         _within("--seconds", seconds, SHORTEST_S, LONGEST_S)
         _within("--reference-frames", reference_frames, 0, MOST_FRAMES)

@@ -133,7 +133,7 @@ def generate(
             chosen = _seed(audio, output, wish, resume)
             task = Task(audio, output, wish, chosen, chains_of(chains), overwrite, moves)
             runs = Runs(model, engine.value, attention.value)
-            job = _plan(task, preview, not no_cache, runs, known)
+            job = _plan(task, preview, not no_cache, runs, known, like)
             result = _run(job, Show(quiet))
         if output != PIPE:
             typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
@@ -153,8 +153,10 @@ def _plan(
     caching: bool,
     runs: Runs,
     known: dict[str, Any],
+    like: Path | None,
 ) -> Job:
     """Check all that can be checked before anything heavy is loaded."""
+    from imagineid.files import check_outputs
     from imagineid.video import check_output
 
     task.wish.check()
@@ -170,8 +172,7 @@ def _plan(
         return Job(replace(task, output=None), 0, caching, runs, known)
     if preview is not None:
         output = output.with_suffix(".preview.png")
-    if output.exists() and task.audio.exists() and output.samefile(task.audio):
-        raise BadOutput(f"{output} is the recording itself.\nName another place:  -o OUT.mp4")
+    check_outputs([output], [task.audio, task.moves.pose_from, like])
     check_output(output, task.overwrite, output.suffix if preview is not None else ".mp4")
     return Job(replace(task, output=output), preview or 0, caching, runs, known)
 

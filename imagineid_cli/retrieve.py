@@ -85,6 +85,7 @@ def retrieve(
 def _plan(speech: Path, folder: Path, top: int, sheet: Path | None, overwrite: bool) -> list[Path]:
     """Check what was typed; return the recordings to listen to, but for the first itself."""
     from imagineid.errors import BadInput
+    from imagineid.files import check_outputs
     from imagineid.video import check_output
 
     if top < 1:
@@ -97,6 +98,7 @@ def _plan(speech: Path, folder: Path, top: int, sheet: Path | None, overwrite: b
         paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SOUNDS and p.is_file()]
     except OSError as error:
         raise BadInput(f"{folder} can't be read: {error.strerror}.\nLook:  ls {folder}") from error
+    check_outputs([sheet], [speech, *paths])
     paths = [p for p in paths if not (speech.exists() and p.samefile(speech))]
     if not paths:
         raise BadInput(

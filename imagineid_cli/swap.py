@@ -157,7 +157,7 @@ def _plan(
 ) -> Job:
     """Check all that can be checked before anything heavy is loaded."""
     from imagineid.decode import open_regular
-    from imagineid.errors import BadOutput
+    from imagineid.files import check_outputs
     from imagineid.video import check_output
     from imagineid_cli.base import base_of
 
@@ -168,9 +168,7 @@ def _plan(
     for path in named:
         open_regular(path).close()
     output = output if output is not None else free_name(found.path)
-    for path in named:
-        if output.exists() and output.samefile(path):
-            raise BadOutput(f"{output} is what it is made of.\nName another place:  -o OUT.mp4")
+    check_outputs([output], [*named, swaps.moves.pose_from])
     check_output(output, overwrite)
     return Job(found, swaps, output, overwrite, caching, runs)
 

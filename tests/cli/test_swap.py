@@ -159,7 +159,7 @@ def test_what_makes_no_sense_is_refused(run: Run) -> None:
 def test_the_base_is_never_its_own_output(run: Run) -> None:
     made(run, "generate", "a.wav")
     before = Path("a.mp4").read_bytes()
-    refused(run("swap", "--emotion", "sad", "-o", "a.mp4", "--overwrite"), "what it is made of")
+    refused(run("swap", "--emotion", "sad", "-o", "a.mp4", "--overwrite"), "which would be lost")
     assert Path("a.mp4").read_bytes() == before
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid.errors import BadEngine, BadInput
+from imagineid.files import check_outputs
 from imagineid.spec import SIZES
 from imagineid.weights import NETWORKS, STORE
 from imagineid.weights.home import weights_home
@@ -73,7 +74,7 @@ def export(job: Job, tell: Tell) -> dict[str, Any]:
         folder, told = source.folder, _engines_only(job, source, builder, tell)
     else:
         folder = job.output or Path(f"{source.name}-{job.precision}")
-        _check_place(folder, job.overwrite)
+        _check_place(folder, job.overwrite, source.folder)
         with _appearing(folder) as part:
             model = replace(source, folder=part, precision=job.precision)
             told = _write_all(job, source, model, builder, tell)
@@ -159,11 +160,12 @@ def _build_all(model: Model, builder: Builder, tell: Tell) -> list[dict[str, Any
     return [{**asdict(each), "path": each.path.name} for each in made]
 
 
-def _check_place(folder: Path, overwrite: bool) -> None:
+def _check_place(folder: Path, overwrite: bool, source: Path) -> None:
     """Check that the folder may be made.
 
     Raises:
         BadInput: something is there that may not be replaced, or there is no place.
+        BadOutput: the model that is exported lies in it.
     """
     if not folder.absolute().parent.is_dir():
         raise BadInput(f"There is no folder {folder.parent}.\nName another place:  -o DIR")
@@ -172,6 +174,7 @@ def _check_place(folder: Path, overwrite: bool) -> None:
             raise BadInput(f"{folder} is there already.\nName another place:  -o DIR")
         if not overwrite:
             raise BadInput(f"{folder} is there already.\nReplace it:  --overwrite")
+        check_outputs([folder], [source.resolve(), *source.resolve().parents])
 
 
 @contextlib.contextmanager

@@ -1,0 +1,98 @@
+"""No output replaces an input: every command, in a process of its own, upon real recordings."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagineid.errors import BadOutput
+from imagineid.files import check_outputs
+from imagineid.video import VideoWriter
+from support.command import plain
+from support.recordings import tone, write_recording
+
+TYPED = [
+    "generate talk.mp4 -o talk.mp4 --overwrite",
+    "generate a.wav -o own.mp4 --overwrite --like own.mp4",
+    "generate talk.mp4 -o LINK.mp4 --overwrite",
+    "generate talk.mp4 --overwrite",
+    "generate talk.mp4 -o deep/../talk.mp4 --overwrite",
+    "generate HARD.mp4 -o talk.mp4 --overwrite",
+    "generate picture.png -o picture.mp4 --preview 2 --overwrite",
+    "batch talks -o talks --overwrite",
+    "batch . -o . --overwrite --resume",
+    "batch talks -o FOLDER --overwrite",
+    "batch talks/*.mp4 -o deep/../talks --overwrite --workers 2",
+    "batch out.csv -o . --overwrite",
+    "batch two.jsonl -o . --overwrite",
+    "swap talk.mp4 --emotion happy -o talk.mp4 --overwrite",
+    "swap a.wav --emotion-from talk.mp4 -o talk.mp4 --overwrite",
+    "swap a.wav --identity-from LINK.mp4 -o talk.mp4 --overwrite",
+    "swap a.wav --content-from talk.mp4 -o ./talk.mp4 --overwrite",
+    "swap a.wav --still --content-from HARD.mp4 -o talk.mp4 --overwrite",
+    "analyze a.wav --csv motion.csv --pose-from motion.csv --overwrite",
+    "analyze picture.png --plot picture.png --overwrite",
+    "analyze picture.png --plot FOLDER/../picture.png --overwrite",
+    "retrieve a.wav talks --sheet talks/b.png --overwrite",
+    "retrieve picture.png talks --sheet picture.png --overwrite",
+    "bench picture.png --plot picture.png --overwrite",
+]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder of recordings and of other names for them."""
+    (tmp_path / "talks").mkdir()
+    (tmp_path / "deep").mkdir()
+    for name in ("a.wav", "talk.mp4", "talks/b.mp4", "talks/c.mp4"):
+        write_recording(tmp_path / name, tone(0.3), picture=name.endswith("mp4"))
+    with VideoWriter(tmp_path / "own.mp4", 64, tmp_path / "a.wav", {"seed": 1}) as video:
+        video.write(np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / "picture.preview.png").symlink_to("picture.png")
+    (tmp_path / "picture.png").write_bytes((tmp_path / "a.wav").read_bytes())
+    (tmp_path / "talks/b.png").symlink_to("b.mp4")
+    (tmp_path / "LINK.mp4").symlink_to("talk.mp4")
+    (tmp_path / "FOLDER").symlink_to("talks")
+    os.link(tmp_path / "talk.mp4", tmp_path / "HARD.mp4")
+    (tmp_path / "motion.csv").write_text("Timecode,BlendshapeCount\n")
+    (tmp_path / "out.csv").write_text("audio,out\na.wav,x.mp4\ntalk.mp4,y.mp4\na.wav,talk.mp4\n")
+    rows = ('{"audio": "a.wav", "out": "x.mp4"}', '{"audio": "talk.mp4", "out": "deep/../x.mp4"}')
+    (tmp_path / "two.jsonl").write_text("\n".join(rows))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param(typed, marks=[] if number % 3 == 1 else pytest.mark.slow)
+        for number, typed in enumerate(TYPED)
+    ],
+)
+def test_no_command_replaces_what_it_reads(typed: str, here: Path) -> None:
+    before = {p: (p.read_bytes(), p.lstat().st_ino) for p in here.rglob("*") if p.is_file()}
+    ended = plain(here, *typed.split())
+    assert ended.returncode == 2, ended.stderr
+    assert "which would be lost" in ended.stderr or "Two outputs are one file" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 2, "before any work"
+    after = {p: (p.read_bytes(), p.lstat().st_ino) for p in here.rglob("*") if p.is_file()}
+    assert after == before
+
+
+def test_names_that_differ_in_case_are_one_file_where_the_file_system_says_so(
+    tmp_path: Path,
+) -> None:
+    accent = [unicodedata.normalize(form, "é.mp4") for form in ("NFC", "NFD")]
+    for one, other in (("A.mp4", "a.mp4"), accent):
+        (tmp_path / f"probe-{one}").touch()
+        same = (tmp_path / f"probe-{other}").exists()
+        outputs = [tmp_path / one, tmp_path / "new" / ".." / other]
+        if same:
+            with pytest.raises(BadOutput, match="Two outputs are one file"):
+                check_outputs(outputs, [])
+        else:
+            check_outputs(outputs, [])
+    assert all(path.name.startswith("probe-") for path in tmp_path.iterdir())

@@ -42,10 +42,14 @@ _PRODUCTS = 0.1
 BATCH = 25
 
 
-def sample(head: Head, count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def sample(
+    head: Head, count: int, seed: int, exchange_sexes: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Draw heads: vertices (count, V, 3) about the eyes' middle, voice features (count, F).
 
-    The ancestry shares are appended to the features as the last three columns.
+    The ancestry shares are appended to the features as the last three columns. With
+    ``exchange_sexes`` women get men's skulls and men women's: the packaged components were
+    measured on such heads, so drawing them again keeps the meaning of every trained network.
     """
     rng = np.random.default_rng(seed)
     points, rows = [], []
@@ -54,6 +58,8 @@ def sample(head: Head, count: int, seed: int) -> tuple[NDArray[np.float32], NDAr
         for _ in range(min(BATCH, count - start)):
             traits = people.draw_traits(rng)
             pheno, local = people.controls(traits, rng)
+            if exchange_sexes:
+                pheno["gender"] = 1 - pheno["gender"]
             drawn.append((pheno, local))
             race = [pheno["african"], pheno["asian"], pheno["caucasian"]]
             rows.append(np.concatenate([people.features(traits), race]))
@@ -63,8 +69,8 @@ def sample(head: Head, count: int, seed: int) -> tuple[NDArray[np.float32], NDAr
 
 def components(
     points: NDArray[np.float32], weight: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], float]:
-    """Principal components: mean (V, 3), shapes (80, V, 3), alpha (N, 80), variance kept."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Principal components: mean (V, 3), shapes (80, V, 3), variance kept."""
     count = len(points)
     mean = points.mean(0)
     flat = (points - mean).reshape(count, -1)
@@ -73,7 +79,20 @@ def components(
     alpha = left[:, : people.SHAPES] * np.sqrt(count)
     shapes = alpha.T @ flat / count
     kept = float(singular[: people.SHAPES].sum() / singular.sum())
-    return mean, shapes.reshape(people.SHAPES, -1, 3), alpha.astype(np.float32), kept
+    return mean, shapes.reshape(people.SHAPES, -1, 3), kept
+
+
+def coefficients(
+    points: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    shapes: NDArray[np.float32],
+    weight: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Shape coefficients (N, 80) of heads (N, V, 3) by weighted least squares."""
+    root = np.sqrt(np.repeat(weight, 3))
+    basis = (shapes.reshape(len(shapes), -1) * root).astype(np.float64)
+    seen = (points - mean).reshape(len(points), -1) * root
+    return np.linalg.solve(basis @ basis.T, basis @ seen.T).T.astype(np.float32)
 
 
 def tie(features: NDArray[np.float64], alpha: NDArray[np.float32], seed: int) -> people.Tie:
@@ -102,7 +121,7 @@ def tie(features: NDArray[np.float64], alpha: NDArray[np.float32], seed: int) ->
     own = np.minimum(1.0, np.sqrt(explained / np.maximum(known, 1e-9)))
     full = weights * own
     full[1:] += (white @ mix) * lacking
-    full[0] = -(voice[:, 1:].mean(0) @ full[1:])
+    full[0] = alpha.mean(0) - voice[:, 1:].mean(0) @ full[1:]
     rest = alpha - guess
     cover = np.cov(rest.T) + 1e-6 * np.eye(alpha.shape[1])
     scale = np.sqrt((1 - explained) / np.diag(cover))
@@ -151,8 +170,13 @@ def runtime_subset(full: FaceModel, head: Head, most: int) -> FaceModel:
 def bake(count: int, seed: int, package: Path, world: Path) -> None:
     """Sample, reduce and write; prints what was kept."""
     head = read_head()
-    points, features = sample(head, count, seed)
-    mean, shapes, alpha, kept = components(points, head.importance)
+    mean, shapes, kept = components(
+        sample(head, count, seed, exchange_sexes=True)[0], head.importance
+    )
+    points, features = sample(head, count, seed + 1)
+    alpha = coefficients(points, mean, shapes, head.importance)
+    rebuilt = mean + np.tensordot(alpha, shapes, 1)
+    error_mm = 1000 * float(np.sqrt(((rebuilt - points) ** 2).sum(-1)).mean())
     found = tie(features, alpha, seed)
     cosine, deviation = agreement(found)
     full = FaceModel(
@@ -173,7 +197,8 @@ def bake(count: int, seed: int, package: Path, world: Path) -> None:
     np.savez(world / "mesh.npz", **pack(full), **extras)  # type: ignore[arg-type]
     np.savez(world / "tie.npz", **asdict(found))
     print(
-        f"variance kept {kept:.3f}, cosine {cosine:.3f}, deviation {deviation:.3f}, "
+        f"variance kept {kept:.3f}, heads rebuilt to {error_mm:.2f} mm, "
+        f"cosine {cosine:.3f}, deviation {deviation:.3f}, "
         f"render {len(mean)} vertices {len(full.triangles)} triangles, "
         f"runtime {len(small.mean)} vertices {len(small.triangles)} triangles, "
         f"{package.stat().st_size / 1e6:.2f} MB"

@@ -152,7 +152,7 @@ def controls(traits: Traits, rng: np.random.Generator) -> tuple[dict[str, float]
     weight = 0.46 + 0.05 * lean[2] + 0.04 * lean[1] + rng.normal(0, 0.12)
     muscle = 0.42 + 0.14 * traits.gender + 0.05 * lean[1] + rng.normal(0, 0.08)
     pheno = {
-        "gender": float(np.clip(0.04 + 0.92 * traits.gender, 0, 1)),
+        "gender": 0.96 - 0.92 * traits.gender,  # anny: 0 is male, 1 female
         "age": float(np.interp(traits.age, [1, 10, 25, 90], [0, 1 / 3, 2 / 3, 1.0])),
         "muscle": float(np.clip(muscle, 0.15, 0.9)),
         "weight": float(np.clip(weight, 0.15, 0.9)),

@@ -22,7 +22,7 @@ def faces(count: int) -> Seen:
     marks[:, list(OVAL)] = SIDE / 2 + 14 * np.stack([np.cos(angle), np.sin(angle)], 1)
     person = np.zeros((count, SIDE, SIDE), np.uint8)
     person[:, 16:48, 16:48] = 255
-    return Seen(marks, person)
+    return Seen(marks, person, np.ones(len(marks), np.int32))
 
 
 @pytest.mark.parametrize("step", [1, 4, 16])

@@ -56,10 +56,12 @@ class Seen:
     Attributes:
         landmarks: (N, 478, 2) pixels; NaN where it saw no face.
         person: (N, H, W) uint8, 255 on a person.
+        count: faces found, (N,).
     """
 
     landmarks: Array
     person: Array
+    count: Array
 
     @property
     def found(self) -> Array:
@@ -67,28 +69,35 @@ class Seen:
         return np.asarray(~np.isnan(self.landmarks[:, 0, 0]))
 
 
-def look(frames: Sequence[Array]) -> Seen:
-    """Ask MediaPipe about frames, each (H, W, 3) uint8 of one size.
+def look(frames: Sequence[Array], faces: int = 1) -> Seen:
+    """Ask MediaPipe about frames, each (H, W, 3) uint8 of one size, and the tallest face in each.
+
+    Args:
+        frames: the pictures.
+        faces: how many faces to look for; the landmarks are those of the tallest.
 
     Raises:
         BackendMissing: :data:`PYTHON` names no python that has MediaPipe.
     """
-    landmarks, person = [], []
-    for start in range(0, len(frames), CHUNK):
-        seen = _ask(np.stack(frames[start : start + CHUNK]))
-        landmarks.append(seen.landmarks)
-        person.append(seen.person)
-    return Seen(np.concatenate(landmarks), np.concatenate(person))
+    seen = [
+        _ask(np.stack(frames[start : start + CHUNK]), faces)
+        for start in range(0, len(frames), CHUNK)
+    ]
+    return Seen(
+        np.concatenate([one.landmarks for one in seen]),
+        np.concatenate([one.person for one in seen]),
+        np.concatenate([one.count for one in seen]),
+    )
 
 
-def _ask(frames: Array) -> Seen:
+def _ask(frames: Array, faces: int) -> Seen:
     python = os.environ.get(PYTHON)
     if not python or not Path(python).exists():
         raise _missing()
     worker = Path(__file__).with_name("mediapipe_worker.py")
     with tempfile.TemporaryDirectory(prefix="imagineid-evaluate-") as folder:
         source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
-        np.savez(source, frames=frames)
+        np.savez(source, frames=frames, faces=faces)
         done = subprocess.run(
             [python, "-I", str(worker), str(source), str(target)],
             capture_output=True,
@@ -99,7 +108,7 @@ def _ask(frames: Array) -> Seen:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise _missing(f" {python} failed: {last}")
         with np.load(target, allow_pickle=False) as file:
-            return Seen(file["landmarks"], file["person"])
+            return Seen(file["landmarks"], file["person"], file["count"])
 
 
 class _NoMediaPipe(BackendMissing):

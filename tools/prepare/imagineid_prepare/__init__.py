@@ -1,0 +1,1 @@
+"""Fits the face model to pictures and video by MediaPipe's landmarks."""

@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: demo test test-all test-torch check world train clean
+.PHONY: demo test test-all test-torch check docs world train clean
 
 # A video from a real recording, from nothing: its own environment, then the command.
 demo: .venv/installed
@@ -26,6 +26,11 @@ check: .venv-test/installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/ruff format --check .
 	.venv-test/bin/mypy
+
+# The pages of docs/ and the API reference, in build/docs; a broken link or docstring is an error.
+docs: .venv-test/installed
+	.venv-test/bin/python -m pip install --quiet -e '.[docs]'
+	.venv-test/bin/sphinx-build -W --keep-going --quiet docs build/docs
 
 # What needs torch: export and training. TORCH names the build to test with.
 TORCH ?= torch==2.13.0

@@ -64,7 +64,7 @@ def drawn(face: FaceModel, rest: Array, act: Act, size_px: int) -> tuple[Array, 
 
     Args:
         face: the face model.
-        rest: the vertices of a person at rest, see :meth:`FaceModel.neutral`.
+        rest: the vertices of a person at rest, see :meth:`~imagineid.face.model.FaceModel.neutral`.
         act: what to show.
         size_px: height and width.
     """

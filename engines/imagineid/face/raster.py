@@ -145,7 +145,7 @@ def mesh_picture(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.u
     """Draw posed vertices as a shaded grey head on black.
 
     Args:
-        points: (V, 3) metres, from :meth:`FaceModel.vertices`.
+        points: (V, 3) metres, from :meth:`~imagineid.face.model.FaceModel.vertices`.
         model: whose triangles and regions are drawn.
         size: side of the picture, pixels.
 

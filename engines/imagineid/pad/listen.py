@@ -25,7 +25,7 @@ Progress = Callable[[float], None]
 def listen(
     engines: Engines, size: Size, sound: Sound, on_progress: Progress | None = None
 ) -> Factors:
-    """Hear a recording and make its expression: :func:`hear`, then :func:`express`."""
+    """Hear a recording and make its expression: ``hear``, then ``express``."""
     return express(engines, size, hear(engines, size, sound, on_progress))
 
 

@@ -1,6 +1,6 @@
 """What is here of the weights: fetched, checked, found and removed.
 
-A folder under :func:`home.weights_home` is either an item of the manifest or one that the user
+A folder under ``weights_home()`` is either an item of the manifest or one that the user
 brought, which has its own list, ``files.json``. One process at a time changes a folder; another
 waits for it and finds the work done.
 """

@@ -51,6 +51,47 @@ FRAME_SAMPLES = SAMPLE_RATE // FPS
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleConfig:
+    """Numbers of a noise schedule; :mod:`imagineid.ccf.schedule` computes with them.
+
+    Attributes:
+        prediction: what the UNet predicts: ``velocity`` is rectified flow's, and needs no more;
+            ``epsilon`` is the noise, ``v_prediction`` v, both under discrete diffusion.
+        train_steps: timesteps it was trained with.
+        betas: the first and the last; beta_schedule: what lies between them.
+        spacing: which timesteps a sampler of fewer steps uses.
+        steps_offset: added to each timestep of ``leading`` spacing.
+        set_alpha_to_one: whether the last step ends clean, or at timestep 0.
+    """
+
+    prediction: Literal["velocity", "epsilon", "v_prediction"] = "velocity"
+    train_steps: int = 1000
+    betas: tuple[float, float] = (0.00085, 0.012)
+    beta_schedule: Literal["linear", "scaled_linear"] = "scaled_linear"
+    spacing: Literal["leading", "trailing", "linspace"] = "leading"
+    steps_offset: int = 0
+    set_alpha_to_one: bool = False
+
+    def check(self) -> None:
+        """Refuse what no schedule computes with.
+
+        Raises:
+            ValueError: a field has another value than its type allows.
+        """
+        allowed = {
+            "prediction": ("velocity", "epsilon", "v_prediction"),
+            "beta_schedule": ("linear", "scaled_linear"),
+            "spacing": ("leading", "trailing", "linspace"),
+            "set_alpha_to_one": (True, False),
+        }
+        for field, values in allowed.items():
+            if getattr(self, field) not in values:
+                raise ValueError(f"{field} is {getattr(self, field)!r}, not one of {values}")
+        if self.train_steps < 1 or not 0 < self.betas[0] <= self.betas[1] < 1:
+            raise ValueError(f"{self.train_steps} timesteps with betas {self.betas} can't be")
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
     """Every number of the method at one scale.
 
@@ -73,6 +114,7 @@ class Size:
         unet_heads: attention heads; unet_groups: GroupNorm groups.
         sca: channels inside the spatial adapter, a level each; sca_layers: blocks a level.
         matte: channels of the matte network.
+        schedule: how latents are noised, and what the UNet predicts.
         batch: the most items a TensorRT engine takes at once; it holds memory for them all.
     """
 
@@ -106,6 +148,7 @@ class Size:
     sca: tuple[int, ...] = (128, 160, 192)
     sca_layers: int = 2
     matte: int = 24
+    schedule: ScheduleConfig = ScheduleConfig()
     batch: int = 8
 
     @property
@@ -151,6 +194,7 @@ SD15 = Size(
     sca=(192, 384, 768, 768),
     sca_layers=2,
     matte=24,
+    schedule=ScheduleConfig(prediction="epsilon", steps_offset=1),
     batch=2,
 )
 """The paper's scale: Stable Diffusion 1.5 under PAD and the three adapters."""

@@ -1,40 +1,18 @@
-"""One schedule and one sampler, for training and for every backend.
+"""Samplers: from noise to a clean latent along falling times, over any denoiser and any backend.
 
-A latent at time ``t`` is ``signal(t) * clean + noise(t) * e``, with ``e`` of unit variance and
-``t`` from 0 (clean) to 1 (noise only). What the network predicts is part of the schedule, so that
-the loss and the sampler can't disagree. All functions work on numpy arrays and on torch tensors.
+``sample_*(denoise, x, times, schedule)``: what the network predicts is part of the schedule, see
+:mod:`imagineid.ccf.schedule`. All functions work on numpy arrays and on torch tensors.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from imagineid.ccf.schedule import Flow, Schedule
+
 A = TypeVar("A", bound=Any)
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Rectified flow: a straight line from clean to noise; the network predicts its velocity.
-
-    Source:
-        Liu et al. 2022, https://arxiv.org/abs/2209.03003
-    """
-
-    def mix(self, clean: A, noise: A, time: Any) -> A:
-        """Return the latent at ``time``; ``time`` broadcasts against ``clean``."""
-        out: A = (1 - time) * clean + time * noise
-        return out
-
-    def target(self, clean: A, noise: A) -> A:
-        """Return what the network should predict: d latent / d time."""
-        out: A = noise - clean
-        return out
-
-    def split(self, latent: A, prediction: A, time: Any) -> tuple[A, A]:
-        """Return the (clean, noise) that ``prediction`` at ``time`` stands for; broadcasts."""
-        return latent - time * prediction, latent + (1 - time) * prediction
 
 
 def times(steps: int) -> list[float]:
@@ -98,3 +76,86 @@ def guided(
         return out
 
     return denoise
+
+
+def sample_ddim(
+    denoise: Callable[[A, float], A], x: A, times: Sequence[float], schedule: Schedule
+) -> A:
+    """Denoise ``x`` along ``times`` with deterministic DDIM (eta = 0), the paper's sampler.
+
+    Args:
+        denoise: maps (latent, time) to the schedule's prediction.
+        x: starting noise, (B, c, h, w), unit variance.
+        times: falling, as ``schedule.times(50)``.
+        schedule: how latent, noise and prediction belong together.
+
+    Returns:
+        The latent at ``schedule.end``, shape and type of ``x``.
+
+    Raises:
+        ValueError: ``times`` is empty or does not fall.
+
+    Source:
+        Song et al. 2021, eq. 12. https://arxiv.org/abs/2010.02502
+    """
+    for now, then in _pairs(times, schedule.end):
+        clean, noise = schedule.split(x, denoise(x, now), now)
+        x = schedule.mix(clean, noise, then)
+    return x
+
+
+def sample_dpmpp_2m(
+    denoise: Callable[[A, float], A], x: A, times: Sequence[float], schedule: Schedule
+) -> A:
+    """Denoise ``x`` along ``times`` with DPM-Solver++(2M), a second-order sampler for few steps.
+
+    The last step ends clean, and is of first order, as is the first one.
+
+    Args:
+        denoise: maps (latent, time) to the schedule's prediction.
+        x: starting noise, (B, c, h, w), unit variance.
+        times: falling, as ``schedule.times(20)``.
+        schedule: how latent, noise and prediction belong together.
+
+    Returns:
+        The clean latent, shape and type of ``x``.
+
+    Raises:
+        ValueError: ``times`` is empty or does not fall.
+
+    Source:
+        Lu et al. 2022, algorithm 2. https://arxiv.org/abs/2211.01095
+    """
+    before: A | None = None
+    stride = math.inf
+    for now, then in _pairs(times, schedule.end):
+        clean, _ = schedule.split(x, denoise(x, now), now)
+        if then == schedule.end:
+            return clean
+        signal, noise = schedule.levels(now)
+        signal_then, noise_then = schedule.levels(then)
+        ahead = _log_ratio(signal_then, noise_then) - _log_ratio(signal, noise)
+        slope = 0.0 if before is None else ahead / (2 * stride)
+        guess = clean if before is None else clean + slope * (clean - before)
+        shrink = signal * noise_then / (noise * signal_then)  # exp(-ahead)
+        x = noise_then / noise * x + signal_then * (1 - shrink) * guess
+        before, stride = clean, ahead
+    return x
+
+
+def _pairs(times: Sequence[float], end: float) -> list[tuple[float, float]]:
+    """Return each time with the one after it.
+
+    Raises:
+        ValueError: there is none, or they do not fall.
+    """
+    path = [*times, end]
+    pairs = list(zip(path, path[1:], strict=False))
+    if not pairs or any(then >= now for now, then in pairs):
+        raise ValueError(f"times must fall towards {end}, not {list(times)}")
+    return pairs
+
+
+def _log_ratio(signal: float, noise: float) -> float:
+    """Return log(signal / noise), minus infinity where there is no signal."""
+    return math.log(signal / noise) if signal else -math.inf

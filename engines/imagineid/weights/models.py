@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from imagineid import __version__, weights
 from imagineid.errors import BadInput, BadWeights
-from imagineid.spec import MINI, SIZES, Ports, Size, ports
+from imagineid.spec import MINI, SIZES, Ports, ScheduleConfig, Size, ports
 
 CARD = "model.json"
 """What tells a folder of ours from any other."""
@@ -138,8 +138,15 @@ def _size(said: dict[str, Any]) -> Size:
 
     Raises:
         TypeError: a number is missing or unknown.
+        ValueError: its schedule has a value that is not known.
     """
     if set(said) != {field.name for field in fields(Size)}:
         raise TypeError("other numbers than a Size has")
-    numbers: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items()}
-    return Size(**numbers)
+    schedule = ScheduleConfig(**_tuples(said["schedule"]))
+    schedule.check()
+    return Size(**{**_tuples(said), "schedule": schedule})
+
+
+def _tuples(said: dict[str, Any]) -> dict[str, Any]:
+    """Return ``said`` with JSON's lists as tuples."""
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in said.items()}

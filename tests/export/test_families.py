@@ -43,18 +43,35 @@ def test_sd15_has_the_shapes_the_design_gives() -> None:
     assert ports(SD15)["text"].outputs[0].dims == ("batch", 77, 768)
 
 
-def test_the_pseudo_words_hear_the_prompt_and_are_heard_by_the_unet() -> None:
+def test_the_pseudo_words_hear_the_prompt_and_all_behind_them_hears_the_voice() -> None:
     torch.manual_seed(0)
-    text = redraw_zeros(network("text", TINY_SD, 0))
+    text = redraw_zeros(network("text", TINY_SD, 20))
     tokens, identity, emotion = sample(ports(TINY_SD)["text"], batch=1)
+    tokens[:, 5:] = 19  # the end mark
     with torch.no_grad():
         said = text(tokens, identity, emotion)
         other_voice = text(tokens, -identity, emotion)
-        other_words = text(tokens + 1, identity, emotion)
-    words = TINY_SD.text_tokens
-    assert torch.equal(said[:, :words], other_voice[:, :words])  # CLIP looks back only
-    assert not torch.allclose(said[:, words:], other_voice[:, words:])
-    assert not torch.allclose(said[:, words:], other_words[:, words:])
+        other_words = text((tokens + 1).clamp(max=19), identity, emotion)
+    assert torch.equal(said[:, :5], other_voice[:, :5])  # CLIP looks back only
+    for place in (5, 12, 13, -1):  # the first and the last pseudo-word, the end, the padding
+        assert not torch.allclose(said[:, place], other_voice[:, place])
+        assert not torch.allclose(said[:, place], other_words[:, place])
+
+
+def test_pseudo_words_are_encoded_as_words_in_their_place_would_be() -> None:
+    torch.manual_seed(0)
+    text = redraw_zeros(network("text", TINY_SD, 20)).encoder
+    for words in (0, 3, TINY_SD.text_tokens - 2):
+        prompt = [18, *range(1, 1 + 9)][: 1 + words] + [7] * max(0, words - 9)
+        voice = [11, 12, 13, 14, 15, 16, 17, 3]
+        length = TINY_SD.text_tokens
+        short = torch.tensor([(prompt + [19] * length)[:length]])
+        long = torch.tensor([(prompt + voice + [19] * length)[: length + 8]])
+        with torch.no_grad():
+            made = text(short, text.embedding(torch.tensor([voice])))
+            x = text.embedding(long) + text.position.weight
+            truth = text.norm(text.encoder(inputs_embeds=x, is_causal=True).last_hidden_state)
+        torch.testing.assert_close(made, truth)
 
 
 def test_the_background_stays_where_the_mask_says() -> None:
@@ -144,10 +161,12 @@ def test_frames_are_encoded_and_decoded_as_diffusers_does(base: Path) -> None:
 
 def test_a_prompt_is_encoded_as_transformers_does(base: Path) -> None:
     tokens, identity, emotion = sample(ports(TINY_SD)["text"], batch=2)
+    tokens[:, -1] = 49_407
     with torch.no_grad():
         made = loaded("text", base)(tokens, identity, emotion)
         truth = clip()(tokens).last_hidden_state
-    torch.testing.assert_close(made[:, : TINY_SD.text_tokens], truth, atol=1e-5, rtol=1e-4)
+    words = TINY_SD.text_tokens - 1  # the pseudo-words stand before the end mark
+    torch.testing.assert_close(made[:, :words], truth[:, :words], atol=1e-5, rtol=1e-4)
 
 
 def test_attention_of_old_files_finds_its_place(base: Path, tmp_path: Path) -> None:

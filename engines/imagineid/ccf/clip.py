@@ -20,17 +20,25 @@ class ClipTextEncoder(nn.Module):
     """Token embeddings {Y_1 ... Y_M, pseudo-words} to the conditioning Y of the UNet (eq. 8).
 
     transformers' own layers; only the embedding is taken apart, so that pseudo-words, which no
-    vocabulary holds, can join behind the prompt's. CLIP looks back only: the pseudo-words see the
-    prompt, and the UNet sees both.
+    vocabulary holds, can join the prompt's. They stand behind its last word and before the end
+    mark, as a longer prompt's words would. CLIP looks back only: the pseudo-words see the prompt,
+    and the marks behind them see both.
+
+    Args:
+        size: of the encoder.
+        words: tokens of the vocabulary, the last of them the end mark; 0 for CLIP's own.
 
     Source:
-        Radford et al. 2021, https://arxiv.org/abs/2103.00020
+        Radford et al. 2021, https://arxiv.org/abs/2103.00020; pseudo-words: Gal et al. 2022,
+        https://arxiv.org/abs/2208.01618
     """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, words: int = 0) -> None:
         super().__init__()
+        words = words or VOCABULARY
+        self.end, self.pseudo_words = words - 1, size.pseudo_words
         config = CLIPTextConfig(
-            vocab_size=VOCABULARY,
+            vocab_size=words,
             hidden_size=size.text_dim,
             intermediate_size=4 * size.text_dim,
             num_hidden_layers=size.text_layers,
@@ -38,7 +46,7 @@ class ClipTextEncoder(nn.Module):
             max_position_embeddings=size.text_tokens + size.pseudo_words,
             attn_implementation="sdpa",
         )
-        self.embedding = nn.Embedding(VOCABULARY, size.text_dim)
+        self.embedding = nn.Embedding(words, size.text_dim)
         self.position = nn.Embedding(config.max_position_embeddings, size.text_dim)
         self.encoder = CLIPEncoder(config)
         self.norm = nn.LayerNorm(size.text_dim)
@@ -49,12 +57,23 @@ class ClipTextEncoder(nn.Module):
         """Encode a prompt.
 
         Args:
-            tokens: (B, M) byte pairs.
+            tokens: (B, M) byte pairs: start mark, prompt, end mark, padding.
             pseudo: (B, N, D) pseudo-word embeddings.
 
         Returns:
             Y, (B, M + N, D).
         """
-        x = torch.cat([self.embedding(tokens), pseudo], dim=1) + self.position.weight
+        x = self.joined(tokens, pseudo) + self.position.weight
         out: Tensor = self.norm(self.encoder(inputs_embeds=x, is_causal=True).last_hidden_state)
         return out
+
+    def joined(self, tokens: Tensor, pseudo: Tensor) -> Tensor:
+        """Return embeddings (B, M + N, D) with the pseudo-words before each row's end mark."""
+        count = self.pseudo_words
+        end = (tokens == self.end).int().argmax(dim=1, keepdim=True)  # the first of them
+        place = torch.arange(tokens.shape[1] + count, device=tokens.device)[None]
+        own = torch.where(place < end, place, (place - count).clamp(min=0))
+        words = self.embedding(tokens.gather(1, own))
+        voice = (place - end).clamp(0, count - 1)[..., None].expand(-1, -1, pseudo.shape[-1])
+        is_voice = (place >= end) & (place < end + count)
+        return torch.where(is_voice[..., None], pseudo.gather(1, voice), words)

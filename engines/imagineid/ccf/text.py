@@ -73,12 +73,12 @@ class TextInversion(nn.Module):
 def text_encoder(size: Size, words: int) -> nn.Module:
     """Return a text encoder of the family that ``size`` names, see :class:`TextEncoder`.
 
-    CLIP brings its own vocabulary; ``words`` is that of the others.
+    ``words`` is the vocabulary's size, 0 for CLIP's own.
     """
     if size.text == "clip":
         from imagineid.ccf.clip import ClipTextEncoder  # transformers, which mini does without
 
-        return ClipTextEncoder(size)
+        return ClipTextEncoder(size, words)
     return TextEncoder(size, words)
 
 

@@ -168,14 +168,17 @@ def _engine() -> Iterator[Finding]:
 
 def _weights() -> Iterator[Finding]:
     """What is embedded, what was fetched, and where it is."""
-    from imagineid import weights
     from imagineid.weights.home import weights_home
-    from imagineid.weights.store import everything
+    from imagineid.weights.store import everything, faults, shipped
     from imagineid_cli.weights import state
 
-    folder = weights.folder("mini")
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    yield Finding("weights", "good", f"mini, embedded, {size_text(size)}, in {folder}")
+    mini = shipped()
+    text = f"mini, embedded, {size_text(mini.bytes)}, in {mini.path}"
+    if wrong := faults(mini):
+        mend = "Install again:  pip install --force-reinstall imagineid"
+        yield Finding("weights", "problem", "; ".join(wrong), mend)
+    else:
+        yield Finding("weights", "good", f"{text}: every byte is right")
     absent = []
     for one in everything():
         how = state(one)

@@ -158,23 +158,27 @@ def verify(
     """Check size and sha256 of every file that is here; exit code 3 if one is wrong."""
     with told(debug):
         from imagineid.errors import BadWeights
-        from imagineid.weights.store import everything, faults, find
+        from imagineid.weights.store import everything, faults, find, shipped
 
-        chosen = [one for name in names or () for one in find(name)]
+        known = {"mini": lambda name: [shipped()]}
+        chosen = [one for name in names or () for one in known.get(name, find)(name)]
         if not names:
-            chosen = [one for one in everything() if one.bytes_here or not one.files]
+            here = [one for one in everything() if one.bytes_here or not one.files]
+            chosen = [shipped(), *here]
         found = {one.name: faults(one) for one in chosen}
         if as_json:
             typer.echo(json.dumps({name: {"faults": wrong} for name, wrong in found.items()}))
         else:
             for name, wrong in found.items():
                 typer.echo(f"{name}: {'; '.join(wrong) if wrong else 'every byte is right'}")
-            if not found:
+            if list(found) == ["mini"] and not names:
                 say("Nothing is here but the embedded model.")
         if bad := [name for name, wrong in found.items() if wrong]:
+            fetch = f"imagineid weights pull {' '.join(bad)}"
+            again = "pip install --force-reinstall imagineid"
             raise BadWeights(
                 f"{', '.join(bad)}: not as it must be.\n"
-                f"Mend it:  imagineid weights pull {' '.join(bad)}"
+                f"Mend it:  {again if 'mini' in bad else fetch}"
             )
 
 

@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from imagineid.errors import BadWeights
 
 
@@ -27,7 +29,7 @@ def check_kind(path: Path) -> None:
     if not good:
         raise BadWeights(
             f"{path.name} is not what its name says, so it is not taken.\n"
-            "Save it as a real .safetensors, .onnx, .json, .txt or .npz file."
+            "Save it as a real .safetensors, .onnx, .json, .txt, .npz or .npy file."
         )
 
 
@@ -56,19 +58,22 @@ def _txt(file: IO[bytes]) -> bool:
 
 def _npz(file: IO[bytes]) -> bool:
     """A zip of arrays, none of them of Python objects, which would be pickles."""
-    import numpy as np
-
     with zipfile.ZipFile(file) as archive:
         for name in archive.namelist():
             with archive.open(name) as member:
-                version = np.lib.format.read_magic(member)
-                read = {
-                    (1, 0): np.lib.format.read_array_header_1_0,
-                    (2, 0): np.lib.format.read_array_header_2_0,
-                }[version]
-                if read(member)[2].hasobject:
+                if not _npy(member):
                     return False
     return True
+
+
+def _npy(file: IO[bytes]) -> bool:
+    """A header and numbers; an array of Python objects would be a pickle."""
+    version = np.lib.format.read_magic(file)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    return not read(file)[2].hasobject
 
 
 _LOOKS = {
@@ -77,4 +82,5 @@ _LOOKS = {
     ".json": _json,
     ".txt": _txt,
     ".npz": _npz,
+    ".npy": _npy,
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 from imagineid.errors import BadInput
 
-SUFFIXES = (".safetensors", ".onnx", ".json", ".txt", ".npz")
+SUFFIXES = (".safetensors", ".onnx", ".json", ".txt", ".npz", ".npy")
 """The kinds of file that are taken at all; none of them can run code when it is opened."""
 
 MANIFEST = Path(__file__).with_name("manifest.json")

@@ -7,16 +7,22 @@ every number of its :class:`~imagineid.spec.Size`, so that it can be run without
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from imagineid import __version__, weights
 from imagineid.errors import BadInput, BadWeights
 from imagineid.spec import MINI, SIZES, Ports, ScheduleConfig, Size, ports
+from imagineid.weights.manifest import File, read_files
+from imagineid.weights.sums import check_files, files_of
 
 CARD = "model.json"
 """What tells a folder of ours from any other."""
+
+CARD_BYTES = 1 << 20
+"""A longer ``model.json`` is not read."""
 
 EMBEDDED = (MINI.name,)
 """Models that are inside the package."""
@@ -34,12 +40,14 @@ class Model:
         size: its numbers.
         precision: what its graphs compute in; ``stored`` where the weights lie beside the graphs
             in one file that torch reads too.
+        files: what must lie there, with sizes and sums; nothing of a model that is being made.
     """
 
     name: str
     folder: Path
     size: Size
     precision: Precision | Literal["stored"]
+    files: tuple[File, ...] = ()
 
     def graph(self, network: str) -> Path:
         """Return the file of a network's graph."""
@@ -62,14 +70,16 @@ class Model:
 def find(model: str) -> Model:
     """Return the model that ``model`` names: ``mini``, or an exported folder.
 
+    Every file is checked against its sum, unless that was done since it last changed.
+
     Raises:
         BadInput: there is no such model.
         BadWeights: files are missing or damaged.
     """
-    if model in EMBEDDED:
-        return Model(model, weights.folder(model), SIZES[model], "stored")
-    if (Path(model) / CARD).is_file():
-        return read(Path(model))
+    if model in EMBEDDED or (Path(model) / CARD).is_file():
+        found = embedded(model) if model in EMBEDDED else read(Path(model))
+        check_files(found.folder, found.files, found.remedy)
+        return found
     if model in SIZES:
         raise BadWeights(
             f"The weights of {model} are not here: its adapters were never published.\n"
@@ -84,6 +94,19 @@ def find(model: str) -> Model:
     )
 
 
+def embedded(name: str) -> Model:
+    """Return an embedded model; its files are not checked yet.
+
+    Raises:
+        BadWeights: a file is missing, or its ``model.json`` is damaged.
+    """
+    model = Model(name, weights.folder(name), SIZES[name], "stored")
+    try:
+        return replace(model, files=read_files(_card(model.folder)))
+    except (OSError, ValueError, RecursionError, BadInput) as error:
+        raise BadWeights(f"{model.folder / CARD} is damaged.\n{model.remedy}") from error
+
+
 def read(folder: Path) -> Model:
     """Read an exported folder.
 
@@ -92,10 +115,11 @@ def read(folder: Path) -> Model:
     """
     remedy = f"Export it again:  imagineid export --overwrite -o {folder}"
     try:
-        said = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        model = Model(said["name"], folder, _size(said["size"]), said["precision"])
+        said = _card(folder)
+        name, files = str(said["name"]), read_files(said)
+        model = Model(name, folder, _size(said["size"]), said["precision"], files)
         known = model.precision in ("fp16", "fp32", "stored")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, BadInput):
         known = False
     if not known:
         raise BadWeights(f"{folder / CARD} is damaged, or another version wrote it.\n{remedy}")
@@ -122,15 +146,42 @@ def words_and_face(model: Model) -> tuple[Path, Path]:
     return words, face
 
 
-def write_card(model: Model) -> None:
-    """Write what :func:`read` reads."""
+def write_card(model: Model, seeds: Mapping[str, int] | None = None) -> None:
+    """Write what :func:`read` reads, with the sums of all files that are there now.
+
+    Args:
+        model: whose folder is complete.
+        seeds: of the stages that made it; None keeps those that are written there.
+    """
+    if seeds is None:
+        try:
+            seeds = _card(model.folder).get("seeds", {})
+        except (OSError, ValueError):
+            seeds = {}
     said = {
         "made_by": f"imagineid {__version__}",
         "name": model.name,
         "precision": model.precision,
         "size": asdict(model.size),
+        "seeds": seeds,
+        "files": [asdict(file) for file in files_of(model.folder, CARD)],
     }
     (model.folder / CARD).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """Read ``model.json``.
+
+    Raises:
+        ValueError: it is no JSON object, or far too long.
+    """
+    path = folder / CARD
+    if path.stat().st_size > CARD_BYTES:
+        raise ValueError("too long")
+    said = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(said, dict):
+        raise ValueError("no object")
+    return said
 
 
 def _size(said: dict[str, Any]) -> Size:

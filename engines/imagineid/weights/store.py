@@ -17,6 +17,8 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from imagineid.errors import BadInput, BadOutput, BadWeights
+from imagineid.spec import MINI
+from imagineid.weights import models
 from imagineid.weights.download import Counter, Watch, cannot_write, copy, fault, fetch
 from imagineid.weights.home import weights_home
 from imagineid.weights.manifest import LIST, File, Item, items, read_files, select
@@ -90,6 +92,18 @@ def brought() -> list[Held]:
         here = sum(max(0, _size(path.parent / file.path)) for file in files)
         found.append(Held(name, f"from {origin}", "", path.parent, files, here))
     return found
+
+
+def shipped() -> Held:
+    """Return the embedded model, which every command checks before it is used.
+
+    Raises:
+        BadWeights: a file of it is missing, or its ``model.json`` is damaged.
+    """
+    mini = models.embedded(MINI.name)
+    here = sum(max(0, _size(mini.folder / file.path)) for file in mini.files)
+    what = "the model in the package"
+    return Held(mini.name, what, "Apache-2.0", mini.folder, mini.files, here)
 
 
 def everything() -> list[Held]:

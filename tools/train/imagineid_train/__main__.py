@@ -8,6 +8,7 @@ import importlib
 import torch
 
 from imagineid.spec import SIZES
+from imagineid_train.loop import SEED
 
 STAGES = {
     "autoencoder": ("autoencoder", "run", 45.0),
@@ -25,6 +26,7 @@ STAGES = {
     "matte": ("mba", "run_matte", 5.0),
     "ship": ("ship", "ship", 0.0),
     "unship": ("ship", "unship", 0.0),
+    "sums": ("ship", "sums", 0.0),
 }
 """Stage: its module, its function and its usual minutes (0: it ends by itself), in order."""
 
@@ -41,8 +43,8 @@ def main() -> None:
     if unknown:
         parser.error(f"no stage {unknown[0]}; there are {', '.join(STAGES)}")
     torch.set_num_threads(said.threads)
-    torch.manual_seed(0)
-    for stage in said.stages or [s for s in STAGES if s != "unship"]:
+    torch.manual_seed(SEED)
+    for stage in said.stages or [s for s in STAGES if s not in ("unship", "sums")]:
         module, function, minutes = STAGES[stage]
         call = getattr(importlib.import_module(f"imagineid_train.{module}"), function)
         if minutes:

@@ -23,6 +23,9 @@ ROOT = Path(os.environ.get("IMAGINEID_TRAIN", ".train"))
 """Where checkpoints, caches and the world live; git-ignored."""
 
 
+SEED = 0
+"""Of torch's generator when a stage begins."""
+
 LAID_OUT = "laid-out.safetensors"
 """A stage's embedded weights, to begin with."""
 

@@ -12,9 +12,10 @@ from imagineid.pad.networks import EmotionEncoder, ExpressionDecoder
 from imagineid.pad.prototypes import FILE as EMOTIONS_FILE
 from imagineid.spec import EMOTIONS, Size, ports
 from imagineid.weights import DIRECTORY, STORE
+from imagineid.weights.models import Model, write_card
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
-from imagineid_train.loop import LAID_OUT, ROOT, load_into
+from imagineid_train.loop import LAID_OUT, ROOT, SEED, load_into
 from imagineid_train.mba import autoencoder
 from imagineid_train.prompts import vocabulary
 from imagineid_train.prototypes import VIVID, carried, measured
@@ -70,8 +71,14 @@ def ship(size: Size) -> None:
     write(made, ports(size), folder)
     vocabulary().write(folder / "words.json")
     np.save(folder / EMOTIONS_FILE, emotions)
+    sums(size)
     total = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}: {total / 1e6:.1f} MB")
+
+
+def sums(size: Size) -> None:
+    """Write the embedded ``model.json`` anew: the sums of the files as they are, numbers, seeds."""
+    write_card(Model(size.name, DIRECTORY / size.name, size, "stored"), {"training": SEED})
 
 
 def _expression_as_trained(size: Size) -> dict[str, Tensor]:

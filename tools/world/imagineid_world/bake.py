@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagineid.face.model import FACE_FILE, REGIONS, FaceModel, pack
-from imagineid.spec import ARKIT
+from imagineid.spec import ARKIT, MINI
+from imagineid.weights.models import Model, write_card
 from imagineid_world import people
 from imagineid_world.ambient import occlusion
 from imagineid_world.decimate import decimate
@@ -214,6 +215,8 @@ def main() -> None:
     parser.add_argument("--world", type=Path, default=people.WORLD)
     args = parser.parse_args()
     bake(args.heads, args.seed, args.package, args.world)
+    if args.package == FACE_FILE:
+        write_card(Model(MINI.name, FACE_FILE.parent, MINI, "stored"))
 
 
 if __name__ == "__main__":

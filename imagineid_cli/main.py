@@ -9,16 +9,16 @@ from typing import Annotated, NoReturn
 import typer
 
 from imagineid import __version__
-from imagineid_cli import cache, weights
-from imagineid_cli.analyze import analyze
-from imagineid_cli.batch import batch
-from imagineid_cli.bench import bench
-from imagineid_cli.doctor import doctor
+from imagineid_cli.commands import cache, weights
+from imagineid_cli.commands.analyze import analyze
+from imagineid_cli.commands.batch import batch
+from imagineid_cli.commands.bench import bench
+from imagineid_cli.commands.doctor import doctor
+from imagineid_cli.commands.export import export
+from imagineid_cli.commands.generate import generate
+from imagineid_cli.commands.retrieve import retrieve
+from imagineid_cli.commands.swap import swap
 from imagineid_cli.examples import epilog
-from imagineid_cli.export import export
-from imagineid_cli.generate import generate
-from imagineid_cli.retrieve import retrieve
-from imagineid_cli.swap import swap
 
 app = typer.Typer(
     name="imagineid",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from imagineid.video import replacing, telling
+from imagineid.files import atomic_output, write_errors
 
 COLUMNS = 4
 CAPTION_PX = 48
@@ -36,5 +36,5 @@ def write_portraits(
         lines = [line if len(line) <= LETTERS else "…" + line[1 - LETTERS :]
                  for line in caption.split("\n")]  # fmt: skip
         pen.multiline_text((left + 6, top + side + 6), "\n".join(lines), (40, 40, 46), font)
-    with replacing(path, overwrite) as part, telling(path):
+    with atomic_output(path, overwrite) as part, write_errors(path):
         sheet.save(part, format="PNG")

@@ -51,7 +51,7 @@ def run_selftest(engine: str = "auto") -> Outcome:
         pipe = pipeline.load(engine=engine)
         loaded = time.monotonic()
         with open_sound(voice) as sound:
-            factors = pipe.listen(sound)
+            factors = pipe.encode_conditioning(sound)
         request = pipeline.Request(seed=7, steps=STEPS)
         frames, times = [], []
         with VideoWriter(video, pipe.size_px, voice, {"made_by": "imagineid"}) as writer:

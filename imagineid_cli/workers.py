@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid.errors import BackendMissing, BadInput, BadWeights, ImagineIDError
-from imagineid_cli.make import Runs, Task
-from imagineid_cli.show import Show
+from imagineid_cli.progress import Progress
+from imagineid_cli.render import ModelChoice, Task
 
 if TYPE_CHECKING:
     from imagineid.pipeline import Pipeline
@@ -36,29 +36,29 @@ def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
     """Make one video; whatever is wrong with its recording is no error of the others."""
     from imagineid.audio import open_sound
     from imagineid.cache import Cache
-    from imagineid.video import check_output
-    from imagineid_cli.make import make
+    from imagineid.files import check_output
+    from imagineid_cli.render import render
 
     assert task.output is not None
     try:
         check_output(task.output, task.overwrite)
         with open_sound(task.audio) as sound:
             cache = Cache.usual() if caching else None
-            return Done(task, told=make(pipe, sound, task, Show(quiet=True), cache))
+            return Done(task, told=render(pipe, sound, task, Progress(quiet=True), cache))
     except ImagineIDError as error:
         return Done(task, error=str(error).splitlines()[0])
     except Exception as error:
         return Done(task, error=f"something went wrong inside ({type(error).__name__}: {error})")
 
 
-def here(tasks: Sequence[Task], runs: Runs, caching: bool) -> Iterator[Done]:
+def here(tasks: Sequence[Task], runs: ModelChoice, caching: bool) -> Iterator[Done]:
     """Make them one after the other in this process; the model is loaded once."""
     pipe = runs.load()
     for task in tasks:
         yield attempt(pipe, task, caching)
 
 
-def processes(tasks: Sequence[Task], runs: Runs, caching: bool, many: int) -> Iterator[Done]:
+def processes(tasks: Sequence[Task], runs: ModelChoice, caching: bool, many: int) -> Iterator[Done]:
     """Make them in ``many`` processes that share out the processors.
 
     Raises:
@@ -110,7 +110,7 @@ def _answer(
         ready.send(doing[ready])
 
 
-def _work(main: Connection, runs: Runs, caching: bool, number: int, many: int) -> None:
+def _work(main: Connection, runs: ModelChoice, caching: bool, number: int, many: int) -> None:
     """Run in a worker: load the model on its share of the processors, then one task at a time."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every ``finally``
     if hasattr(os, "sched_setaffinity"):
@@ -130,7 +130,7 @@ def _work(main: Connection, runs: Runs, caching: bool, number: int, many: int) -
 
 
 def on_ray(
-    tasks: Sequence[Task], runs: Runs, caching: bool, address: str, many: int | None
+    tasks: Sequence[Task], runs: ModelChoice, caching: bool, address: str, many: int | None
 ) -> Iterator[Done]:
     """Make them on a Ray cluster; recordings and videos travel, no shared disk is needed.
 
@@ -193,14 +193,14 @@ def _share_out(ray: Any, left: list[Task], idle: list[Any]) -> Iterator[Done]:
 
 def _landed(done: Done, film: bytes | None) -> Done:
     """Write the video that came back."""
-    from imagineid.video import replacing, telling
+    from imagineid.files import atomic_output, write_errors
 
     output = done.task.output
     assert output is not None
     if film is None or done.told is None:
         return done
     try:
-        with replacing(output, done.task.overwrite) as part, telling(output):
+        with atomic_output(output, done.task.overwrite) as part, write_errors(output):
             part.write_bytes(film)
     except ImagineIDError as error:
         return Done(done.task, error=str(error).splitlines()[0])
@@ -210,10 +210,10 @@ def _landed(done: Done, film: bytes | None) -> Done:
 class _Remote:
     """A worker on some node of a Ray cluster."""
 
-    def __init__(self, runs: Runs, caching: bool) -> None:
+    def __init__(self, runs: ModelChoice, caching: bool) -> None:
         self._pipe, self._caching = runs.load(), caching
 
-    def make(self, task: Task, sound: bytes) -> tuple[Done, bytes | None]:
+    def render(self, task: Task, sound: bytes) -> tuple[Done, bytes | None]:
         """Make a video of a recording's bytes; return how it ended, and the video's bytes."""
         with tempfile.TemporaryDirectory(prefix="imagineid-") as name:
             folder = Path(name)

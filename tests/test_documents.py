@@ -22,7 +22,7 @@ import typer
 from typer.testing import CliRunner
 
 from imagineid import pipeline
-from imagineid.weights import manifest
+from imagineid.hub import manifest
 from imagineid_cli.main import app
 from support import plain_pipeline
 from support.bad_server import Server

@@ -13,10 +13,10 @@ import pytest
 
 from imagineid.audio import Sound, open_sound
 from imagineid.cache import Cache
-from imagineid.ccf.chains import jump_at_seams, seams, stretches
-from imagineid.face.acting import acts
-from imagineid.pad.blocks import cut
-from imagineid.pad.express import Factors
+from imagineid.ccf.chains import jump_at_seams, seams, segments
+from imagineid.face.controls import frame_controls
+from imagineid.pad.conditioning import Conditioning
+from imagineid.pad.streaming import cut
 from imagineid.pipeline import Pipeline, Request
 from support import plain_pipeline
 
@@ -35,18 +35,18 @@ def eight(speech: Path) -> Iterator[Sound]:
 
 
 @pytest.fixture(scope="module")
-def factors(pipe: Pipeline, eight: Sound) -> Factors:
-    return pipe.listen(eight)
+def factors(pipe: Pipeline, eight: Sound) -> Conditioning:
+    return pipe.encode_conditioning(eight)
 
 
 def made(
-    pipe: Pipeline, factors: Factors, request: Request = REQUEST, **more: object
+    pipe: Pipeline, factors: Conditioning, request: Request = REQUEST, **more: object
 ) -> np.ndarray:
     return np.stack(list(pipe.imagine(factors, request, **more)))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def whole(pipe: Pipeline, factors: Factors) -> np.ndarray:
+def whole(pipe: Pipeline, factors: Conditioning) -> np.ndarray:
     """60 frames: two seconds and some, imagined without a cache."""
     return made(pipe, cut(factors, 0, 60))
 
@@ -57,7 +57,7 @@ def test_every_frame_heard_is_imagined_once(whole: np.ndarray) -> None:
 
 
 def test_a_recording_that_has_grown_begins_with_the_same_frames(
-    pipe: Pipeline, factors: Factors, whole: np.ndarray
+    pipe: Pipeline, factors: Conditioning, whole: np.ndarray
 ) -> None:
     for frames in (1, 25, 33):
         shorter = made(pipe, cut(factors, 0, frames))
@@ -65,13 +65,13 @@ def test_a_recording_that_has_grown_begins_with_the_same_frames(
 
 
 def test_parts_that_come_as_they_are_heard_make_the_same_frames(
-    pipe: Pipeline, factors: Factors, whole: np.ndarray
+    pipe: Pipeline, factors: Conditioning, whole: np.ndarray
 ) -> None:
     parts = (cut(factors, a, b) for a, b in pairwise([0, 7, 31, 60]))
     np.testing.assert_array_equal(made(pipe, parts), whole)
 
 
-def kept_and_lost(pipe: Pipeline, part: Factors, request: Request, folder: Path) -> None:
+def kept_and_lost(pipe: Pipeline, part: Conditioning, request: Request, folder: Path) -> None:
     """Imagine with a cache that is empty, full, and full of holes."""
     fresh = made(pipe, part, request)
     cache = Cache(folder, 10**9)
@@ -85,20 +85,20 @@ def kept_and_lost(pipe: Pipeline, part: Factors, request: Request, folder: Path)
 
 
 def test_what_was_kept_is_what_would_be_made(
-    pipe: Pipeline, factors: Factors, tmp_path: Path
+    pipe: Pipeline, factors: Conditioning, tmp_path: Path
 ) -> None:
     kept_and_lost(pipe, cut(factors, 0, 60), REQUEST, tmp_path)
 
 
 @pytest.mark.slow
 def test_chains_that_were_kept_are_what_would_be_made(
-    pipe: Pipeline, factors: Factors, tmp_path: Path
+    pipe: Pipeline, factors: Conditioning, tmp_path: Path
 ) -> None:
     kept_and_lost(pipe, cut(factors, 0, 200), replace(REQUEST, chains=2), tmp_path)
 
 
 def test_only_what_is_new_is_imagined(
-    pipe: Pipeline, factors: Factors, tmp_path: Path, whole: np.ndarray
+    pipe: Pipeline, factors: Conditioning, tmp_path: Path, whole: np.ndarray
 ) -> None:
     asked = []
 
@@ -129,7 +129,7 @@ def test_only_what_is_new_is_imagined(
     ],
 )
 def test_nothing_is_taken_from_another_request(
-    pipe: Pipeline, factors: Factors, tmp_path: Path, other: Request
+    pipe: Pipeline, factors: Conditioning, tmp_path: Path, other: Request
 ) -> None:
     part = cut(factors, 0, 10)
     fresh = made(pipe, part, other)
@@ -137,14 +137,14 @@ def test_nothing_is_taken_from_another_request(
     np.testing.assert_array_equal(made(pipe, part, other, cache=Cache(tmp_path, 10**9)), fresh)
 
 
-def test_a_given_first_frame_is_what_all_lean_on(pipe: Pipeline, factors: Factors) -> None:
+def test_a_given_first_frame_is_what_all_lean_on(pipe: Pipeline, factors: Conditioning) -> None:
     part = cut(factors, 0, 5)
     dark, light = (np.full((256, 256, 3), value, np.uint8) for value in (40, 220))
     assert made(pipe, part, first=light).mean() > made(pipe, part, first=dark).mean() + 20
 
 
 def test_an_error_of_a_network_ends_it_and_leaves_no_thread(
-    pipe: Pipeline, factors: Factors
+    pipe: Pipeline, factors: Conditioning
 ) -> None:
     def broken(**_: object) -> dict[str, np.ndarray]:
         raise ZeroDivisionError
@@ -155,7 +155,7 @@ def test_an_error_of_a_network_ends_it_and_leaves_no_thread(
     assert [t for t in threading.enumerate() if t.name == "imagineid-ahead"] == []
 
 
-def test_who_stops_early_leaves_no_thread(pipe: Pipeline, factors: Factors) -> None:
+def test_who_stops_early_leaves_no_thread(pipe: Pipeline, factors: Conditioning) -> None:
     frames = pipe.imagine(factors, REQUEST)
     next(frames)
     frames.close()
@@ -163,9 +163,9 @@ def test_who_stops_early_leaves_no_thread(pipe: Pipeline, factors: Factors) -> N
 
 
 @pytest.mark.slow
-def test_seams_of_chains_can_not_be_told_by_number(pipe: Pipeline, factors: Factors) -> None:
+def test_seams_of_chains_can_not_be_told_by_number(pipe: Pipeline, factors: Conditioning) -> None:
     frames = made(pipe, factors, replace(REQUEST, chains=2))
     assert len(frames) == factors.frames
-    cuts = seams(stretches(acts([factors], REQUEST.seed), lambda act: act.level_db))
+    cuts = seams(segments(frame_controls([factors], REQUEST.seed), lambda act: act.level_db))
     assert len(cuts) >= 2
     assert jump_at_seams(list(frames), cuts) <= 1.1

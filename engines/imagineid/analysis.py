@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagineid.pad.express import Factors
-from imagineid.pad.heard import Heard
-from imagineid.pad.windows import Fading, starts_of
+from imagineid.pad.conditioning import Conditioning
+from imagineid.pad.factors import VoiceFactors
+from imagineid.pad.windows import OverlapAdd, window_starts
 from imagineid.spec import ARKIT, EMOTIONS, FPS
 
 Array = np.ndarray
@@ -21,7 +21,7 @@ SHORTEST_PAUSE = 5
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Span:
     """A part of a recording, in seconds, and what is in it."""
 
     start_s: float
@@ -41,8 +41,8 @@ class Analysis:
     """
 
     feelings: Array
-    speech: tuple[Stretch, ...]
-    emotions: tuple[Stretch, ...]
+    speech: tuple[Span, ...]
+    emotions: tuple[Span, ...]
     moved: tuple[tuple[str, float], ...]
 
     @property
@@ -51,7 +51,7 @@ class Analysis:
         return sum(s.end_s - s.start_s for s in self.speech if s.what == "speech")
 
 
-def analysed(heard: Heard, factors: Factors, window: int) -> Analysis:
+def analyze_voice(heard: VoiceFactors, factors: Conditioning, window: int) -> Analysis:
     """Look at what was heard over time.
 
     Args:
@@ -59,25 +59,25 @@ def analysed(heard: Heard, factors: Factors, window: int) -> Analysis:
         factors: its expression.
         window: L, the frames the networks hear at once.
     """
-    feelings = Fading(heard.frames, window, len(EMOTIONS))
-    for start, row in zip(starts_of(heard.frames, window), heard.emotion.shares, strict=True):
+    feelings = OverlapAdd(heard.frames, window, len(EMOTIONS))
+    for start, row in zip(window_starts(heard.frames, window), heard.emotion.shares, strict=True):
         feelings.add(start, np.repeat(row[None], window, axis=0))
     over_time = feelings.done()
     loud = _without_gaps(speaking(heard.content.level_db) >= SPEAKING)
     means = factors.expression.mean(axis=0)
     return Analysis(
         feelings=over_time,
-        speech=stretches(loud.astype(int), ("silence", "speech")),
-        emotions=stretches(over_time.argmax(axis=1), EMOTIONS),
+        speech=spans(loud.astype(int), ("silence", "speech")),
+        emotions=spans(over_time.argmax(axis=1), EMOTIONS),
         moved=tuple((ARKIT[i], float(means[i])) for i in np.argsort(-means)),
     )
 
 
-def stretches(frames: Array, names: Sequence[str]) -> tuple[Stretch, ...]:
+def spans(frames: Array, names: Sequence[str]) -> tuple[Span, ...]:
     """Join frames (F,) of indices into ``names`` into stretches of one each."""
     edges = [0, *(np.flatnonzero(np.diff(frames)) + 1).tolist(), len(frames)]
     return tuple(
-        Stretch(a / FPS, b / FPS, names[int(frames[a])])
+        Span(a / FPS, b / FPS, names[int(frames[a])])
         for a, b in zip(edges, edges[1:], strict=False)
     )
 

@@ -7,7 +7,7 @@
     │   ├── BadSound            2   a recording that can't be read or heard
     │   └── BadOutput           2   a place that can't be written
     ├── BackendMissing          3   an engine whose package is not installed
-    ├── NoCard                  3   an engine that needs an NVIDIA card or driver that is not here
+    ├── NoGpu                  3   an engine that needs an NVIDIA card or driver that is not here
     ├── BadEngine               3   an engine or network that can't be built, or is stale or wrong
     ├── BadWeights              3   a weights file that is missing, corrupt or of another version
     ├── DownloadFailed          3   weights that no server gave as they must be
@@ -53,7 +53,7 @@ class BackendMissing(ImagineIDError):
         )
 
 
-class NoCard(ImagineIDError):
+class NoGpu(ImagineIDError):
     """An engine needs an NVIDIA card, or its driver, and there is none."""
 
     exit_code = 3

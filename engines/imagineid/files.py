@@ -1,16 +1,125 @@
-"""Files: which names stand for one file, and that no output replaces an input."""
+"""Files under their final name: checked before any work, and whole or not there at all."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
+import tempfile
+import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from imagineid.errors import BadOutput
 
 Place = tuple[int, int, tuple[str, ...]]
 """Device and inode of the nearest thing that exists, and the names that are still missing."""
+
+STALE_S = 60.0
+"""A part this old whose process is gone was left by a kill."""
+
+
+def check_output(path: Path, overwrite: bool, suffix: str = ".mp4") -> None:
+    """Tell before any work whether a file can be written.
+
+    Args:
+        path: where the result shall go.
+        overwrite: whether a file that is there may be replaced.
+        suffix: how its name must end.
+
+    Raises:
+        BadOutput: the folder is missing or can't be written, the path is a directory, the suffix
+            is another, or a file is there that nobody asked to replace.
+    """
+    try:
+        if path.is_dir():
+            raise BadOutput(
+                f"{path} is a directory.\nName a file in it:  -o {path / 'out'}{suffix}"
+            )
+        if path.suffix.lower() != suffix:
+            raise BadOutput(
+                f"{path} does not end in {suffix}.\nName it:  -o {path.with_suffix(suffix)}"
+            )
+        if not path.parent.is_dir():
+            raise BadOutput(f"There is no folder {path.parent}.\nMake it:  mkdir -p {path.parent}")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise BadOutput(
+                f"The folder {path.parent} can't be written.\nName another place:  -o OUT{suffix}"
+            )
+        if os.path.lexists(path) and not overwrite:
+            raise BadOutput(f"{path} is there already.\nReplace it:  --overwrite")
+    except (OSError, ValueError) as error:  # a name too long, a loop of links, a null character
+        raise BadOutput(
+            f"{path} can't be written: {error}.\nName another:  -o OUT{suffix}"
+        ) from error
+
+
+@contextlib.contextmanager
+def atomic_output(path: Path, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary name beside ``path``, and ``path`` itself at a clean end.
+
+    Args:
+        path: where the result shall go.
+        overwrite: whether a file that is there may be replaced.
+
+    Yields:
+        An empty file to write to. It is removed on any error.
+
+    Raises:
+        BadOutput: the place can't be written.
+    """
+    check_output(path, overwrite, path.suffix.lower())
+    with write_errors(path):
+        handle, name = tempfile.mkstemp(prefix=".imagineid-", suffix=".part", dir=path.parent)
+    part = Path(name)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        _sweep(path.parent)
+        yield part
+        if not overwrite and os.path.lexists(path):
+            raise BadOutput(f"{path} has come to be meanwhile.\nReplace it:  --overwrite")
+        with write_errors(path):
+            mask = os.umask(0)
+            os.umask(mask)
+            part.chmod(0o666 & ~mask)
+            os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left in a folder: parts a minute old that nobody holds."""
+    for part in folder.glob(".imagineid-*.part"):
+        with contextlib.suppress(OSError), part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - part.stat().st_mtime > STALE_S:
+                part.unlink()
+
+
+@contextlib.contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Say in words what the system says when ``path`` is written.
+
+    Args:
+        path: the file that the user asked for.
+
+    Raises:
+        BadOutput: instead of any OSError of the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            what, next_step = f"No room left for {path}.", "Free some, or name another disk"
+        elif isinstance(error, BrokenPipeError):
+            what, next_step = "Nobody reads the video any more.", "Make a file of it"
+        else:
+            reason = error.strerror or type(error).__name__
+            what, next_step = f"{path} can't be written: {reason}.", "Name another place"
+        raise BadOutput(f"{what}\n{next_step}:  -o OUT{path.suffix or '.mp4'}") from error
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:

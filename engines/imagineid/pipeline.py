@@ -1,9 +1,9 @@
 """The whole way on one page: speech, factors, mesh pictures, frames.
 
 Three threads share the work: mesh pictures and their latents are made ahead in one, frames are
-imagined in the caller's, and whoever writes the video runs :meth:`Pipeline.imagine` in an
-:class:`~imagineid.ahead.Ahead` of its own. Queues between them are bounded, so memory does not
-grow with the recording.
+imagined in the caller's, and whoever writes the video runs :meth:`Pipeline.imagine` in a
+:class:`~imagineid.prefetch.Prefetch` of its own. Queues between them are bounded, so memory does
+not grow with the recording.
 """
 
 from __future__ import annotations
@@ -18,29 +18,35 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from imagineid import backends, weights
-from imagineid.ahead import Ahead
+from imagineid import backends, models
 from imagineid.cache import Cache, code, key_of, key_of_files
-from imagineid.ccf.chains import FADE, Stretch, batched, stretches
-from imagineid.ccf.imagine import Text, first_frame, latents, noise
-from imagineid.ccf.rollout import Shown, Stage, followed, in_turn, stage_of, state_after
-from imagineid.ccf.words import Words
+from imagineid.ccf.chains import FADE, Segment, batched, segments
+from imagineid.ccf.generation import Text, encode_images, first_frame, initial_noise
+from imagineid.ccf.rollout import (
+    RolloutStart,
+    ShownFrame,
+    encode_state,
+    rollout_chained,
+    rollout_sequential,
+    start_rollout,
+)
+from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.errors import BadWeights
 from imagineid.face import FaceModel
-from imagineid.face.acting import Act, acts, drawn
+from imagineid.face.controls import FrameControls, frame_controls, render_mesh
 from imagineid.face.model import load as load_face
 from imagineid.face.motion import Motion, still
 from imagineid.pad import prototypes
-from imagineid.pad.blocks import Block, expressing, hearing, joined
-from imagineid.pad.express import Factors, express
-from imagineid.pad.heard import Content, Emotion, Heard, Identity
-from imagineid.pad.listen import hear, hear_identity
+from imagineid.pad.conditioning import Conditioning, express
+from imagineid.pad.encode import encode, encode_identity
+from imagineid.pad.factors import Content, Emotion, Identity, VoiceFactors
+from imagineid.pad.streaming import StreamBlock, encode_blocks, express_blocks, join
+from imagineid.prefetch import Prefetch
 from imagineid.spec import FPS, Size
-from imagineid.weights import models
 
 if TYPE_CHECKING:
     from imagineid.audio import Sound
-    from imagineid.backends import Engine
+    from imagineid.engine import Engine
 
 Array = np.ndarray
 T = TypeVar("T")
@@ -94,7 +100,7 @@ class Piece:
 
     key: str
     kept: Array | None
-    runs: tuple[Stretch, ...]
+    runs: tuple[Segment, ...]
     mouth: Array
 
 
@@ -106,7 +112,7 @@ class Pipeline:
     size: Size
     engines: Mapping[str, Engine]
     engine_line: str
-    words: Words
+    words: Vocabulary
     face: FaceModel
     folder: Path
 
@@ -124,37 +130,41 @@ class Pipeline:
         """What the weights are, by their bytes."""
         return key_of_files(path for path in self.folder.iterdir() if path.is_file())
 
-    def listen(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Factors:
-        """Take a voice apart into identity, content and emotion; see :class:`Factors`."""
+    def encode_conditioning(
+        self, sound: Sound, on_progress: Callable[[float], None] | None = None
+    ) -> Conditioning:
+        """Take a voice apart into identity, content and emotion; see :class:`Conditioning`."""
         parts, heard = [], 0
-        for part in self.expressing(self.hearing(sound)):
+        for part in self.express_blocks(self.encode_blocks(sound)):
             parts.append(part)
             heard += part.frames
             if on_progress:
                 on_progress(heard / sound.frames)
-        return joined(parts)
+        return join(parts)
 
-    def hearing(self, sound: Sound) -> Iterator[Block]:
+    def encode_blocks(self, sound: Sound) -> Iterator[StreamBlock]:
         """Take a voice apart half a minute at a time, in bounded memory."""
-        return hearing(self.engines, self.size, sound)
+        return encode_blocks(self.engines, self.size, sound)
 
-    def expressing(self, blocks: Iterable[Block]) -> Iterator[Factors]:
+    def express_blocks(self, blocks: Iterable[StreamBlock]) -> Iterator[Conditioning]:
         """Make the expression of each block as it is heard or mixed."""
-        return expressing(self.engines, self.size, blocks)
+        return express_blocks(self.engines, self.size, blocks)
 
-    def hear(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Heard:
-        """Take a voice apart, so that its factors can be swapped; see :class:`Heard`."""
-        return hear(self.engines, self.size, sound, on_progress)
+    def encode(
+        self, sound: Sound, on_progress: Callable[[float], None] | None = None
+    ) -> VoiceFactors:
+        """Take a voice apart, so that its factors can be swapped; see :class:`VoiceFactors`."""
+        return encode(self.engines, self.size, sound, on_progress)
 
-    def hear_identity(self, sound: Sound) -> Identity:
+    def encode_identity(self, sound: Sound) -> Identity:
         """Hear only who speaks."""
-        return hear_identity(self.engines, self.size, sound)
+        return encode_identity(self.engines, self.size, sound)
 
     def emotion(self, name: str) -> Emotion:
         """Return one of the eight emotions by name, as a typical voice feels it."""
         return prototypes.read(self.folder, name)
 
-    def express(self, heard: Heard) -> Factors:
+    def express(self, heard: VoiceFactors) -> Conditioning:
         """Make the expression of what was heard or mixed."""
         return express(self.engines, self.size, heard)
 
@@ -162,19 +172,22 @@ class Pipeline:
         """Imagine somebody at rest who says nothing, (H, W, 3) uint8."""
         window, silence = self.size.window, np.full(1, -100, np.float32)
         said = Content(np.zeros((window, self.size.linguistic), np.float32), silence)
-        factors = self.express(Heard(who, said, self.emotion("neutral")))
+        factors = self.express(VoiceFactors(who, said, self.emotion("neutral")))
         at_rest = replace(factors, expression=np.zeros_like(factors.expression))
         (frame,) = self.imagine(at_rest, Request(seed=seed, motion=still(1), chains=1))
         return frame
 
     def meshes(
-        self, factors: Factors, seed: int, motion: Motion | None = None
+        self, factors: Conditioning, seed: int, motion: Motion | None = None
     ) -> Iterator[tuple[Array, Array]]:
         """Yield each frame's mesh picture I_rd (H, W, 3) uint8 and mouth area (H, W) bool."""
         rest = self.face.neutral(factors.shape)
-        return (drawn(self.face, rest, act, self.size_px) for act in acts([factors], seed, motion))
+        return (
+            render_mesh(self.face, rest, act, self.size_px)
+            for act in frame_controls([factors], seed, motion)
+        )
 
-    def text(self, factors: Factors, prompt: str) -> Text:
+    def text(self, factors: Conditioning, prompt: str) -> Text:
         """Join the prompt with the voice's pseudo-words (TIA) and encode both."""
         identity, emotion = factors.identity[None], factors.emotion[None]
 
@@ -187,7 +200,7 @@ class Pipeline:
 
     def imagine(
         self,
-        factors: Factors | Iterable[Factors],
+        factors: Conditioning | Iterable[Conditioning],
         request: Request,
         first: Array | None = None,
         cache: Cache | None = None,
@@ -201,27 +214,31 @@ class Pipeline:
                 imagines one.
             cache: where seconds made before are found and new ones kept.
         """
-        parts = iter([factors] if isinstance(factors, Factors) else factors)
+        parts = iter([factors] if isinstance(factors, Conditioning) else factors)
         voice = next(parts)
-        told = acts(chain([voice], parts), request.seed, request.motion)
+        told = frame_controls(chain([voice], parts), request.seed, request.motion)
         opening = next(told)
         steps, chains = request.steps or COHERENT_STEPS, request.chains or 1
         key, late = self._key(voice, request, first), FADE if chains > 1 else 0
         pieces = self._pieces(chain([opening], told), chains, key, voice, cache)
-        stage: Stage | None = None  # made when the first piece is to be imagined
-        before: Shown | None = None
+        stage: RolloutStart | None = None  # made when the first piece is to be imagined
+        before: ShownFrame | None = None
         tail: deque[Array] = deque()
-        with Ahead(pieces, PIECES_AHEAD) as ready:
+        with Prefetch(pieces, PIECES_AHEAD) as ready:
             for piece in ready:
                 if piece.kept is not None:
                     frames = iter(piece.kept)
                 else:
                     stage = stage or self._stage(voice, request, opening, first, key, cache)
                     if chains > 1:
-                        frames = followed(self.engines, stage, piece.runs, tuple(tail), steps)
+                        frames = rollout_chained(
+                            self.engines, stage, piece.runs, tuple(tail), steps
+                        )
                     else:
                         (run,) = piece.runs
-                        frames = in_turn(self.engines, stage, run, before, steps, TOGETHER)
+                        frames = rollout_sequential(
+                            self.engines, stage, run, before, steps, TOGETHER
+                        )
                 made: list[Array] = []
                 for frame in frames:
                     if not made:
@@ -230,12 +247,12 @@ class Pipeline:
                     tail.append(frame)
                     if len(tail) > late:
                         yield tail.popleft()
-                before = Shown(made[-1], piece.mouth)
+                before = ShownFrame(made[-1], piece.mouth)
                 if cache and piece.kept is None:
                     cache.put(piece.key, np.stack(made))
             yield from tail
 
-    def _key(self, voice: Factors, request: Request, first: Array | None) -> str:
+    def _key(self, voice: Conditioning, request: Request, first: Array | None) -> str:
         """Name everything that makes the frames, but for what each is told to show."""
         return key_of(
             *(code(), self.digest, self.engine_line, self.model),
@@ -245,46 +262,55 @@ class Pipeline:
         )
 
     def _pieces(
-        self, told: Iterable[Act], chains: int, key: str, voice: Factors, cache: Cache | None
+        self,
+        told: Iterable[FrameControls],
+        chains: int,
+        key: str,
+        voice: Conditioning,
+        cache: Cache | None,
     ) -> Iterator[Piece]:
         """Cut the video into pieces; draw and encode the meshes of those that were not kept."""
         rest = self.face.neutral(voice.shape)
-        rounds: Iterator[list[tuple[list[Act], int]]]
+        rounds: Iterator[list[tuple[list[FrameControls], int]]]
         if chains > 1:
-            rounds = batched(stretches(told, lambda act: act.level_db), chains)
+            rounds = batched(segments(told, lambda act: act.level_db), chains)
         else:
             rounds = ([(second, 0)] for second in batched(told, FPS))
         for runs in rounds:
             shown = [np.concatenate([act.units, act.pose]) for run, _ in runs for act in run]
             key = key_of(key, np.stack(shown), [warm for _, warm in runs])
             kept = cache.get(key) if cache else None
-            _, mouth = drawn(self.face, rest, runs[-1][0][-1], self.size_px)
+            _, mouth = render_mesh(self.face, rest, runs[-1][0][-1], self.size_px)
             yield Piece(key, kept, () if kept is not None else self._drawn(rest, runs), mouth)
 
-    def _drawn(self, rest: Array, runs: list[tuple[list[Act], int]]) -> tuple[Stretch, ...]:
+    def _drawn(
+        self, rest: Array, runs: list[tuple[list[FrameControls], int]]
+    ) -> tuple[Segment, ...]:
         """Draw the meshes of stretches, and encode them a few at a time."""
         made = []
         for run, warm in runs:
             pictures, mouths = zip(
-                *(drawn(self.face, rest, act, self.size_px) for act in run), strict=True
+                *(render_mesh(self.face, rest, act, self.size_px) for act in run), strict=True
             )
-            found = [latents(self.engines, np.stack(some)) for some in batched(pictures, TOGETHER)]
-            made.append(Stretch(np.concatenate(found), np.stack(mouths), warm))
+            found = [
+                encode_images(self.engines, np.stack(some)) for some in batched(pictures, TOGETHER)
+            ]
+            made.append(Segment(np.concatenate(found), np.stack(mouths), warm))
         return tuple(made)
 
     def _stage(
         self,
-        voice: Factors,
+        voice: Conditioning,
         request: Request,
-        opening: Act,
+        opening: FrameControls,
         first: Array | None,
         key: str,
         cache: Cache | None,
-    ) -> Stage:
+    ) -> RolloutStart:
         """Imagine the first frame in diverse mode, or find it, and encode what it fixes."""
-        start, text = noise(self.size, request.seed), self.text(voice, request.prompt)
+        start, text = initial_noise(self.size, request.seed), self.text(voice, request.prompt)
         rest, given = self.face.neutral(voice.shape), first is not None
-        mesh, mouth = drawn(self.face, rest, opening, self.size_px)
+        mesh, mouth = render_mesh(self.face, rest, opening, self.size_px)
         if first is None:
             key = key_of(key, "first", mesh)
             kept = cache.get(key) if cache else None
@@ -295,12 +321,12 @@ class Pipeline:
             first = first_frame(self.engines, self.size, text, mesh, start, steps, guidance)
             if cache:
                 cache.put(key, first[None])
-        stage = stage_of(self.engines, text, Shown(first, mouth), start)
+        stage = start_rollout(self.engines, text, ShownFrame(first, mouth), start)
         if given:  # it wears another expression, and a neighbour should wear this one
-            run = Stretch(latents(self.engines, mesh[None]), mouth[None], 0)
+            run = Segment(encode_images(self.engines, mesh[None]), mouth[None], 0)
             steps = request.steps or COHERENT_STEPS
-            (near,) = in_turn(self.engines, stage, run, None, steps, 1)
-            stage = replace(stage, opening=state_after(self.engines, Shown(near, mouth)))
+            (near,) = rollout_sequential(self.engines, stage, run, None, steps, 1)
+            stage = replace(stage, opening=encode_state(self.engines, ShownFrame(near, mouth)))
         return stage
 
 
@@ -315,17 +341,17 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
     Raises:
         BadInput: there is no such model or engine.
         BadWeights: a file is missing or broken.
-        BackendMissing, NoCard, BadEngine: the engine asked for can't run here.
+        BackendMissing, NoGpu, BadEngine: the engine asked for can't run here.
     """
     found = models.find(model)
-    words, face = models.words_and_face(found)
+    words, face = models.vocabulary_and_face(found)
     open_network, line = backends.choose(engine, found, attention)
     return Pipeline(
         model=found.name,
         size=found.size,
-        engines={name: open_network(name) for name in weights.NETWORKS},
+        engines={name: open_network(name) for name in models.NETWORKS},
         engine_line=line,
-        words=_undamaged(Words.read, words, found.remedy),
+        words=_undamaged(Vocabulary.read, words, found.remedy),
         face=_undamaged(load_face, face, found.remedy),
         folder=found.folder,
     )

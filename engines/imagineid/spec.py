@@ -102,7 +102,7 @@ class Size:
         shape: components of alpha; expression: units of beta.
         identity: length of theta_id; emotion: length of theta_e; linguistic: length of l-bar.
         pad_dim, pad_layers, pad_heads: width, depth and heads of PAD's Transformers.
-        ear: channels of each convolution over the spectrogram; each halves its bands.
+        mel_encoder: channels of each convolution over the spectrogram; each halves its bands.
         autoencoder: its family, ``patch`` our own, ``kl`` Stable Diffusion's.
         patch: side of the autoencoder's first patch; stages: channels of each level after it.
         latent_channels: channels of a latent.
@@ -110,7 +110,7 @@ class Size:
         text_tokens: M, words of a prompt; pseudo_words: N, words made from the voice.
         text_dim, text_layers, text_heads: the text encoder.
         unet: channels of each level of the base UNet; unet_layers: blocks a level.
-        unet_deaf: how many of its levels, the deepest, do not attend to the text.
+        unet_levels_without_cross_attention: of them, the deepest, which do not see the text.
         unet_heads: attention heads; unet_groups: GroupNorm groups.
         sca: channels inside the spatial adapter, a level each; sca_layers: blocks a level.
         matte: channels of the matte network.
@@ -129,7 +129,7 @@ class Size:
     pad_dim: int = 192
     pad_layers: int = 3
     pad_heads: int = 4
-    ear: tuple[int, ...] = (24, 32, 48, 64)
+    mel_encoder: tuple[int, ...] = (24, 32, 48, 64)
     autoencoder: Literal["patch", "kl"] = "patch"
     patch: int = 4
     stages: tuple[int, ...] = (48, 96, 160)
@@ -142,7 +142,7 @@ class Size:
     text_heads: int = 6
     unet: tuple[int, ...] = (96, 128, 160)
     unet_layers: int = 1
-    unet_deaf: int = 0
+    unet_levels_without_cross_attention: int = 0
     unet_heads: int = 4
     unet_groups: int = 16
     sca: tuple[int, ...] = (128, 160, 192)
@@ -176,7 +176,7 @@ SD15 = Size(
     pad_dim=512,
     pad_layers=6,
     pad_heads=8,
-    ear=(48, 64, 96, 128),
+    mel_encoder=(48, 64, 96, 128),
     autoencoder="kl",
     patch=1,
     stages=(128, 256, 512, 512),
@@ -188,7 +188,7 @@ SD15 = Size(
     text_heads=12,
     unet=(320, 640, 1280, 1280),
     unet_layers=2,
-    unet_deaf=1,
+    unet_levels_without_cross_attention=1,
     unet_heads=8,
     unet_groups=32,
     sca=(192, 384, 768, 768),

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid import backends, weights
-from imagineid.backends import card, plans
-from imagineid.errors import BackendMissing, BadEngine, BadInput, BadWeights, NoCard
+from imagineid import backends, models
+from imagineid.backends import engine_cache, gpu
+from imagineid.errors import BackendMissing, BadEngine, BadInput, BadWeights, NoGpu
+from imagineid.models import MODEL_FILE, Model, find
 from imagineid.spec import MINI
-from imagineid.weights.models import CARD, Model, find
 from support.tiny import TINY, card_only
 
 
@@ -26,17 +26,17 @@ def model(tmp_path: Path) -> Model:
 
 @pytest.fixture
 def with_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card, "present", lambda: True)
-    monkeypatch.setattr(card, "find", lambda: card.Card("Paper RTX", "sm89", "12.8"))
+    monkeypatch.setattr(gpu, "present", lambda: True)
+    monkeypatch.setattr(gpu, "find", lambda: gpu.Gpu("Paper RTX", "sm89", "12.8"))
 
 
 @pytest.fixture
 def without_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none() -> card.Card:
-        raise NoCard("No NVIDIA driver is installed here.\nUse the processor:  --engine onnx")
+    def none() -> gpu.Gpu:
+        raise NoGpu("No NVIDIA driver is installed here.\nUse the processor:  --engine onnx")
 
-    monkeypatch.setattr(card, "present", lambda: False)
-    monkeypatch.setattr(card, "find", none)
+    monkeypatch.setattr(gpu, "present", lambda: False)
+    monkeypatch.setattr(gpu, "find", none)
 
 
 @pytest.mark.usefixtures("without_card")
@@ -58,7 +58,9 @@ def test_auto_says_why_it_leaves_engines_aside(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (model.folder / "unet.sm89.0123.tensorrt-rtx").write_bytes(b"of long ago")
-    monkeypatch.setattr(plans.Flavour, "load", lambda self: type("trt", (), {"__version__": "9"}))
+    monkeypatch.setattr(
+        engine_cache.Flavour, "load", lambda self: type("trt", (), {"__version__": "9"})
+    )
     _, line = backends.choose("auto", model)
     assert line.startswith("onnxruntime ")
     assert "engine of identity for sm89" in line
@@ -69,7 +71,7 @@ def test_auto_says_why_it_leaves_engines_aside(
 @pytest.mark.usefixtures("without_card")
 @pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="runs where tensorrt-rtx is: .[rtx]")
 def test_tensorrt_rtx_without_a_card_is_refused(model: Model) -> None:
-    with pytest.raises(NoCard, match="No NVIDIA driver") as told:
+    with pytest.raises(NoGpu, match="No NVIDIA driver") as told:
         backends.choose("tensorrt-rtx", model)
     assert told.value.exit_code == 3
 
@@ -100,8 +102,8 @@ def test_a_damaged_graph_is_told_with_what_to_do(model: Model) -> None:
 
 
 def test_a_network_that_gives_no_numbers_is_told_with_what_to_do(tmp_path: Path) -> None:
-    folder = shutil.copytree(weights.folder(MINI.name), tmp_path / "damaged")
-    store = folder / weights.STORE
+    folder = shutil.copytree(models.embedded_folder(MINI.name), tmp_path / "damaged")
+    store = folder / models.STORE
     damaged = bytearray(store.read_bytes())
     begin = 8 + int.from_bytes(damaged[:8], "little")
     for name, about in json.loads(damaged[8:begin]).items():
@@ -133,7 +135,7 @@ def test_the_embedded_model_wins_over_a_folder_of_its_name(
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"name": "a", "precision": "fp16"}'])
 def test_a_damaged_card_is_refused(model: Model, text: str) -> None:
-    (model.folder / CARD).write_text(text)
+    (model.folder / MODEL_FILE).write_text(text)
     with pytest.raises(BadWeights, match="is damaged, or another version wrote it"):
         find(str(model.folder))
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imagineid.backends import card
+from imagineid.backends import gpu
 from imagineid.backends import onnx as onnx_engine
-from imagineid.backends.tensorrt import Plan, check_once
+from imagineid.backends.tensorrt import TensorRTEngine, check_once
 from imagineid.errors import BadEngine
-from support.fake_card import PORTS, Memory, tensorrt
+from support.fake_gpu import PORTS, Memory, tensorrt
 
 
 @pytest.fixture(params=[False, True], ids=["tensorrt", "tensorrt-rtx"])
@@ -22,12 +22,12 @@ def rtx(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def made(tmp_path: Path, rtx: bool) -> tuple[Plan, Memory, Any]:
+def made(tmp_path: Path, rtx: bool) -> tuple[TensorRTEngine, Memory, Any]:
     path = tmp_path / "unet.sm89.0.tensorrt"
     path.write_bytes(b"engine")
     memory = Memory()
     trt = tensorrt(memory, rtx)
-    return Plan(trt, path, PORTS, memory, "Build it again"), memory, trt  # type: ignore[arg-type]
+    return TensorRTEngine(trt, path, PORTS, memory, "Build it again"), memory, trt  # type: ignore[arg-type]
 
 
 def inputs(batch: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -106,7 +106,7 @@ def test_a_damaged_engine_is_refused(tmp_path: Path, rtx: bool) -> None:
     path.write_bytes(b"eng")
     memory = Memory()
     with pytest.raises(BadEngine, match="is damaged or not for this card.\nBuild it again"):
-        Plan(tensorrt(memory, rtx), path, PORTS, memory, "Build it again")  # type: ignore[arg-type]
+        TensorRTEngine(tensorrt(memory, rtx), path, PORTS, memory, "Build it again")  # type: ignore[arg-type]
 
 
 def test_an_engine_that_says_something_else_is_refused(
@@ -140,7 +140,7 @@ def test_an_engine_that_says_something_else_is_refused(
     assert asked
 
 
-@pytest.mark.skipif(card.present(), reason="runs on a machine without an NVIDIA card")
+@pytest.mark.skipif(gpu.present(), reason="runs on a machine without an NVIDIA card")
 def test_a_card_that_refuses_is_told() -> None:
     from imagineid.backends.cuda import Stream
 

@@ -15,8 +15,8 @@ pytest.importorskip("diffusers", reason="runs where torch is: pip install -e '.[
 from imagineid import backends  # noqa: E402
 from imagineid.backends import torch as engine  # noqa: E402
 from imagineid.errors import BackendMissing, BadEngine, BadWeights  # noqa: E402
-from imagineid.networks import Half, network  # noqa: E402
-from imagineid.weights.models import Model  # noqa: E402
+from imagineid.models import Model  # noqa: E402
+from imagineid.nn.networks import Half, network  # noqa: E402
 from support.tiny import TINY, card_only  # noqa: E402
 
 

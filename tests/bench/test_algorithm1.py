@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imagineid.bench.algorithm1 import AlgorithmOne
-from imagineid.ccf.chains import Stretch
-from imagineid.ccf.imagine import first_frame, latents, noise
-from imagineid.ccf.rollout import Shown, in_turn, stage_of
-from imagineid.pad.express import Factors
+from imagineid.ccf.chains import Segment
+from imagineid.ccf.generation import encode_images, first_frame, initial_noise
+from imagineid.ccf.rollout import ShownFrame, rollout_sequential, start_rollout
+from imagineid.pad.conditioning import Conditioning
 from imagineid.pipeline import Pipeline
+from imagineid_bench.algorithm1 import AlgorithmOne
 from support import plain_pipeline
 
 Array = np.ndarray
@@ -26,9 +26,9 @@ def pipe() -> Pipeline:
 
 
 @pytest.fixture(scope="module")
-def voice(pipe: Pipeline) -> Factors:
+def voice(pipe: Pipeline) -> Conditioning:
     chance = np.random.default_rng(5)
-    return Factors(
+    return Conditioning(
         shape=chance.standard_normal(pipe.size.shape).astype("f4"),
         identity=chance.standard_normal(pipe.size.identity).astype("f4"),
         emotion=chance.standard_normal(pipe.size.emotion).astype("f4"),
@@ -40,10 +40,10 @@ def voice(pipe: Pipeline) -> Factors:
     )
 
 
-def as_written(pipe: Pipeline, voice: Factors, frames: int, **how: Any) -> list[Array]:
+def as_written(pipe: Pipeline, voice: Conditioning, frames: int, **how: Any) -> list[Array]:
     algorithm = AlgorithmOne(pipe.engines, pipe.size, **how)
     meshes = islice(pipe.meshes(voice, 0), frames)
-    start = noise(pipe.size, 0)
+    start = initial_noise(pipe.size, 0)
     return list(algorithm.frames(start, meshes, lambda: pipe.text(voice, "red hair")))
 
 
@@ -54,31 +54,34 @@ def close(a: Array, b: Array) -> bool:
 
 @pytest.mark.parametrize(("steps", "guidance"), [(3, 1.0), (4, 4.0)])
 def test_its_first_frame_is_the_pipeline_s(
-    pipe: Pipeline, voice: Factors, steps: int, guidance: float
+    pipe: Pipeline, voice: Conditioning, steps: int, guidance: float
 ) -> None:
     (own,) = as_written(pipe, voice, 1, steps=steps, guidance=guidance)
     mesh, _ = next(pipe.meshes(voice, 0))
-    text, start = pipe.text(voice, "red hair"), noise(pipe.size, 0)
+    text, start = pipe.text(voice, "red hair"), initial_noise(pipe.size, 0)
     first = first_frame(pipe.engines, pipe.size, text, mesh, start, steps, guidance)
     assert close(own, first)
     assert own.std() > 5  # and no plain colour
 
 
 def test_without_guidance_its_second_frame_is_the_pipeline_s_too(
-    pipe: Pipeline, voice: Factors
+    pipe: Pipeline, voice: Conditioning
 ) -> None:
     first, second = as_written(pipe, voice, 2, steps=3, guidance=1.0)
     (_, mouth), (mesh, own_mouth) = islice(pipe.meshes(voice, 0), 2)
-    stage = stage_of(
-        pipe.engines, pipe.text(voice, "red hair"), Shown(first, mouth), noise(pipe.size, 0)
+    stage = start_rollout(
+        pipe.engines,
+        pipe.text(voice, "red hair"),
+        ShownFrame(first, mouth),
+        initial_noise(pipe.size, 0),
     )
-    run = Stretch(latents(pipe.engines, mesh[None]), own_mouth[None], 0)
-    (kept,) = in_turn(pipe.engines, stage, run, None, 3, 1)
+    run = Segment(encode_images(pipe.engines, mesh[None]), own_mouth[None], 0)
+    (kept,) = rollout_sequential(pipe.engines, stage, run, None, 3, 1)
     assert close(second, kept)
     assert not close(second, first)
 
 
-def test_everything_is_computed_anew_for_every_frame(pipe: Pipeline, voice: Factors) -> None:
+def test_everything_is_computed_anew_for_every_frame(pipe: Pipeline, voice: Conditioning) -> None:
     asked: list[str] = []
 
     def spied(name: str) -> Any:
@@ -103,15 +106,15 @@ def test_everything_is_computed_anew_for_every_frame(pipe: Pipeline, voice: Fact
     }
 
 
-def test_it_runs_in_plain_torch(voice: Factors, tmp_path: Any) -> None:
+def test_it_runs_in_plain_torch(voice: Conditioning, tmp_path: Any) -> None:
     pytest.importorskip("torch", reason="runs where torch is installed: pip install -e '.[torch]'")
     pytest.importorskip("diffusers", reason="runs with diffusers: pip install -e '.[torch]'")
-    from imagineid.bench.works import plain_torch
+    from imagineid_bench.workloads import plain_torch
     from support.tiny import TINY, tiny_model
 
     pipe = plain_torch(str(tiny_model(tmp_path / "tiny").folder))
     (own,) = as_written(pipe, voice, 1, steps=3, guidance=2.0)
     mesh, _ = next(pipe.meshes(voice, 0))
-    text, start = pipe.text(voice, "red hair"), noise(TINY, 0)
+    text, start = pipe.text(voice, "red hair"), initial_noise(TINY, 0)
     assert close(own, first_frame(pipe.engines, TINY, text, mesh, start, 3, 2.0))
     assert pipe.engine_line.startswith("torch ")

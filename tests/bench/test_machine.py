@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid.bench import machine
+from imagineid_bench import machine
 
 
 def zone(folder: Path, name: str, now: int, wrap: int = 1000) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imagineid.bench.roofline import Cost, Limits, cost_of, flops_of
+from imagineid_bench.roofline import Cost, Limits, cost_of, flops_of
 
 
 def made(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from imagineid.ccf.background import dilated, inpainted
+from imagineid.ccf.background import dilate, inpaint
 
 
 def test_the_person_is_painted_out_and_the_rest_is_kept() -> None:
@@ -13,20 +13,20 @@ def test_the_person_is_painted_out_and_the_rest_is_kept() -> None:
     mask = np.zeros((64, 64), np.float32)
     mask[20:60, 20:44] = 1
     picture[80:240, 80:176] = (250, 180, 150)
-    filled = inpainted(picture, mask)
+    filled = inpaint(picture, mask)
     assert np.abs(filled.astype(int) - (0, 0, 200)).max() <= 12
     assert (filled[:40, :40] == picture[:40, :40]).all()
 
 
 def test_a_picture_that_is_all_person_gets_its_mean_colour() -> None:
     picture = np.full((256, 256, 3), (10, 20, 30), np.uint8)
-    assert (inpainted(picture, np.ones((64, 64), np.float32)) == (10, 20, 30)).all()
+    assert (inpaint(picture, np.ones((64, 64), np.float32)) == (10, 20, 30)).all()
 
 
 def test_a_grown_mask_covers_the_old_one_and_stays_in_range() -> None:
     mask = np.zeros((64, 64), np.float32)
     mask[30:34, 30:34] = 1
-    grown = dilated(mask)
+    grown = dilate(mask)
     assert (grown >= mask - 1e-6).all()
     assert grown.sum() > mask.sum()
     assert grown.max() <= 1

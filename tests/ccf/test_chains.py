@@ -10,12 +10,12 @@ from imagineid.ccf.chains import (
     LONGEST,
     SHORTEST,
     WARM,
-    Stretch,
-    faded,
+    Segment,
+    crossfade,
     jump_at_seams,
+    run_chains,
     seams,
-    step_by_step,
-    stretches,
+    segments,
 )
 
 
@@ -25,7 +25,7 @@ def levels(frames: int) -> list[tuple[int, float]]:
 
 
 def cut(frames: int) -> list[tuple[list[tuple[int, float]], int]]:
-    return list(stretches(levels(frames), lambda item: item[1]))
+    return list(segments(levels(frames), lambda item: item[1]))
 
 
 @pytest.mark.parametrize("frames", [1, SHORTEST, LONGEST, LONGEST + 1, 1000])
@@ -47,23 +47,23 @@ def test_a_recording_that_has_grown_is_cut_alike_before() -> None:
 
 
 def test_chains_run_side_by_side_and_know_only_themselves() -> None:
-    def stretch(start: int, frames: int) -> Stretch:
+    def stretch(start: int, frames: int) -> Segment:
         meshes = np.arange(start, start + frames, dtype=np.float32).reshape(-1, 1, 1, 1)
-        return Stretch(meshes, np.zeros((frames, 2, 2), bool), 0)
+        return Segment(meshes, np.zeros((frames, 2, 2), bool), 0)
 
     def advance(meshes: np.ndarray, mouths: np.ndarray, state: float) -> tuple[np.ndarray, float]:
         total = meshes + state
         return total[:, 0], total
 
-    made = step_by_step([stretch(1, 3), stretch(10, 2)], 0.0, advance)
+    made = run_chains([stretch(1, 3), stretch(10, 2)], 0.0, advance)
     assert [[float(f.ravel()[0]) for f in own] for own in made] == [[1, 3, 6], [10, 21]]
 
 
 def test_a_tail_fades_into_the_next_stretch() -> None:
     old, new = np.full((2, 2, 3), 0, np.uint8), np.full((2, 2, 3), 120, np.uint8)
-    shown, tail = faded([], [old] * 40, 0)
+    shown, tail = crossfade([], [old] * 40, 0)
     assert (len(shown), len(tail)) == (40 - FADE, FADE)
-    shown, tail = faded(tail, [new] * (WARM + 30), WARM)
+    shown, tail = crossfade(tail, [new] * (WARM + 30), WARM)
     assert len(shown) == FADE + 30 - FADE
     assert [int(f[0, 0, 0]) for f in shown[:6]] == [20, 40, 60, 80, 100, 120]
     assert len(tail) == FADE

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagineid.analysis import stretches
+from imagineid.analysis import spans
 from support.command import Run
 from support.recordings import tone, write_recording
 
@@ -85,7 +85,7 @@ def test_bad_wishes_of_analyze_are_refused(run: Run) -> None:
 
 
 def test_stretches_cover_all_frames_without_gaps() -> None:
-    found = stretches(np.array([1, 1, 0, 0, 0, 1]), ("silence", "speech"))
+    found = spans(np.array([1, 1, 0, 0, 0, 1]), ("silence", "speech"))
     assert [s.what for s in found] == ["speech", "silence", "speech"]
     assert [s.start_s for s in found] == [0, 0.08, 0.2]
     assert found[-1].end_s == 0.24

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from imagineid.bench.results import Agreement, AsWritten, Report, Roof, Roofline, Whole
-from imagineid_cli import bench_chart, bench_table
+from imagineid_bench.results import Agreement, AsWritten, Report, Roof, Roofline, Whole
 from imagineid_cli.main import app
+from imagineid_cli.plots import bench, bench_table
 from support.recordings import tone, write_recording
 
 TESTS = Path(__file__).parent.parent
@@ -73,7 +73,7 @@ def test_one_run_measures_everything_and_leaves_nothing(tmp_path: Path) -> None:
         assert (written["steps"], len(written["frames_s"])) == (50, 1)
         assert made["times_as_written"] == pytest.approx(made["fps"] * written["frame_s"])
     with Image.open(tmp_path / "b.png") as picture:
-        assert (picture.format, picture.width) == ("PNG", bench_chart.WIDTH)
+        assert (picture.format, picture.width) == ("PNG", bench.WIDTH)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "tmp", "voice.wav"]
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -167,11 +167,11 @@ def test_a_faster_engine_is_compared_with_algorithm_1(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("made", [report, full_report])
 def test_the_picture_has_a_panel_for_all_that_was_measured(tmp_path: Path, made: Any) -> None:
-    shown = list(bench_chart.panels(made()))
+    shown = list(bench.panels(made()))
     assert len(shown) == (2 if made is report else 7)
-    bench_chart.draw(tmp_path / "b.png", made(), overwrite=False)
+    bench.draw(tmp_path / "b.png", made(), overwrite=False)
     with Image.open(tmp_path / "b.png") as picture:
-        assert picture.size == (bench_chart.WIDTH, bench_chart.height_of(shown))
+        assert picture.size == (bench.WIDTH, bench.height_of(shown))
         assert len(picture.getcolors(1 << 20) or []) > 3
 
 
@@ -204,9 +204,9 @@ def test_what_can_t_be_used_is_refused_in_words(
 
 
 def test_an_engine_asked_for_that_can_t_run_is_refused(tmp_path: Path) -> None:
-    from imagineid.backends import card
+    from imagineid.backends import gpu
 
-    if card.present():
+    if gpu.present():
         pytest.skip("runs on a machine without an NVIDIA card")
     write_recording(tmp_path / "voice.wav", tone(0.5))
     words = ["bench", str(tmp_path / "voice.wav"), "--engines", "tensorrt-rtx", "--quiet"]
@@ -216,9 +216,9 @@ def test_an_engine_asked_for_that_can_t_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_torch_it_says_so_and_goes_on(tmp_path: Path) -> None:
-    from imagineid.bench import plan
     from imagineid.errors import BackendMissing
-    from imagineid_cli.show import Show
+    from imagineid_bench import plan
+    from imagineid_cli.progress import Progress
 
     def missing(*_: object) -> None:
         raise BackendMissing("torch", "torch")
@@ -227,8 +227,8 @@ def test_without_torch_it_says_so_and_goes_on(tmp_path: Path) -> None:
     asked = plan.Plan(tmp_path / "voice.wav", seconds=0.4, reference_frames=2)
     told = report()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "apart", missing)
-        plan.as_written(asked, plan.Sounds(asked, tmp_path), Show(quiet=True), told)
+        patch.setattr(plan, "run_in_subprocess", missing)
+        plan.as_written(asked, plan.Sounds(asked, tmp_path), Progress(quiet=True), told)
     assert told.as_written is None
     assert told.missing["as written"] == (
         "The torch backend is not installed. Install it:  pip install 'imagineid[torch]'"

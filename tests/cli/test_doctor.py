@@ -14,10 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 import imagineid
-from imagineid import backends, weights
+from imagineid import backends, models
 from imagineid.errors import BackendMissing, BadWeights
-from imagineid.weights.models import find
-from imagineid_cli import doctor as doctor_module
+from imagineid.models import embedded, find
+from imagineid_cli.commands import doctor as doctor_module
 from imagineid_cli.main import app
 from imagineid_cli.selftest import Outcome
 from support import fake_pipeline
@@ -88,7 +88,7 @@ def test_a_missing_engine_is_a_problem(
 def test_missing_weights_are_a_problem(
     examine: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(embedded, "DIRECTORY", tmp_path)
     code, findings = examine()
     assert code == 3
     (problem,) = problems(findings)
@@ -134,7 +134,7 @@ def test_a_bug_in_a_check_is_a_finding_and_not_a_traceback(
 
 def test_the_embedded_model_passes_the_real_self_test(tmp_path: Path) -> None:
     try:
-        weights.folder("mini")
+        models.embedded_folder("mini")
     except BadWeights:
         pytest.skip("runs in a checkout with the embedded weights")
     ended = subprocess.run(

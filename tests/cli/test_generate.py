@@ -14,7 +14,7 @@ import pytest
 from typer.testing import Result
 
 from imagineid.video import read_metadata
-from imagineid_cli.preview import LABEL_PX
+from imagineid_cli.contact_sheet import LABEL_PX
 from support.command import Run, command, environment
 from support.recordings import durations_s, read_picture, tone, write_recording
 

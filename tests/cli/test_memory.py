@@ -18,7 +18,6 @@ import sys
 from dataclasses import replace
 import numpy as np
 from imagineid import pipeline
-from imagineid.face import acting
 from imagineid_cli.main import app
 from support import plain_pipeline
 
@@ -40,11 +39,11 @@ def decoder(latent, **_):
 def matte(image):
     return {"mask": np.ones((len(image), 1, 16, 16), np.float32)}
 
-def drawn(face, rest, act, size_px):
-    return np.full((64, 64, 3), act.units[17] * 255, np.uint8), np.zeros((64, 64), bool)
+def render_mesh(face, rest, controls, size_px):
+    return np.full((64, 64, 3), controls.units[17] * 255, np.uint8), np.zeros((64, 64), bool)
 
 engines = {**small.engines, "encoder": encoder, "decoder": decoder, "matte": matte}
-pipeline.drawn = drawn
+pipeline.render_mesh = render_mesh
 pipeline.load = lambda *_, **__: replace(small, engines=engines)
 app(sys.argv[1:], standalone_mode=False)
 status = open("/proc/self/status").read()

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import Result
 
 from imagineid.video import read_metadata
-from imagineid_cli import kept
+from imagineid_cli import swap_store
 from support.command import Run
 from support.recordings import durations_s, read_picture, tone, write_recording
 
@@ -127,7 +127,7 @@ def test_a_place_that_can_t_be_written_costs_no_video(run: Run, tmp_path: Path) 
 def test_the_oldest_of_what_is_kept_goes_first(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "MOST_VIDEOS", 2)
+    monkeypatch.setattr(swap_store, "MOST_VIDEOS", 2)
     for seed in range(4):
         made(run, "generate", "a.wav", "--seed", seed, "-o", f"{seed}.mp4")
         for age, file in enumerate((tmp_path / "home" / "videos").iterdir()):

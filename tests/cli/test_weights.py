@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from imagineid.weights import manifest
+from imagineid.hub import manifest
 from imagineid_cli.main import app
 from support import bad_server
 from support.bad_server import Server
@@ -67,7 +67,7 @@ def test_a_licence_is_accepted_once_and_before_anything_is_fetched(run: Run, hub
 
 
 def test_the_licence_text_is_the_one_of_its_publishers() -> None:
-    from imagineid.weights.download import sha256
+    from imagineid.hub.download import sha256
 
     text = manifest.LICENCES / "CreativeML-OpenRAIL-M.txt"
     assert sha256(text) == "be351ebe7ac01bcdbb018639aadcfd38f136b7dc3f2a3d4d3a24db51d1b210ef"

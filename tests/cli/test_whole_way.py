@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from imagineid import weights
+from imagineid import models
 from imagineid.errors import BadWeights
 from imagineid.video import read_metadata
 from support.recordings import durations_s, read_picture
@@ -24,7 +24,7 @@ from support.recordings import durations_s, read_picture
 def embedded() -> bool:
     """Whether the weights are in this tree; while they are trained they are not."""
     try:
-        weights.folder("mini")
+        models.embedded_folder("mini")
     except BadWeights:
         return False
     return True
@@ -102,10 +102,10 @@ def test_a_happy_face_smiles_more_than_a_sad_one(second: Path) -> None:
 
     pipe = pipeline.load()
     with audio.open_sound(second) as sound:
-        heard = pipe.hear(sound)
+        heard = pipe.encode(sound)
     smile, frown = ARKIT.index("mouthSmileLeft"), ARKIT.index("mouthFrownLeft")
     happy, sad = (
-        pipe.express(heard.felt_as(pipe.emotion(name))).expression.mean(axis=0)
+        pipe.express(heard.with_emotion(pipe.emotion(name))).expression.mean(axis=0)
         for name in ("happy", "sad")
     )
     assert happy[smile] > sad[smile] + 0.05
@@ -114,7 +114,7 @@ def test_a_happy_face_smiles_more_than_a_sad_one(second: Path) -> None:
 
 def test_a_plain_background_has_hardly_a_rim() -> None:
     from imagineid import pipeline
-    from imagineid.ccf.imagine import to_images, to_pictures
+    from imagineid.ccf.generation import to_images, to_pictures
 
     pipe = pipeline.load()
     colours = np.array([[30, 75, 170], [200, 60, 50], [90, 160, 90], [225, 225, 225]], np.uint8)
@@ -135,7 +135,7 @@ def test_brows_go_where_they_are_told(second: Path) -> None:
 
     pipe = pipeline.load()
     with audio.open_sound(second) as sound:
-        factors = pipe.listen(sound)
+        factors = pipe.encode_conditioning(sound)
     rows = {}
     for told in ("browDown", "browInnerUp"):
         units = np.zeros((10, len(ARKIT)), np.float32)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid.bench.works import psnr
+from imagineid_bench.workloads import psnr
 from imagineid_evaluate import agreement
 from imagineid_evaluate.landmarks import Seen
 from support import plain_pipeline

@@ -120,10 +120,10 @@ def test_what_was_not_obeyed_is_named() -> None:
 
 
 def test_the_prompts_hold_only_words_of_the_captions() -> None:
-    from imagineid.ccf.words import Words
+    from imagineid.ccf.vocabulary import Vocabulary
     from imagineid_world.captions import SYNONYMS, VOCABULARY
 
-    words = Words(VOCABULARY, SYNONYMS)
+    words = Vocabulary(VOCABULARY, SYNONYMS)
     assert all(not words.unknown(prompts.ask(i).text) for i in range(prompts.COUNT))
 
 

@@ -15,10 +15,10 @@ import onnx
 import pytest
 import soundfile
 
-from imagineid.backends import plans
+from imagineid.backends import engine_cache
+from imagineid.models import Model, find
 from imagineid.spec import ports
-from imagineid.weights.models import Model, find
-from support.fake_card import driver
+from support.fake_gpu import driver
 from support.recordings import read_picture
 from support.tiny import TINY, card_only, tiny_model
 
@@ -192,10 +192,10 @@ def test_engines_for_two_cards_are_built_without_any(engines: Model) -> None:
     assert [(e["network"], e["target"]) for e in told] == [
         (network, target) for network in NETWORKS for target in ("sm86", "sm89")
     ]
-    flavour = plans.FLAVOURS["tensorrt-rtx"]
-    version = plans.version_of(flavour.load())
+    flavour = engine_cache.FLAVOURS["tensorrt-rtx"]
+    version = engine_cache.version_of(flavour.load())
     for each in told:
-        path = plans.existing(engines, each["network"], flavour, version, each["target"])
+        path = engine_cache.find_engine(engines, each["network"], flavour, version, each["target"])
         assert path.name == each["path"]
         assert path.stat().st_size == each["size_bytes"] > 100_000
     assert not list(engines.folder.glob("*.part"))
@@ -206,8 +206,8 @@ def test_a_stale_engine_is_replaced(engines: Model) -> None:
     from imagineid_export.build import Builder
 
     builder = Builder.of("tensorrt-rtx", ["sm89"])
-    version = plans.version_of(builder.trt)
-    path = plans.plan(engines, "matte", builder.flavour, version, "sm89")
+    version = engine_cache.version_of(builder.trt)
+    path = engine_cache.engine_path(engines, "matte", builder.flavour, version, "sm89")
     stale = path.with_name("matte.sm89.0123.tensorrt-rtx")
     for name in (stale.name, stale.name + ".checked", stale.name + ".cache"):
         stale.with_name(name).write_bytes(b"of another version")
@@ -266,11 +266,11 @@ def test_the_current_card_needs_a_card(home: Path) -> None:
 
 
 def test_tensorrt_builds_for_the_card_that_is_here_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from imagineid.backends import card
+    from imagineid.backends import gpu
     from imagineid.errors import BadEngine
     from imagineid_export.build import Builder
 
-    monkeypatch.setattr(card, "find", lambda: card.Card("Paper RTX", "sm89", "12.8"))
+    monkeypatch.setattr(gpu, "find", lambda: gpu.Gpu("Paper RTX", "sm89", "12.8"))
     with pytest.raises(BadEngine, match=r"builds only for the card that is here, sm89"):
         Builder.of("tensorrt", ["sm75"])
 

@@ -13,12 +13,12 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from imagineid.ccf.base import load_base
-from imagineid.ccf.kl import UNIT
 from imagineid.errors import BadWeights
-from imagineid.networks import network, redraw_zeros
+from imagineid.models import Model
+from imagineid.nn.base import load_base
+from imagineid.nn.kl import UNIT
+from imagineid.nn.networks import network, redraw_zeros
 from imagineid.spec import SD15, ports
-from imagineid.weights.models import Model
 from imagineid_export.build import Builder
 from imagineid_export.files import write
 from imagineid_export.networks import sample

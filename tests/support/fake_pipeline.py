@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagineid.audio import Sound
-from imagineid.pad.blocks import Block, cut
-from imagineid.pad.heard import Content, Emotion, Heard, Identity
-from imagineid.pad.windows import starts_of
+from imagineid.pad.factors import Content, Emotion, Identity, VoiceFactors
+from imagineid.pad.streaming import StreamBlock, cut
+from imagineid.pad.windows import window_starts
 from imagineid.spec import ARKIT, EMOTIONS
 
 WORDS = ("red", "hair", "glasses")
@@ -65,29 +65,33 @@ class Pipeline:
         near = {"glass": "glasses"}
         return [(word, near.get(word)) for word in prompt.split() if word not in WORDS]
 
-    def listen(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Factors:
-        return self.express(self.hear(sound, on_progress))
+    def encode_conditioning(
+        self, sound: Sound, on_progress: Callable[[float], None] | None = None
+    ) -> Factors:
+        return self.express(self.encode(sound, on_progress))
 
-    def hear(self, sound: Sound, on_progress: Callable[[float], None] | None = None) -> Heard:
+    def encode(
+        self, sound: Sound, on_progress: Callable[[float], None] | None = None
+    ) -> VoiceFactors:
         """Loud voices are sad men's, all others happy women's."""
         if on_progress:
             on_progress(1.0)
         wave = sound.read(0, sound.samples)
         loud = float(np.abs(wave).max()) > 0.6
-        who = self.hear_identity(sound)
+        who = self.encode_identity(sound)
         level = np.full(sound.frames, -20, np.float32)
         content = Content(np.zeros((max(32, sound.frames), 4), np.float32), level)
-        windows = len(starts_of(sound.frames, self.size.window))
-        return Heard(who, content, felt("sad" if loud else "happy", windows))
+        windows = len(window_starts(sound.frames, self.size.window))
+        return VoiceFactors(who, content, felt("sad" if loud else "happy", windows))
 
-    def hearing(self, sound: Sound) -> Iterator[Block]:
-        yield Block(self.hear(sound), 0, sound.frames)
+    def encode_blocks(self, sound: Sound) -> Iterator[StreamBlock]:
+        yield StreamBlock(self.encode(sound), 0, sound.frames)
 
-    def expressing(self, blocks: Iterable[Block]) -> Iterator[Factors]:
+    def express_blocks(self, blocks: Iterable[StreamBlock]) -> Iterator[Factors]:
         for block in blocks:
             yield cut(self.express(block.heard), block.first, block.stop)
 
-    def hear_identity(self, sound: Sound) -> Identity:
+    def encode_identity(self, sound: Sound) -> Identity:
         loud = float(np.abs(sound.read(0, sound.samples)).max()) > 0.6
         theta = np.array([1.0, loud], np.float32)
         traits = np.array([1.0 if loud else -1.0, 0.342], np.float32)
@@ -96,11 +100,11 @@ class Pipeline:
     def emotion(self, name: str) -> Emotion:
         return felt(name)
 
-    def express(self, heard: Heard) -> Factors:
+    def express(self, heard: VoiceFactors) -> Factors:
         who = heard.identity
         curves = np.full((heard.frames, len(ARKIT)), 0.25, np.float32)
         level = heard.content.level_db
-        return Factors(heard.emotion.feeling, who.theta, who.shape, curves, level)
+        return Factors(heard.emotion.label, who.theta, who.shape, curves, level)
 
     def portrait(self, who: Identity, seed: int) -> NDArray[np.uint8]:
         return np.full((64, 64, 3), 50 + int(100 * who.theta[1]), np.uint8)

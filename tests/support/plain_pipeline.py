@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from imagineid import pipeline, weights
-from imagineid.ccf.words import Words
+from imagineid import models, pipeline
+from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.face.model import FACE_FILE
 from imagineid.face.model import load as load_face
 from imagineid.spec import EMOTIONS, MINI
@@ -92,9 +92,9 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
     return pipeline.Pipeline(
         model="plain",
         size=MINI,
-        engines={name: found[f"_{name}"] for name in weights.NETWORKS},
+        engines={name: found[f"_{name}"] for name in models.NETWORKS},
         engine_line="plain functions",
-        words=Words.read(FACE_FILE.with_name("words.json")),
+        words=Vocabulary.read(FACE_FILE.with_name("words.json")),
         face=load_face(FACE_FILE),
         folder=FACE_FILE.parent,
     )

@@ -71,7 +71,7 @@ def adapter(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    from imagineid.weights import manifest
+    from imagineid.hub import manifest
 
     manifest.MANIFEST = Path(os.environ["SMALL_MANIFEST"])
     from imagineid_cli.main import run

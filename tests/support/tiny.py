@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imagineid.ccf.words import Words
+from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.face.model import FACE_FILE
+from imagineid.models import Model, write_model_file
 from imagineid.spec import MINI, ports
-from imagineid.weights.models import Model, write_card
 
 TINY = replace(
     MINI,
@@ -39,20 +39,22 @@ TINY_SD = replace(
     latent_channels=4,
     text="clip",
     unet=(32, 32, 64, 64),
-    unet_deaf=1,
+    unet_levels_without_cross_attention=1,
     unet_heads=2,
     sca=(16, 16, 24, 24),
 )
 """The families of ``sd15``, small."""
 
-VOCABULARY = Words(tuple("red hair blue eyes dark skin old young beard glasses smile".split()), {})
+VOCABULARY = Vocabulary(
+    tuple("red hair blue eyes dark skin old young beard glasses smile".split()), {}
+)
 
 
 def tiny_modules(seed: int = 0) -> dict[str, Any]:
     """Every network of :data:`TINY`, drawn at random so that nothing is zero."""
     import torch
 
-    from imagineid.networks import network, redraw_zeros
+    from imagineid.nn.networks import network, redraw_zeros
 
     torch.manual_seed(seed)
     return {name: redraw_zeros(network(name, TINY, len(VOCABULARY))) for name in ports(TINY)}
@@ -75,5 +77,5 @@ def card_only(folder: Path, precision: Any = "fp16") -> Model:
     for name in ports(TINY):
         (folder / f"{name}.onnx").write_bytes(b"graph of " + name.encode())
     model = Model("tiny", folder, TINY, precision)
-    write_card(model)
+    write_model_file(model)
     return model

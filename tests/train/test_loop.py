@@ -90,7 +90,7 @@ def test_a_batch_that_is_not_a_number_does_not_spoil_the_weights() -> None:
         worth = float("nan") if count % 3 == 0 else 1.0
         return {"square": module(torch.ones(4, 2)).pow(2).mean() * worth}
 
-    loop.train("spoilt", {"line": module}, loss, loop.Budget(60, steps=20))
+    loop.train("corrupt", {"line": module}, loss, loop.Budget(60, steps=20))
     assert torch.isfinite(module.weight).all()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from imagineid.pad.networks import ExpressionDecoder
+from imagineid.nn.expression import ExpressionDecoder
 from imagineid.spec import MINI
 from imagineid_train.prototypes import carried
 

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from imagineid.errors import BackendMissing, BadEngine, BadInput, BadWeights
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from imagineid.weights.models import Model
+    from imagineid.engine import Engine, Opener
+    from imagineid.models import Model
 
 ENGINES = ("auto", "onnx", "torch", "tensorrt", "tensorrt-rtx")
 """What may run the networks, as a user names it."""
 
 ATTENTION = ("auto", "sdpa", "xformers")
 """How the torch engine's UNet attends."""
-
-
-class Engine(Protocol):
-    """One loaded network: named arrays in, named arrays out, on its own device.
-
-    It holds weights and nothing else: what goes from frame to frame is passed in and out. An array
-    passed in is not written to afterwards: an engine on a card keeps the last one there. Several
-    threads may call it.
-    """
-
-    def __call__(self, **inputs: Any) -> dict[str, Any]:
-        """Run the network once on arrays named and shaped as its ports say."""
-        ...
-
-
-Opener = Callable[[str], Engine]
-"""Opens a model's network by the name of its ports."""
 
 
 def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, str]:
@@ -49,7 +32,7 @@ def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, 
 
     Raises:
         BadInput: there is no such engine, or it has no choice of attention.
-        BackendMissing, NoCard: its package, driver or card is missing.
+        BackendMissing, NoGpu: its package, driver or card is missing.
         BadEngine, BadWeights: a file it needs is missing, stale or damaged.
     """
     if engine not in ENGINES:
@@ -110,10 +93,10 @@ def _chosen(engine: str, model: Model, attention: str) -> tuple[Opener, str]:
 
 def _built_for(model: Model) -> str | None:
     """Return the TensorRT that this model has engines of, if there is a card to run them."""
-    from imagineid.backends import card
+    from imagineid.backends import gpu
 
     for flavour in ("tensorrt-rtx", "tensorrt"):
-        if any(model.folder.glob(f"*.{flavour}")) and card.present():
+        if any(model.folder.glob(f"*.{flavour}")) and gpu.present():
             return flavour
     return None
 

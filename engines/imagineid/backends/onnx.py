@@ -6,14 +6,14 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from imagineid.backends import card
+from imagineid.backends import gpu
 from imagineid.errors import BackendMissing, BadWeights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from imagineid.backends import Engine, Opener
-    from imagineid.weights.models import Model
+    from imagineid.engine import Engine, Opener
+    from imagineid.models import Model
 
 CPU = ("CPUExecutionProvider",)
 CUDA = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -39,14 +39,14 @@ def choose(model: Model) -> tuple[Opener, str]:
         raise BackendMissing("onnxruntime", "cpu") from error
     providers: Sequence[str] = CPU
     line = f"onnxruntime {onnxruntime.__version__}"
-    if not card.present():
+    if not gpu.present():
         line = f"{line} on CPU, {_count_threads()}"
     elif CUDA[0] not in onnxruntime.get_available_providers():
         line = f"{line} on CPU, {_count_threads()} (for the card: pip install 'imagineid[cuda]')"
     elif not _runs_on_card(model):
         line = f"{line} on CPU, {_count_threads()} (it found no CUDA libraries for the card)"
     else:
-        providers, line = CUDA, f"{line} on {card.find().name}"
+        providers, line = CUDA, f"{line} on {gpu.find().name}"
     return lambda network: load(model.graph(network), providers, model.remedy), line
 
 

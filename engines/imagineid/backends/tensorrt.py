@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imagineid.backends import card, onnx, plans
+from imagineid.backends import engine_cache, gpu, onnx
 from imagineid.backends.cuda import Stream
 from imagineid.backends.parity import COSINE, cosines, random_inputs
 from imagineid.errors import BadEngine
+from imagineid.models import NETWORKS
 from imagineid.spec import Ports
-from imagineid.weights import NETWORKS
 
 if TYPE_CHECKING:
-    from imagineid.backends import Engine, Opener
-    from imagineid.weights.models import Model
+    from imagineid.engine import Engine, Opener
+    from imagineid.models import Model
 
 
 def choose(model: Model, engine: str) -> tuple[Opener, str]:
@@ -37,23 +37,23 @@ def choose(model: Model, engine: str) -> tuple[Opener, str]:
 
     Raises:
         BackendMissing: the package or cuda-bindings is not installed.
-        NoCard: there is no card or no driver.
+        NoGpu: there is no card or no driver.
         BadEngine: an engine is missing or stale.
     """
-    flavour = plans.FLAVOURS[engine]
+    flavour = engine_cache.FLAVOURS[engine]
     trt = flavour.load()
-    found = card.find()
-    version = plans.version_of(trt)
+    found = gpu.find()
+    version = engine_cache.version_of(trt)
     paths = {
-        network: plans.existing(model, network, flavour, version, found.target)
+        network: engine_cache.find_engine(model, network, flavour, version, found.target)
         for network in NETWORKS
     }
     stream = Stream()
 
     def open_network(network: str) -> Engine:
         path = paths[network]
-        remedy = f"Build it again:  {plans.rebuild(model, flavour, found.target)}"
-        made = Plan(trt, path, model.ports(network), stream, remedy)
+        remedy = f"Build it again:  {engine_cache.rebuild_command(model, flavour, found.target)}"
+        made = TensorRTEngine(trt, path, model.ports(network), stream, remedy)
         stamp = f"{found.name}, CUDA {found.driver}, {flavour.name} {version}"
         check_once(made, path, model.graph(network), model.ports(network), stamp, remedy)
         made.keep_cache()
@@ -92,7 +92,7 @@ def check_once(
         note.write_text(stamp, encoding="utf-8")
 
 
-class Plan:
+class TensorRTEngine:
     """One engine on the card: arrays in, arrays out.
 
     Args:

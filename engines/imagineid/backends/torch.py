@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagineid.errors import BackendMissing, BadEngine, BadWeights
-from imagineid.weights import STORE
+from imagineid.models import STORE
 
 if TYPE_CHECKING:
-    from imagineid.backends import Engine, Opener
-    from imagineid.weights.models import Model
+    from imagineid.engine import Engine, Opener
+    from imagineid.models import Model
 
 
 def choose(model: Model, attention: str) -> tuple[Opener, str]:
@@ -88,7 +88,7 @@ def load(model: Model, network: str, device: str, attention: str, half: bool = T
     """
     import torch
 
-    from imagineid.networks import PAD, Half, stored
+    from imagineid.nn.networks import PAD, Half, stored
 
     module = stored(network, model.size, model.folder / STORE)
     if attention == "xformers":

@@ -18,14 +18,14 @@ ROUNDS = 400
 """Rounds of averaging: enough for colour to cross the person at the working size."""
 
 
-def dilated(mask: Mask, cells: int = 2) -> Mask:
+def dilate(mask: Mask, cells: int = 2) -> Mask:
     """Grow a soft mask by ``cells`` and soften its edge, same shape and range."""
     grown = Image.fromarray(np.uint8(np.clip(mask, 0, 1) * 255 + 0.5))
     grown = grown.filter(ImageFilter.MaxFilter(2 * cells + 1)).filter(ImageFilter.BoxBlur(1))
     return np.asarray(grown, np.float32) / 255
 
 
-def inpainted(picture: Picture, mask: Mask) -> Picture:
+def inpaint(picture: Picture, mask: Mask) -> Picture:
     """Return ``picture`` with the person filled from around.
 
     Colours spread inwards until each filled point is the mean of its neighbours (harmonic
@@ -43,7 +43,7 @@ def inpainted(picture: Picture, mask: Mask) -> Picture:
     side = (WORKING_PX, WORKING_PX)
     small = np.asarray(Image.fromarray(picture).resize(side, Image.Resampling.BOX), np.float32)
     person = np.asarray(Image.fromarray(np.asarray(mask, np.float32)).resize(side))
-    hole = dilated(person) > 0.05
+    hole = dilate(person) > 0.05
     if hole.all():
         return np.full_like(picture, picture.mean(axis=(0, 1)).astype(np.uint8))
     filled = _spread(small, hole)

@@ -31,7 +31,7 @@ FADE = 5
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """Frames that are imagined one after the other.
 
     Attributes:
@@ -44,7 +44,7 @@ class Stretch:
     warm: int
 
 
-def stretches(items: Iterable[T], level_db: Callable[[T], float]) -> Iterator[tuple[list[T], int]]:
+def segments(items: Iterable[T], level_db: Callable[[T], float]) -> Iterator[tuple[list[T], int]]:
     """Cut what frames are made of into stretches, looking only a few seconds ahead.
 
     Args:
@@ -74,8 +74,8 @@ def batched(source: Iterable[T], many: int) -> Iterator[list[T]]:
         yield group
 
 
-def step_by_step(
-    chains: Sequence[Stretch], state: T, advance: Callable[[Array, Array, T], tuple[Array, T]]
+def run_chains(
+    chains: Sequence[Segment], state: T, advance: Callable[[Array, Array, T], tuple[Array, T]]
 ) -> list[list[Array]]:
     """Run stretches side by side, each frame from the one before.
 
@@ -99,7 +99,7 @@ def step_by_step(
     return made
 
 
-def faded(
+def crossfade(
     tail: Sequence[Array], frames: Sequence[Array], warm: int
 ) -> tuple[list[Array], list[Array]]:
     """Put a stretch behind the one before.
@@ -121,7 +121,7 @@ def faded(
 
 
 def seams(stretch: Iterable[tuple[Sequence[object], int]]) -> list[int]:
-    """Return the frames at which stretches after the first begin, from :func:`stretches`."""
+    """Return the frames at which stretches after the first begin, from :func:`segments`."""
     at, found = 0, []
     for items, warm in stretch:
         at += len(items) - warm

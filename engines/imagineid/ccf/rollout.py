@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagineid.ccf.chains import Stretch, batched, faded, step_by_step
-from imagineid.ccf.imagine import (
+from imagineid.ccf.chains import Segment, batched, crossfade, run_chains
+from imagineid.ccf.generation import (
     Engines,
     Scene,
     State,
     Text,
-    leaning,
+    encode_neighbour,
+    encode_scene,
     next_frames,
-    outlined,
-    scene_of,
+    predict_matte,
 )
 
 Array = np.ndarray
@@ -27,7 +27,7 @@ where each frame leans on one of the model's own."""
 
 
 @dataclass(frozen=True)
-class Stage:
+class RolloutStart:
     """What all frames start from: what the first one fixes, and the state right after it."""
 
     scene: Scene
@@ -35,14 +35,14 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownFrame:
     """A frame that was made, (H, W, 3) uint8, and its mouth area, (H, W) bool."""
 
     frame: Array
     mouth: Array
 
 
-def stage_of(engines: Engines, text: Text, first: Shown, start: Array) -> Stage:
+def start_rollout(engines: Engines, text: Text, first: ShownFrame, start: Array) -> RolloutStart:
     """Encode once all that the first frame decides.
 
     Args:
@@ -51,23 +51,30 @@ def stage_of(engines: Engines, text: Text, first: Shown, start: Array) -> Stage:
         first: I_1.
         start: z_T.
     """
-    return Stage(scene_of(engines, text, first.frame, start), state_after(engines, first))
+    return RolloutStart(
+        encode_scene(engines, text, first.frame, start), encode_state(engines, first)
+    )
 
 
-def state_after(engines: Engines, shown: Shown) -> State:
+def encode_state(engines: Engines, shown: ShownFrame) -> State:
     """Return the state right after a frame."""
     frame, mouth = shown.frame[None], shown.mouth[None]
-    return State(leaning(engines, frame, mouth), outlined(engines, frame))
+    return State(encode_neighbour(engines, frame, mouth), predict_matte(engines, frame))
 
 
-def anchored(stage: Stage, state: State) -> State:
+def anchor_to_first(stage: RolloutStart, state: State) -> State:
     """Hold a state's neighbours to the first frame by :data:`OPENING`."""
     own = np.float32(1 - OPENING) * state.neighbour
     return State(np.float32(OPENING) * stage.opening.neighbour + own, state.mask)
 
 
-def in_turn(
-    engines: Engines, stage: Stage, run: Stretch, before: Shown | None, steps: int, many: int
+def rollout_sequential(
+    engines: Engines,
+    stage: RolloutStart,
+    run: Segment,
+    before: ShownFrame | None,
+    steps: int,
+    many: int,
 ) -> Iterator[Array]:
     """Imagine frames in order, ``many`` together that all lean on the last of those before.
 
@@ -86,15 +93,23 @@ def in_turn(
         (H, W, 3) uint8, one a mesh.
     """
     for group in batched(range(len(run.meshes)), many):
-        state = stage.opening if before is None else anchored(stage, state_after(engines, before))
+        state = (
+            stage.opening
+            if before is None
+            else anchor_to_first(stage, encode_state(engines, before))
+        )
         meshes = run.meshes[group + group[-1:] * (many - len(group))]
         frames = next_frames(engines, stage.scene, meshes, state, steps)[: len(group)]
         yield from frames
-        before = Shown(frames[-1], run.mouths[group[-1]])
+        before = ShownFrame(frames[-1], run.mouths[group[-1]])
 
 
-def followed(
-    engines: Engines, stage: Stage, runs: Sequence[Stretch], tail: Sequence[Array], steps: int
+def rollout_chained(
+    engines: Engines,
+    stage: RolloutStart,
+    runs: Sequence[Segment],
+    tail: Sequence[Array],
+    steps: int,
 ) -> Iterator[Array]:
     """Imagine stretches side by side, each frame from the one before (Algorithm 1).
 
@@ -102,7 +117,7 @@ def followed(
         engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
         stage: where each stretch starts.
         runs: neighbouring stretches of the video.
-        tail: the frames before them, to fade from; see :func:`imagineid.ccf.chains.faded`.
+        tail: the frames before them, to fade from; see :func:`imagineid.ccf.chains.crossfade`.
         steps: of the sampler.
 
     Yields:
@@ -112,11 +127,11 @@ def followed(
 
     def advance(meshes: Array, mouths: Array, state: State) -> tuple[Array, State]:
         frames = next_frames(engines, stage.scene, meshes, state, steps)
-        state = State(leaning(engines, frames, mouths), outlined(engines, frames))
-        return frames, anchored(stage, state)
+        state = State(encode_neighbour(engines, frames, mouths), predict_matte(engines, frames))
+        return frames, anchor_to_first(stage, state)
 
-    made = step_by_step(runs, stage.opening, advance)
+    made = run_chains(runs, stage.opening, advance)
     for own, run in zip(made, runs, strict=True):
-        shown, tail = faded(tail, own, run.warm)
+        shown, tail = crossfade(tail, own, run.warm)
         yield from shown
     yield from tail

@@ -15,7 +15,7 @@ from imagineid.ccf.schedule import Flow, Schedule
 A = TypeVar("A", bound=Any)
 
 
-def times(steps: int) -> list[float]:
+def sampling_times(steps: int) -> list[float]:
     """Return ``steps`` falling times in (0, 1], the first 1: where the network is asked.
 
     Raises:
@@ -26,7 +26,7 @@ def times(steps: int) -> list[float]:
     return [1 - i / steps for i in range(steps)]
 
 
-def ddim(
+def sample_euler(
     denoise: Callable[[A, float], A], noise: A, at: Sequence[float], schedule: Flow | None = None
 ) -> A:
     """Denoise deterministically (DDIM, eta = 0; for :class:`Flow` this is Euler's method).
@@ -34,7 +34,7 @@ def ddim(
     Args:
         denoise: maps (latent, time) to the schedule's prediction; any backend.
         noise: starting noise, (B, c, h, w), unit variance.
-        at: falling times in (0, 1], see :func:`times`.
+        at: falling times in (0, 1], see :func:`sampling_times`.
         schedule: how latents, noise and predictions belong together.
 
     Returns:

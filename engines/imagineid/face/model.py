@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     F32 = NDArray[np.float32]
 
-FACE_FILE = Path(__file__).parents[1] / "weights" / "mini" / "face.npz"
+FACE_FILE = Path(__file__).parents[1] / "models" / "mini" / "face.npz"
 """The baked face that every size of the program shares."""
 
 FOV_DEG = 13.5

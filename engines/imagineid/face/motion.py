@@ -57,7 +57,7 @@ def still(frames: int) -> Motion:
 
 
 @dataclass(frozen=True)
-class Move:
+class FrameMotion:
     """The motion of one frame: pose (6,), see :data:`imagineid.face.model.POSE`, and eyes (52,)."""
 
     pose: F32
@@ -71,17 +71,17 @@ def activity(level_db: F32) -> F32:
 
 
 def default_motion(level_db: F32, seed: int) -> Motion:
-    """Make the motion of a whole recording: :func:`moves`, all at once.
+    """Make the motion of a whole recording: :func:`frame_motions`, all at once.
 
     Args:
         level_db: loudness of each video frame, (F,) dB below full scale.
         seed: of the random drift, blinks and glances.
     """
-    made = list(moves(level_db, seed))
+    made = list(frame_motions(level_db, seed))
     return Motion(np.stack([m.pose for m in made]), np.stack([m.eyes for m in made]))
 
 
-def moves(level_db: Iterable[float], seed: int) -> Iterator[Move]:
+def frame_motions(level_db: Iterable[float], seed: int) -> Iterator[FrameMotion]:
     """Yield the motion frame by frame, however long the recording is.
 
     Args:
@@ -99,7 +99,7 @@ def moves(level_db: Iterable[float], seed: int) -> Iterator[Move]:
         pose[0] += 0.10 * (speech - stressed.next(speech))  # a nod with each stress
         eyes = next(glances)
         eyes[_BLINK_UNITS] = next(blinks)
-        yield Move(pose.astype(np.float32), eyes.astype(np.float32))
+        yield FrameMotion(pose.astype(np.float32), eyes.astype(np.float32))
 
 
 def _speech(smooth: _Smooth, level_db: float) -> float:

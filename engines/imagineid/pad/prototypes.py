@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from imagineid import weights
 from imagineid.errors import BadInput, BadWeights
-from imagineid.pad.heard import Emotion
+from imagineid.models import embedded
+from imagineid.pad.factors import Emotion
 from imagineid.spec import EMOTIONS
 
 FILE = "emotions.npy"
@@ -36,9 +36,9 @@ def read(folder: Path, name: str) -> Emotion:
         if thetas.ndim != 2 or len(thetas) != len(EMOTIONS) or not np.isfinite(thetas).all():
             raise ValueError(f"an array of shape {thetas.shape}")
     except (OSError, ValueError, EOFError) as error:
-        embedded = folder.parent == weights.DIRECTORY
+        packaged = folder.parent == embedded.DIRECTORY
         again = "pip install --force-reinstall imagineid"
-        remedy = again if embedded else f"imagineid export --overwrite -o {folder}"
+        remedy = again if packaged else f"imagineid export --overwrite -o {folder}"
         raise BadWeights(
             f"{folder / FILE} can't be used: {error}\nMake it again:  {remedy}"
         ) from error

@@ -11,7 +11,7 @@ BATCH = 4
 """Windows that go through the networks together: more are no faster, and take more memory."""
 
 
-def starts_of(frames: int, window: int) -> list[int]:
+def window_starts(frames: int, window: int) -> list[int]:
     """First frames of windows that cover the recording, half overlapping, the last one whole.
 
     They are whole multiples of 5 frames apart, where mel frames and video frames begin together.
@@ -22,13 +22,13 @@ def starts_of(frames: int, window: int) -> list[int]:
     return [*starts, frames - window]
 
 
-def groups(items: Sequence[int]) -> Iterator[list[int]]:
+def batches(items: Sequence[int]) -> Iterator[list[int]]:
     """Yield ``items``, :data:`BATCH` at a time."""
     for i in range(0, len(items), BATCH):
         yield list(items[i : i + BATCH])
 
 
-def filled(some: Sequence[int]) -> list[int]:
+def fill_batch(some: Sequence[int]) -> list[int]:
     """Repeat the last of a group until it is :data:`BATCH` long.
 
     A network's bits change a little with the batch; so each window always goes through in as many.
@@ -36,7 +36,7 @@ def filled(some: Sequence[int]) -> list[int]:
     return [*some, *[some[-1]] * (BATCH - len(some))]
 
 
-class Fading:
+class OverlapAdd:
     """Windows of rows laid over each other, each counting most in its middle.
 
     Args:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from imagineid.errors import ImagineIDError
-from imagineid_evaluate import shipped
+from imagineid_evaluate import model_under_test
 from imagineid_evaluate.report import table, write_json
 
 GROUPS = ("voices", "recordings", "autoencoder", "video", "swap", "prompts", "agreement")
@@ -38,7 +38,7 @@ def main(words: list[str] | None = None) -> int:
     group.arguments(parser)
     options = parser.parse_args(rest)
     try:
-        with shipped.model_at(options.weights) as folder:
+        with model_under_test.model_at(options.weights) as folder:
             rows, about = group.run(options)
     except (ImagineIDError, FileNotFoundError) as error:
         print(f"Error: {error}", file=sys.stderr)

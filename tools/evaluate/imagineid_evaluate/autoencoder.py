@@ -13,12 +13,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from imagineid.backends import Engine
-from imagineid.ccf.imagine import to_images, to_pictures
+from imagineid.ccf.generation import to_images, to_pictures
+from imagineid.engine import Engine
 from imagineid.face import FaceModel, project
+from imagineid_evaluate.model_under_test import SIZE, engines, face
 from imagineid_evaluate.pictures import box_of, psnr
 from imagineid_evaluate.report import Row
-from imagineid_evaluate.shipped import SIZE, engines, face
 from imagineid_evaluate.world import people
 
 Array = np.ndarray

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from imagineid.errors import BadInput
-from imagineid.pad.listen import Factors
+from imagineid.pad.conditioning import Conditioning
 from imagineid.pipeline import Pipeline, Request, load
 from imagineid_evaluate import world
 from imagineid_evaluate.pictures import sheet
@@ -182,10 +182,10 @@ def voice(male: bool) -> Array:
     raise FileNotFoundError("The world's test split has no adult of that gender.")
 
 
-def listened(pipe: Pipeline, wave: Array) -> Factors:
+def listened(pipe: Pipeline, wave: Array) -> Conditioning:
     """Hear a wave."""
     with as_sound(wave) as sound:
-        return pipe.listen(sound)
+        return pipe.encode_conditioning(sound)
 
 
 def seeds(pipe: Pipeline, options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:

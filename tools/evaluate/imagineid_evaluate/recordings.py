@@ -34,11 +34,11 @@ from pathlib import Path
 
 import numpy as np
 
-from imagineid.backends import Engine
-from imagineid.pad.express import Factors
-from imagineid.pad.listen import listen
+from imagineid.engine import Engine
+from imagineid.pad.conditioning import Conditioning
+from imagineid.pad.encode import encode_conditioning
 from imagineid.spec import EMOTIONS, FPS, SAMPLE_RATE
-from imagineid_evaluate import shipped, world
+from imagineid_evaluate import model_under_test, world
 from imagineid_evaluate.alignment import (
     BILABIALS,
     OPEN_VOWELS,
@@ -99,7 +99,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     """Measure; see the module."""
-    engines, face = shipped.engines(shipped.PAD), shipped.face()
+    engines, face = model_under_test.engines(model_under_test.PAD), model_under_test.face()
     heard, mean = Tally(), Tally()
     clips = librivox(options.librivox)
     if options.asterisk:
@@ -112,14 +112,14 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         except ValueError as error:
             refused.append(f"{path.name}: {error}")
             continue
-        factors = hear(engines, wave)
+        factors = encode(engines, wave)
         alpha, curves = factors.shape, factors.expression
         judge(heard, spoken, opening(face, alpha, curves), curves)
         judge(mean, spoken, opening(face, np.zeros_like(alpha), curves), curves)
-        heard.add("calm", [factors.feeling == "neutral"])
+        heard.add("calm", [factors.label == "neutral"])
         around(heard, engines, wave)
     for name, wave in silences().items():
-        factors = hear(engines, wave)
+        factors = encode(engines, wave)
         curves = factors.expression
         heard.add(name, at_rest(opening(face, factors.shape, curves), curves))
     shown = rows(heard, mean) + true_rows("test")
@@ -156,10 +156,10 @@ def asterisk(folder: Path, most: int) -> dict[Path, str]:
     return {path: texts[path.stem] for path in picked}
 
 
-def hear(engines: Mapping[str, Engine], wave: Wave) -> Factors:
+def encode(engines: Mapping[str, Engine], wave: Wave) -> Conditioning:
     """Return what the program hears in ``wave``."""
     with as_sound(wave) as sound:
-        return listen(engines, shipped.SIZE, sound)
+        return encode_conditioning(engines, model_under_test.SIZE, sound)
 
 
 def silences() -> dict[str, Wave]:
@@ -198,9 +198,9 @@ def _inside(pause: Phone, count: int) -> list[int]:
 def around(tally: Tally, engines: Mapping[str, Engine], wave: Wave) -> None:
     """Put zeros before and after a recording and count the frames of those that rest."""
     quiet = np.zeros(int(AROUND_S * SAMPLE_RATE), np.float32)
-    factors = hear(engines, np.concatenate([quiet, wave, quiet]))
+    factors = encode(engines, np.concatenate([quiet, wave, quiet]))
     curves = factors.expression
-    rest = at_rest(opening(shipped.face(), factors.shape, curves), curves)
+    rest = at_rest(opening(model_under_test.face(), factors.shape, curves), curves)
     end = AROUND_S + len(wave) / SAMPLE_RATE
     for edge in (Phone("SIL", 0.0, AROUND_S), Phone("SIL", end, end + AROUND_S)):
         tally.add("at rest in zeros around", rest[_inside(edge, len(rest))])
@@ -223,7 +223,7 @@ def rows(heard: Tally, mean: Tally) -> list[Row]:
 
 def true_rows(split: str) -> list[Row]:
     """Return the same numbers of the world's true curves; none where there is no world."""
-    tally, face = Tally(), shipped.face()
+    tally, face = Tally(), model_under_test.face()
     neutral = EMOTIONS.index("neutral")
     try:
         for spoken in world.utterances(split):

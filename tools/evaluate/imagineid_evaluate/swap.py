@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from imagineid.analysis import SPEAKING, speaking
-from imagineid.pad.heard import Content, Heard
+from imagineid.pad.factors import Content, VoiceFactors
 from imagineid.pipeline import Pipeline, Request, load
 from imagineid.spec import ARKIT, EMOTIONS, MOUTH
 from imagineid_evaluate import feelings, world
@@ -106,8 +106,8 @@ def measured(
     one, two = heard(pipe, a, frames), heard(pipe, b, frames)
     base = video(pipe, one, seed, None)
     first = base[0]
-    felt = video(pipe, one.felt_as(two.emotion), seed, first)
-    mixed = one.saying(two.content)
+    felt = video(pipe, one.with_emotion(two.emotion), seed, first)
+    mixed = one.with_content(two.content)
     said = video(pipe, mixed, seed, first)
     before, with_emotion, with_words = (look(v[::every]) for v in (base, felt, said))
     calm = feelings.shown(before)
@@ -118,7 +118,7 @@ def measured(
     face = likeness(first, before.landmarks[0]) if before.found[0] else None
     return Measured(
         acted=b.emotion,
-        heard=EMOTIONS.index(two.emotion.feeling),
+        heard=EMOTIONS.index(two.emotion.label),
         read=_read(judge, feelings.shown(with_emotion) - calm),
         read_with_words=_read(judge, feelings.shown(with_words) - calm),
         face=_kept(likeness, face, felt[::every], with_emotion),
@@ -129,10 +129,10 @@ def measured(
     )
 
 
-def heard(pipe: Pipeline, spoken: Spoken, frames: int) -> Heard:
+def heard(pipe: Pipeline, spoken: Spoken, frames: int) -> VoiceFactors:
     """Hear an utterance, and keep ``frames`` of its words from where speech begins."""
     with as_sound(spoken.wave) as sound:
-        found = pipe.hear(sound)
+        found = pipe.encode(sound)
     level = found.content.level_db
     begin = int((speaking(level) >= SPEAKING).argmax())
     begin = max(0, min(begin, len(level) - max(frames, pipe.size.window)))
@@ -141,7 +141,7 @@ def heard(pipe: Pipeline, spoken: Spoken, frames: int) -> Heard:
     return replace(found, content=content, emotion=found.emotion.whole())
 
 
-def video(pipe: Pipeline, said: Heard, seed: int, first: Array | None) -> list[Array]:
+def video(pipe: Pipeline, said: VoiceFactors, seed: int, first: Array | None) -> list[Array]:
     """Return the frames of a video, as the command makes them but for the coding."""
     return list(pipe.imagine(pipe.express(said), Request(seed=seed), first))
 

@@ -33,7 +33,7 @@ from imagineid.audio import open_sound
 from imagineid.errors import BadInput
 from imagineid.face import FaceModel, mesh_picture
 from imagineid.face.motion import default_motion
-from imagineid.pad.listen import Factors
+from imagineid.pad.conditioning import Conditioning
 from imagineid.pipeline import Pipeline, Request, load
 from imagineid.spec import FPS
 from imagineid.video import VideoWriter, read_metadata
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         tempfile.TemporaryDirectory(prefix="imagineid-evaluate-") as folder,
         open_sound(options.audio) as sound,
     ):
-        factors = pipe.listen(sound)
+        factors = pipe.encode_conditioning(sound)
         path = options.mp4 or options.keep or Path(folder) / "video.mp4"
         if options.mp4 is None:
             make(pipe, factors, options.audio, Request(options.prompt, options.seed), path)
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     return rows, about | {"frames": len(shown), "looked at": len(picked)}
 
 
-def make(pipe: Pipeline, factors: Factors, audio: Path, request: Request, path: Path) -> None:
+def make(pipe: Pipeline, factors: Conditioning, audio: Path, request: Request, path: Path) -> None:
     """Write the video as the command does."""
     about = {"made_by": "imagineid", "prompt": request.prompt, "seed": request.seed}
     with VideoWriter(path, pipe.size_px, audio, about, overwrite=True) as video:
@@ -112,7 +112,7 @@ def make(pipe: Pipeline, factors: Factors, audio: Path, request: Request, path: 
             video.write(frame)
 
 
-def meshes(pipe: Pipeline, factors: Factors, seed: int) -> Iterator[Array]:
+def meshes(pipe: Pipeline, factors: Conditioning, seed: int) -> Iterator[Array]:
     """Yield the posed vertices (V, 3) each frame is told to follow."""
     motion = default_motion(factors.level_db, seed)
     rest = pipe.face.neutral(factors.shape)
@@ -121,7 +121,7 @@ def meshes(pipe: Pipeline, factors: Factors, seed: int) -> Iterator[Array]:
         yield pipe.face.posed(pipe.face.express(rest, units), pose)
 
 
-def targets(pipe: Pipeline, factors: Factors, seed: int) -> Array:
+def targets(pipe: Pipeline, factors: Conditioning, seed: int) -> Array:
     """Return the lips each frame is told to show, (F, 14, 2) pixels.
 
     Raises:

@@ -1,7 +1,7 @@
 """Held-out voices of the world: who speaks, how it feels, and the jaw.
 
 Every utterance of the TEST split goes whole through the program: written as a wav, opened by
-imagineid.audio, heard by the shipped networks through imagineid.pad.listen.
+imagineid.audio, heard by the shipped networks through imagineid.pad.encode.
 
   gender       share of speakers whose mean gender vote over their utterances is right
   age          correlation over speakers between mean heard age and the true one
@@ -20,10 +20,11 @@ import argparse
 
 import numpy as np
 
-from imagineid.pad.listen import Factors, listen
+from imagineid.pad.conditioning import Conditioning
+from imagineid.pad.encode import encode_conditioning
 from imagineid.spec import ARKIT, EMOTIONS
+from imagineid_evaluate.model_under_test import PAD, SIZE, engines
 from imagineid_evaluate.report import Row
-from imagineid_evaluate.shipped import PAD, SIZE, engines
 from imagineid_evaluate.sounds import as_sound
 from imagineid_evaluate.world import WORLD, Spoken, utterances
 from imagineid_world.people import Tie, Traits, draw_traits, load_tie
@@ -46,21 +47,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     """Measure; see the module."""
     opened = engines(PAD)
-    heard: list[tuple[Spoken, Factors]] = []
+    heard: list[tuple[Spoken, Conditioning]] = []
     for spoken in utterances(options.split):
         if options.most and len(heard) >= options.most:
             break
         with as_sound(spoken.wave) as sound:
-            heard.append((spoken, listen(opened, SIZE, sound)))
+            heard.append((spoken, encode_conditioning(opened, SIZE, sound)))
     return rows(heard, load_tie(WORLD / "tie.npz")), {
         "split": options.split,
         "utterances": len(heard),
     }
 
 
-def rows(heard: list[tuple[Spoken, Factors]], tie: Tie) -> list[Row]:
+def rows(heard: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
     """Return the numbers of utterances, what was heard in them, and the tie of voice and face."""
-    by_speaker: dict[int, list[tuple[Spoken, Factors]]] = {}
+    by_speaker: dict[int, list[tuple[Spoken, Conditioning]]] = {}
     for pair in heard:
         by_speaker.setdefault(pair[0].speaker, []).append(pair)
     gender, age, told_age, cosines = [], [], [], []

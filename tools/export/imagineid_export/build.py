@@ -8,14 +8,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from imagineid.backends import card, plans
-from imagineid.backends.plans import Flavour
-from imagineid.errors import BadEngine, NoCard
+from imagineid.backends import engine_cache, gpu
+from imagineid.backends.engine_cache import Flavour
+from imagineid.errors import BadEngine, NoGpu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imagineid.weights.models import Model
+    from imagineid.models import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Builder:
 
         Raises:
             BackendMissing: the package is not installed.
-            NoCard: a card is needed and there is none.
+            NoGpu: a card is needed and there is none.
             BadEngine: the package does not know a target, or can't build for it here.
         """
-        flavour = plans.FLAVOURS[name]
+        flavour = engine_cache.FLAVOURS[name]
         if name == "tensorrt":  # its builder runs kernels to choose among them
             here = _card_here("Build without one:  --format tensorrt-rtx --target sm89")
             if set(targets) - {"current", here}:
@@ -77,7 +77,7 @@ class Builder:
         for target in found:
             if target not in known:
                 raise BadEngine(
-                    f"{name} {plans.version_of(trt)} does not know the target {target}.\n"
+                    f"{name} {engine_cache.version_of(trt)} does not know the target {target}.\n"
                     f"Use one of:  --target {'  --target '.join(known)}"
                 )
         return cls(flavour, trt, tuple(found))
@@ -90,8 +90,8 @@ class Builder:
             OSError: the engine can't be written.
         """
         start = time.monotonic()
-        version = plans.version_of(self.trt)
-        path = plans.plan(model, network, self.flavour, version, target)
+        version = engine_cache.version_of(self.trt)
+        path = engine_cache.engine_path(model, network, self.flavour, version, target)
         if not path.is_file():
             made = self._serialized(model, network, target)
             part = path.with_name(path.name + ".part")
@@ -100,7 +100,7 @@ class Builder:
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
-        for stale in plans.others(path):
+        for stale in engine_cache.stale_engines(path):
             for file in stale.parent.glob(stale.name + "*"):
                 file.unlink()
         took_s = time.monotonic() - start
@@ -119,7 +119,7 @@ class Builder:
         config, profile = builder.create_builder_config(), builder.create_optimization_profile()
         for port in ports.inputs:
             fixed = [d for d in port.dims if not isinstance(d, str)]
-            profile.set_shape(port.name, *((n, *fixed) for n in plans.profile(model.size)))
+            profile.set_shape(port.name, *((n, *fixed) for n in engine_cache.profile(model.size)))
         config.add_optimization_profile(profile)
         if self.flavour.name == "tensorrt-rtx":  # no timing cache: it would ask for the card
             config.num_compute_capabilities = 1
@@ -137,12 +137,12 @@ def _card_here(otherwise: str) -> str:
     """Return the target of the card that is here.
 
     Raises:
-        NoCard: there is none; ``otherwise`` is what to type then.
+        NoGpu: there is none; ``otherwise`` is what to type then.
     """
     try:
-        return card.find().target
-    except NoCard as error:
-        raise NoCard(f"{str(error).splitlines()[0]}\n{otherwise}") from error
+        return gpu.find().target
+    except NoGpu as error:
+        raise NoGpu(f"{str(error).splitlines()[0]}\n{otherwise}") from error
 
 
 def _why(parser: Any, said: Any) -> str:

@@ -15,7 +15,7 @@ from torch import nn
 from imagineid.backends.onnx import load
 from imagineid.backends.parity import COSINE, cosines, errors, random_inputs
 from imagineid.errors import BadEngine, BadWeights
-from imagineid.networks import Half
+from imagineid.nn.networks import Half
 from imagineid.spec import Ports
 from imagineid_export.graphs import check_ports, traced
 

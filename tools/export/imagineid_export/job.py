@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from imagineid.errors import BadEngine, BadInput
 from imagineid.files import check_outputs
+from imagineid.models import MODEL_FILE, NETWORKS, STORE, Model, Precision, find, write_model_file
+from imagineid.paths import weights_home
 from imagineid.spec import SIZES
-from imagineid.weights import NETWORKS, STORE
-from imagineid.weights.home import weights_home
-from imagineid.weights.models import CARD, Model, Precision, find, write_card
 from imagineid_export.build import Builder, Built
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _engines_only(job: Job, model: Model, builder: Builder | None, tell: Tell) -
 def _write_all(
     job: Job, source: Model, model: Model, builder: Builder | None, tell: Tell
 ) -> dict[str, Any]:
-    from imagineid.networks import PAD
+    from imagineid.nn.networks import PAD
     from imagineid_export.files import write
 
     networks = []
@@ -127,7 +126,7 @@ def _write_all(
     for name in EXTRAS:
         if not job.random_weights and (source.folder / name).is_file():
             shutil.copyfile(source.folder / name, model.folder / name)
-    write_card(model)
+    write_model_file(model)
     return {"networks": networks, "engines": _build_all(model, builder, tell) if builder else []}
 
 
@@ -135,8 +134,8 @@ def _module(job: Job, source: Model, network: str, tell: Tell) -> nn.Module:
     """Return a network with its weights; what is not here is drawn, if that was asked for."""
     import torch
 
-    from imagineid.networks import network as untrained
-    from imagineid.networks import redraw_zeros, stored
+    from imagineid.nn.networks import network as untrained
+    from imagineid.nn.networks import redraw_zeros, stored
 
     if not job.random_weights:
         return stored(network, source.size, source.folder / STORE)
@@ -144,7 +143,7 @@ def _module(job: Job, source: Model, network: str, tell: Tell) -> nn.Module:
     module = redraw_zeros(untrained(network, source.size, RANDOM_WORDS))
     base = weights_home() / source.name / "base"
     if base.is_dir():
-        from imagineid.ccf.base import load_base
+        from imagineid.nn.base import load_base
 
         if load_base(module, network, base):
             tell(f"{network}: the base's weights, of {base}")
@@ -170,7 +169,7 @@ def _check_place(folder: Path, overwrite: bool, source: Path) -> None:
     if not folder.absolute().parent.is_dir():
         raise BadInput(f"There is no folder {folder.parent}.\nName another place:  -o DIR")
     if os.path.lexists(folder):
-        if not (folder / CARD).is_file():
+        if not (folder / MODEL_FILE).is_file():
             raise BadInput(f"{folder} is there already.\nName another place:  -o DIR")
         if not overwrite:
             raise BadInput(f"{folder} is there already.\nReplace it:  --overwrite")

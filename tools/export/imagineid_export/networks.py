@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from imagineid.backends.parity import random_inputs
-from imagineid.networks import network
+from imagineid.nn.networks import network
 from imagineid.spec import Ports, Size
 from imagineid.spec import ports as ports_of
 

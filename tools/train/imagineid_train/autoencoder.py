@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imagineid.ccf.autoencoder import Decoder, Encoder, reconstruct
+from imagineid.nn.autoencoder import Decoder, Encoder, reconstruct
 from imagineid.spec import Size
 from imagineid_train.data import Faces, boxes, sheet, to_image, to_picture
 from imagineid_train.loop import ROOT, Budget, channels_last, train

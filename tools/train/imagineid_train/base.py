@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid.ccf.sampling import Flow, ddim, guided, times
-from imagineid.ccf.text import TextEncoder
-from imagineid.ccf.unet import BaseUNet, SpatialAdapter
+from imagineid.ccf.sampling import guided, sample_euler, sampling_times
+from imagineid.ccf.schedule import Flow
+from imagineid.nn.sca import SpatialAdapter
+from imagineid.nn.text import TextEncoder
+from imagineid.nn.unet import BaseUNet
 from imagineid.spec import Size
 from imagineid_train.conditions import (
     EARLIEST,
@@ -25,8 +27,8 @@ from imagineid_train.conditions import (
     Pictures,
     chance,
     conditions,
+    corrupt,
     held,
-    spoilt,
 )
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
@@ -88,8 +90,8 @@ def run(size: Size, minutes: float) -> None:
         """Return first frames as the diverse mode might leave them: noised, and guessed back."""
         time = torch.from_numpy(rng.uniform(0.25, 0.75, (len(anchor), 1, 1, 1))).float()
         noisy = flow.mix(anchor, torch.randn_like(anchor), time)
-        doors = adapter(mesh, torch.zeros_like(mesh), torch.zeros_like(mesh))
-        made = unet(noisy, time.flatten(), said, *doors).float()
+        residuals = adapter(mesh, torch.zeros_like(mesh), torch.zeros_like(mesh))
+        made = unet(noisy, time.flatten(), said, *residuals).float()
         guess = noisy - time * made
         return torch.where(chance(rng, len(anchor), IMAGINED), guess, anchor)
 
@@ -101,10 +103,10 @@ def run(size: Size, minutes: float) -> None:
         about = captions.draw(rng, people, frames)
         said = text(dropped(captions.tokens(about), rng), no_voice)
         anchor[leaning] = imagined(anchor[leaning], first[leaning], said[leaning].detach())
-        neighbour = held(spoilt(neighbour, rng), still, rng)
+        neighbour = held(corrupt(neighbour, rng), still, rng)
         neighbour = torch.where(chance(rng, BATCH, STILL), still, neighbour)
-        doors = adapter(mesh, anchor * coherent, neighbour * coherent)
-        doors = tuple(d * steered for d in doors)
+        residuals = adapter(mesh, anchor * coherent, neighbour * coherent)
+        residuals = tuple(d * steered for d in residuals)
         time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(1.0, 1.2, BATCH)))).float()
         time[way] = torch.from_numpy(rng.uniform(EARLIEST, 1.0, way.stop - way.start)).float()
         time[one_step] = 1.0
@@ -112,10 +114,10 @@ def run(size: Size, minutes: float) -> None:
         end = clean.clone()
         with torch.no_grad():
             whole = torch.ones(way.stop - way.start)
-            own = unet(noise[way], whole, said[way], *(d[way] for d in doors)).float()
+            own = unet(noise[way], whole, said[way], *(d[way] for d in residuals)).float()
             end[way] = flow.split(noise[way], own, 1.0)[0]
         noisy = flow.mix(end, noise, when)
-        made = unet(noisy, time, said, *doors).float()
+        made = unet(noisy, time, said, *residuals).float()
         guess, _ = flow.split(noisy, made, when)
         off = made - flow.target(clean, noise)
         off = torch.cat([off[: way.start], (guess - clean)[way], off[way.stop :]])
@@ -145,19 +147,22 @@ def run(size: Size, minutes: float) -> None:
             token = torch.from_numpy(words.tokens(prompt, size)).expand(8, -1)
             said_text = text(token, no_voice[:8])
             start = torch.randn(mesh.shape, generator=torch.Generator().manual_seed(i))
-            doors = steering if i % 2 else ()  # every other row steered by a mesh
+            residuals = steering if i % 2 else ()  # every other row steered by a mesh
             step = guided(
-                lambda z, t, y=said_text, d=doors: unet(z, torch.full((8,), t), y, *d),
-                lambda z, t, d=doors: unet(z, torch.full((8,), t), unsaid, *d),
+                lambda z, t, y=said_text, d=residuals: unet(z, torch.full((8,), t), y, *d),
+                lambda z, t, d=residuals: unet(z, torch.full((8,), t), unsaid, *d),
                 2.5,
             )
-            latent = ddim(step, start, times(20), flow)
+            latent = sample_euler(step, start, sampling_times(20), flow)
             rows.append(to_picture(decoder.draw(decoder.features(latent))))
         true = val.frame[people, frames].float()
-        doors = adapter(mesh, anchor, still)
+        residuals = adapter(mesh, anchor, still)
         for steps in (1, 16):
-            made = ddim(
-                lambda z, t: unet(z, torch.full((8,), t), unsaid, *doors), start, times(steps), flow
+            made = sample_euler(
+                lambda z, t: unet(z, torch.full((8,), t), unsaid, *residuals),
+                start,
+                sampling_times(steps),
+                flow,
             )
             said[f"coherent_{steps}"] = float((made - true).pow(2).mean())
             if steps == 1:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from imagineid.ccf.autoencoder import Decoder
 from imagineid.ccf.rollout import OPENING
+from imagineid.nn.autoencoder import Decoder
 from imagineid.spec import Size
 from imagineid_train.autoencoder import detail
 from imagineid_train.data import boxes, to_image
@@ -18,7 +18,7 @@ from imagineid_train.latents import Latents
 from imagineid_train.perceptual import Perceptual
 
 SPOILT = 0.7
-"""Share of neighbours that are spoilt."""
+"""Share of neighbours that are corrupted."""
 
 STILL = 0.25
 """Share of neighbours that are the first frame itself, its mouth hidden."""
@@ -35,7 +35,7 @@ DETAILED = 4.0
 PERCEPTUAL_EVERY, PERCEPTUAL_PICTURES = 3, 2
 
 
-def spoilt(neighbour: Tensor, rng: np.random.Generator) -> Tensor:
+def corrupt(neighbour: Tensor, rng: np.random.Generator) -> Tensor:
     """Return a neighbour latent (B, c, h, w) as an imperfect model would have left it.
 
     Contrast and colour are off, there is noise, and some cells are missing: what is right is to be
@@ -61,7 +61,7 @@ def chance(rng: np.random.Generator, count: int, share: float) -> Tensor:
 
 
 def held(neighbour: Tensor, still: Tensor, rng: np.random.Generator) -> Tensor:
-    """Hold some neighbours to the first frame, as :func:`imagineid.ccf.rollout.anchored` does."""
+    """Hold some neighbours to the first frame (:func:`imagineid.ccf.rollout.anchor_to_first`)."""
     return torch.lerp(neighbour, still, OPENING * chance(rng, len(still), HELD).float())
 
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imagineid.face.model import load as load_face
-from imagineid.pad.networks import ContentDecoder, ContentEncoder, IdentityEncoder
+from imagineid.nn.content import ContentDecoder, ContentEncoder
+from imagineid.nn.identity import IdentityEncoder
 from imagineid.spec import ARKIT, MOUTH, Size
 from imagineid_train.loop import Budget, load_into, train
 from imagineid_train.voices import WARP_MUCH, Voices, Windows, without_speech

@@ -7,12 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from imagineid.pad.networks import (
-    ContentEncoder,
-    EmotionEncoder,
-    ExpressionDecoder,
-    IdentityEncoder,
-)
+from imagineid.nn.content import ContentEncoder
+from imagineid.nn.emotion import EmotionEncoder
+from imagineid.nn.expression import ExpressionDecoder
+from imagineid.nn.identity import IdentityEncoder
 from imagineid.spec import EMOTIONS, Size
 from imagineid_train.content import JAW, Motion, closes
 from imagineid_train.identity import contrast

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from imagineid.pad.networks import IdentityEncoder
+from imagineid.nn.identity import IdentityEncoder
 from imagineid.spec import Size
 from imagineid_train.loop import Budget, train
 from imagineid_train.voices import Batch, Voices, Windows

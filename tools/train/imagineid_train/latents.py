@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from imagineid.ccf.autoencoder import Decoder, Encoder
+from imagineid.nn.autoencoder import Decoder, Encoder
 from imagineid.spec import Size
 from imagineid_train import autoencoder
 from imagineid_train.data import FACES, Faces, boxes, fresh, mapped, to_image

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from imagineid.ccf.autoencoder import Decoder, Encoder
-from imagineid.ccf.background import dilated, inpainted
-from imagineid.ccf.matte import Matte
+from imagineid.ccf.background import dilate, inpaint
+from imagineid.nn.autoencoder import Decoder, Encoder
+from imagineid.nn.matte import Matte
 from imagineid.spec import Size
 from imagineid_train.autoencoder import PERCEPTUAL_EVERY, detail, psnr
 from imagineid_train.data import Faces, sheet, to_image, to_picture
@@ -39,8 +39,8 @@ def _draw(
         frame, other = rng.integers(8, size=2)
         pictures, mattes = faces.get(int(person), "frame"), faces.get(int(person), "matte")
         frames.append(pictures[frame])
-        grounds.append(inpainted(np.asarray(pictures[other]), _small(mattes[other], size)))
-        masks.append(dilated(_small(mattes[frame], size)))
+        grounds.append(inpaint(np.asarray(pictures[other]), _small(mattes[other], size)))
+        masks.append(dilate(_small(mattes[frame], size)))
     mask = torch.from_numpy(np.stack(masks))[:, None]
     return to_image(np.stack(frames)), to_image(np.stack(grounds)), mask
 
@@ -67,16 +67,16 @@ def run(size: Size, minutes: float) -> None:
     _begin(encoder, decoder, _draw(train_set, size, rng, 24)[0])
     decoder.blend.requires_grad_(requires_grad=True)
 
-    def made(image: Tensor, ground: Tensor, mask: Tensor) -> Tensor:
+    def made(image: Tensor, background: Tensor, mask: Tensor) -> Tensor:
         with torch.no_grad():
-            latent, feature = encoder(image)[0], encoder(ground)[1]
+            latent, feature = encoder(image)[0], encoder(background)[1]
             latent = latent + 0.1 * torch.randn_like(latent)
         out: Tensor = decoder(latent, feature, mask).float()
         return out
 
     def loss() -> dict[str, Tensor]:
-        image, ground, mask = _draw(train_set, size, rng, BATCH)
-        out = made(image, ground, mask)
+        image, background, mask = _draw(train_set, size, rng, BATCH)
+        out = made(image, background, mask)
         terms = {
             "absolute": (out - image).abs().mean(),
             "detail": (detail(out) - detail(image)).abs().mean(),
@@ -87,9 +87,11 @@ def run(size: Size, minutes: float) -> None:
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        image, ground, mask = _draw(held, size, np.random.default_rng(0), 8)
-        out = made(image, ground, mask)
-        sheet([to_picture(image), to_picture(ground), to_picture(out)], ROOT / NAME / "sheet.png")
+        image, background, mask = _draw(held, size, np.random.default_rng(0), 8)
+        out = made(image, background, mask)
+        sheet(
+            [to_picture(image), to_picture(background), to_picture(out)], ROOT / NAME / "sheet.png"
+        )
         return {"psnr": float(psnr(out, image).mean())}
 
     train(NAME, {"blend": decoder.blend}, loss, Budget(minutes, rate=1e-3), check, 200)

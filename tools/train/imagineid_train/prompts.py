@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imagineid.ccf.words import Words
+from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.spec import EMOTIONS, Size
 from imagineid_train.latents import Latents
 from imagineid_world.captions import SYNONYMS, VOCABULARY, caption
@@ -42,15 +42,15 @@ class Caption:
     look: Look
 
 
-def vocabulary() -> Words:
+def vocabulary() -> Vocabulary:
     """Return the words that the world's captions are made of."""
-    return Words(tuple(VOCABULARY), SYNONYMS)
+    return Vocabulary(tuple(VOCABULARY), SYNONYMS)
 
 
 class Captions:
     """Describes the people of the world in other words each time."""
 
-    def __init__(self, latents: Latents, words: Words, size: Size) -> None:
+    def __init__(self, latents: Latents, words: Vocabulary, size: Size) -> None:
         self.notes = [latents.faces.notes[shard][row] for shard, row in latents.faces.index]
         self.looks = [Look(**note["attributes"]) for note in self.notes]
         self.traits = [

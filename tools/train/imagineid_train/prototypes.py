@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from imagineid.audio import mel_windows
-from imagineid.pad.networks import EmotionEncoder, ExpressionDecoder
-from imagineid.pad.windows import groups, starts_of
+from imagineid.nn.emotion import EmotionEncoder
+from imagineid.nn.expression import ExpressionDecoder
+from imagineid.pad.windows import batches, window_starts
 from imagineid.spec import EMOTIONS, Size
 from imagineid_train.data import VOICES, mapped
 
@@ -55,7 +56,9 @@ def measured(encoder: EmotionEncoder, size: Size) -> np.ndarray:
             first, last = shard["offsets"][i : i + 2]
             wave = np.asarray(shard["wave"][first:last], np.float32) / 32768
             frames = int(np.diff(shard["frame_offsets"][i : i + 2])[0])
-            starts = [start for group in groups(starts_of(frames, size.window)) for start in group]
+            starts = [
+                start for group in batches(window_starts(frames, size.window)) for start in group
+            ]
             mels = np.stack([mel_windows(wave, start, size.window) for start in starts])
             theta, logits = encoder(torch.from_numpy(mels))
             heard[acted] += 1

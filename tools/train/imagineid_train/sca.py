@@ -1,8 +1,8 @@
 """Stage CCF 2: SCA (eq. 9). Only the adapter learns, on all three conditions or on the mesh alone.
 
 It learns on what it will meet in use, its own work. A neighbour is the true frame before or the
-adapter's own guess of it, spoilt as frames of the model's own will be (contrast, colour, noise,
-missing cells) and held to the first frame as :func:`imagineid.ccf.rollout.anchored` does; that
+adapter's own guess of it, corrupted as frames of the model's own will be (contrast, colour, noise,
+missing cells) and held to the first frame, see :func:`imagineid.ccf.rollout.anchor_to_first`; that
 keeps long videos from drifting. What is half denoised is on the way to the adapter's own guess, not
 to the truth: an adapter that has only seen the latter trusts it, and sharpens its own mistakes from
 step to step. Having learnt this, one step and fifty agree.
@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from imagineid.ccf.rollout import OPENING
-from imagineid.ccf.sampling import Flow, ddim, times
-from imagineid.ccf.text import TextEncoder, TextInversion
-from imagineid.ccf.unet import BaseUNet, SpatialAdapter
+from imagineid.ccf.sampling import sample_euler, sampling_times
+from imagineid.ccf.schedule import Flow
+from imagineid.nn.sca import SpatialAdapter
+from imagineid.nn.text import TextEncoder, TextInversion
+from imagineid.nn.unet import BaseUNet
 from imagineid.spec import ARKIT, Size
 from imagineid_train.conditions import (
     EARLIEST,
@@ -26,7 +28,7 @@ from imagineid_train.conditions import (
     Pictures,
     chance,
     conditions,
-    spoilt,
+    corrupt,
 )
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.latents import Latents, networks
@@ -41,8 +43,8 @@ from imagineid_train.loop import (
     trained,
     weights,
 )
-from imagineid_train.matched import Heard, feelings
 from imagineid_train.prompts import Captions, dropped, vocabulary
+from imagineid_train.voice_matching import VoiceMatcher, feelings
 
 NAME = "sca"
 BATCH = 32
@@ -76,7 +78,7 @@ class Voice:
             return
         self.inversion = TextInversion(size)
         load_into(self.inversion, "tia", "inversion")
-        self.heard = Heard(size, "train")
+        self.heard = VoiceMatcher(size, "train")
         self.traits = np.stack([latents.faces.get(i, "traits") for i in range(len(latents))])
         self.felt = feelings(latents.faces)
 
@@ -131,7 +133,7 @@ def run(size: Size, minutes: float) -> None:
         has faded a good deal in the end.
         """
         turns = 1 + 2 * int(rng.integers(FADED + 1))
-        neighbour = spoilt(latents.neighbour[people, frames].float(), rng)
+        neighbour = corrupt(latents.neighbour[people, frames].float(), rng)
         for turn in range(turns):
             shown = frames ^ ((turns - turn) % 2)  # the last one is the frame before
             mesh, noise = latents.mesh[people, shown].float(), torch.randn_like(neighbour)
@@ -162,18 +164,18 @@ def run(size: Size, minutes: float) -> None:
             mine = torch.nonzero(chance(rng, BATCH, OWN).view(-1))[:, 0]
             one = mine.numpy()
             own = guess(people[one], frames[one], still[mine], anchor[mine], y[mine], held[mine])
-            neighbour = spoilt(neighbour, rng).index_copy(0, mine, own)
+            neighbour = corrupt(neighbour, rng).index_copy(0, mine, own)
             neighbour = torch.lerp(neighbour, still, held)
             neighbour = torch.where(chance(rng, BATCH, STILL), still, neighbour) * all_three
-        doors = adapter(mesh, anchor, neighbour)
+        residuals = adapter(mesh, anchor, neighbour)
         way = chance(rng, BATCH, OWN_WAY) & all_three & (when < 1)
         way[DRAWN - 1] = True
         rows = torch.nonzero(way.view(-1))[:, 0]
         with torch.no_grad():
-            made = unet(noise[rows], torch.ones(len(rows)), y[rows], *(d[rows] for d in doors))
+            made = unet(noise[rows], torch.ones(len(rows)), y[rows], *(d[rows] for d in residuals))
             end = clean.index_copy(0, rows, flow.split(noise[rows], made.float(), 1.0)[0])
         noisy = flow.mix(end, noise, when)
-        made = unet(noisy, time, y, *doors).float()
+        made = unet(noisy, time, y, *residuals).float()
         guessed, _ = flow.split(noisy, made, when)
         off = torch.where(way, guessed - clean, made - flow.target(clean, noise))
         error = latents.counts(people, frames) * off.pow(2)
@@ -191,12 +193,14 @@ def run(size: Size, minutes: float) -> None:
         said, rows = {}, [_drawn(decoder, true), _drawn(decoder, anchor)]
         for steps in (1, 4, 16):
             door = adapter(mesh, anchor, neighbour)
-            made = ddim(lambda z, t, d=door: unet(z, torch.full((n,), t), y, *d), start,
-                        times(steps), flow)  # fmt: skip
+            made = sample_euler(lambda z, t, d=door: unet(z, torch.full((n,), t), y, *d), start,
+                        sampling_times(steps), flow)  # fmt: skip
             said[f"coherent_{steps}"] = float((made - true).pow(2).mean())
             rows.append(_drawn(decoder, made))
         door = adapter(mesh, torch.zeros_like(mesh), torch.zeros_like(mesh))
-        made = ddim(lambda z, t: unet(z, torch.full((n,), t), y, *door), start, times(20), flow)
+        made = sample_euler(
+            lambda z, t: unet(z, torch.full((n,), t), y, *door), start, sampling_times(20), flow
+        )
         rows.append(_drawn(decoder, made))
         sheet(rows, ROOT / NAME / "sheet.png")
         return said | {"copying": float((anchor - true).pow(2).mean())}

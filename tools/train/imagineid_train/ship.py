@@ -6,13 +6,14 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from imagineid.ccf.text import Prompt
-from imagineid.networks import stored as stored_network
-from imagineid.pad.networks import EmotionEncoder, ExpressionDecoder
+from imagineid.models import Model, write_model_file
+from imagineid.models.embedded import DIRECTORY, STORE
+from imagineid.nn.emotion import EmotionEncoder
+from imagineid.nn.expression import ExpressionDecoder
+from imagineid.nn.networks import stored as stored_network
+from imagineid.nn.text import Prompt
 from imagineid.pad.prototypes import FILE as EMOTIONS_FILE
 from imagineid.spec import EMOTIONS, Size, ports
-from imagineid.weights import DIRECTORY, STORE
-from imagineid.weights.models import Model, write_card
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
 from imagineid_train.loop import LAID_OUT, ROOT, SEED, load_into
@@ -78,7 +79,7 @@ def ship(size: Size) -> None:
 
 def sums(size: Size) -> None:
     """Write the embedded ``model.json`` anew: the sums of the files as they are, numbers, seeds."""
-    write_card(Model(size.name, DIRECTORY / size.name, size, "stored"), {"training": SEED})
+    write_model_file(Model(size.name, DIRECTORY / size.name, size, "stored"), {"training": SEED})
 
 
 def _expression_as_trained(size: Size) -> dict[str, Tensor]:

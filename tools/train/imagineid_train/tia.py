@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid.ccf.sampling import Flow
-from imagineid.ccf.text import TextEncoder, TextInversion
-from imagineid.ccf.unet import BaseUNet
+from imagineid.ccf.schedule import Flow
+from imagineid.nn.text import TextEncoder, TextInversion
+from imagineid.nn.unet import BaseUNet
 from imagineid.spec import Size
 from imagineid_train.latents import Latents
 from imagineid_train.loop import Budget, load_into, plain_attention, train
-from imagineid_train.matched import Heard, feelings
 from imagineid_train.prompts import Captions, dropped, vocabulary
+from imagineid_train.voice_matching import VoiceMatcher, feelings
 
 NAME = "tia"
 BATCH = 32
@@ -27,7 +27,7 @@ def run(size: Size, minutes: float) -> None:
     plain_attention(unet.model)
     text = load_into(TextEncoder(size, len(words)), "base", "text")
     inversion = TextInversion(size)
-    captions, heard = Captions(latents, words, size), Heard(size, "train")
+    captions, heard = Captions(latents, words, size), VoiceMatcher(size, "train")
     traits = np.stack([latents.faces.get(i, "traits") for i in range(len(latents))])
     felt, rng, flow = feelings(latents.faces), np.random.default_rng(1), Flow()
 

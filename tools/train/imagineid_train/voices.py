@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid.audio import mel, mel_edges_hz
+from imagineid.audio import mel_edges_hz, mel_spectrogram
 from imagineid.spec import FPS, FRAME_SAMPLES, HOP_SAMPLES, MEL_FRAMES, MELS, SAMPLE_RATE
 from imagineid_train.data import VOICES, fresh, mapped
 from imagineid_train.loop import ROOT
@@ -211,7 +211,7 @@ def _hear(shard: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
         other = np.asarray(wave[offsets[i - 1] : offsets[i]], np.float32) / 32768
         for version in range(VERSIONS):
             sound = padded if version == 0 else recorded(rng, padded, other)
-            mels[version, bounds[i] : bounds[i + 1]] = mel(sound)[:count]
+            mels[version, bounds[i] : bounds[i + 1]] = mel_spectrogram(sound)[:count]
     return {"mels": mels, "mel_offsets": bounds}
 
 
@@ -228,7 +228,7 @@ def without_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
     else:
         hum = np.sin(2 * np.pi * rng.choice([50, 60, 100, 120]) * np.arange(samples) / SAMPLE_RATE)
         wave = (hum + 0.2 * coloured_noise(rng, samples)).astype(np.float32)
-    heard = mel(wave * np.float32(10 ** (-rng.uniform(20, 80) / 20)))
+    heard = mel_spectrogram(wave * np.float32(10 ** (-rng.uniform(20, 80) / 20)))
     return windowed(heard[None, : mels_under(frames)], frames)[0].astype(np.float32)
 
 
@@ -240,7 +240,7 @@ class Batch:
     which is what the reconstruction of shape would come to with endless speakers.
     """
 
-    mel: Tensor
+    mel_spectrogram: Tensor
     content: Tensor
     full: Tensor
     phone: Tensor
@@ -340,7 +340,7 @@ class Windows:
             traits[:, PITCH] *= stretch
             traits[:, TRACT] /= stretch
         return Batch(
-            mel=torch.from_numpy(windowed(mels, n).astype(np.float32)),
+            mel_spectrogram=torch.from_numpy(windowed(mels, n).astype(np.float32)),
             content=torch.from_numpy(v.content[rows]),
             full=torch.from_numpy(v.full[rows]),
             phone=torch.from_numpy(v.phone[rows]),

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagineid.face.model import FACE_FILE, REGIONS, FaceModel, pack
+from imagineid.models import Model, write_model_file
 from imagineid.spec import ARKIT, MINI
-from imagineid.weights.models import Model, write_card
 from imagineid_world import people
 from imagineid_world.ambient import occlusion
 from imagineid_world.decimate import decimate
@@ -216,7 +216,7 @@ def main() -> None:
     args = parser.parse_args()
     bake(args.heads, args.seed, args.package, args.world)
     if args.package == FACE_FILE:
-        write_card(Model(MINI.name, FACE_FILE.parent, MINI, "stored"))
+        write_model_file(Model(MINI.name, FACE_FILE.parent, MINI, "stored"))
 
 
 if __name__ == "__main__":

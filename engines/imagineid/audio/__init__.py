@@ -1,0 +1,13 @@
+"""Listening: decoding, 16 kHz mono, and the mel windows that the networks hear."""
+
+from imagineid.audio.mel import mel_edges_hz, mel_filters, mel_spectrogram, mel_windows
+from imagineid.audio.sound import Sound, open_sound
+
+__all__ = [
+    "Sound",
+    "mel_edges_hz",
+    "mel_filters",
+    "mel_spectrogram",
+    "mel_windows",
+    "open_sound",
+]

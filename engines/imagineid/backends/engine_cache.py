@@ -1,0 +1,128 @@
+"""Names of TensorRT engines: each says by a hash what it was made of, so a stale one never loads.
+
+``unet.sm89.0f3a...tensorrt-rtx`` is the UNet for compute capability 8.9, and the hash is that of
+the graph with its weights, the flavour and version of TensorRT, the target, the profile and the
+flags. A change of any gives another name, under which there is no file yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from imagineid.errors import BackendMissing, BadEngine
+
+if TYPE_CHECKING:
+    from imagineid.models import Model
+    from imagineid.spec import Size
+
+FLAGS = ("strongly typed",)
+"""How engines are built, beside what the graph says; part of their names."""
+
+_BLOCK = 1 << 20
+
+
+def profile(size: Size) -> tuple[int, int, int]:
+    """Return the least, the usual and the greatest batch an engine takes at once."""
+    return 1, 1, size.batch
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """One of the two TensorRTs: its name, the Python module, and the extra that installs it."""
+
+    name: str
+    module: str
+    extra: str
+
+    def load(self) -> ModuleType:
+        """Import the package.
+
+        Raises:
+            BackendMissing: it is not installed, or its libraries can't be loaded.
+        """
+        try:
+            return importlib.import_module(self.module)
+        except (ImportError, OSError) as error:
+            raise BackendMissing(self.name, self.extra) from error
+
+
+FLAVOURS = {
+    flavour.name: flavour
+    for flavour in (
+        Flavour("tensorrt-rtx", "tensorrt_rtx", "rtx"),
+        Flavour("tensorrt", "tensorrt", "cuda"),
+    )
+}
+"""Both, the one for consumer cards first."""
+
+
+def version_of(trt: ModuleType) -> str:
+    """Return the version of a TensorRT package."""
+    return str(trt.__version__)
+
+
+def engine_path(model: Model, network: str, flavour: Flavour, version: str, target: str) -> Path:
+    """Return where the engine of a network belongs, whether or not it has been built.
+
+    Args:
+        model: whose graph it is made of.
+        network: which.
+        flavour: of TensorRT.
+        version: of that package.
+        target: compute capability, as ``sm89``.
+
+    Raises:
+        BadEngine: the graph can't be read.
+    """
+    made_of = json.dumps([flavour.name, version, target, profile(model.size), FLAGS])
+    digest = hashlib.sha256(made_of.encode())
+    graph = model.graph(network)
+    try:
+        for part in (graph, graph.with_name(graph.name + ".data")):
+            if part == graph or part.exists():
+                with part.open("rb") as file:
+                    while block := file.read(_BLOCK):
+                        digest.update(block)
+    except OSError as error:
+        raise BadEngine(f"{graph} can't be read: {error.strerror}.\n{model.remedy}") from error
+    return model.folder / f"{network}.{target}.{digest.hexdigest()[:20]}.{flavour.name}"
+
+
+def stale_engines(path: Path) -> list[Path]:
+    """Return engines of the same network, target and flavour that were made of something else."""
+    network, target, _, flavour = path.name.split(".")
+    found = path.parent.glob(f"{network}.{target}.*.{flavour}")
+    return sorted(each for each in found if each != path)
+
+
+def rebuild_command(model: Model, flavour: Flavour, target: str) -> str:
+    """Return the one command that builds all engines of a model."""
+    if model.precision == "stored":  # the embedded one: its graphs and engines want a folder
+        folder = f"{model.name}-fp16"
+        return f"imagineid export --fp16 --format {flavour.name} --target {target} -o {folder}"
+    return f"imagineid export --model {model.folder} --format {flavour.name} --target {target}"
+
+
+def find_engine(model: Model, network: str, flavour: Flavour, version: str, target: str) -> Path:
+    """Return a network's engine.
+
+    Raises:
+        BadEngine: it has not been built, or what is there was made of something else.
+    """
+    path = engine_path(model, network, flavour, version, target)
+    if not path.is_file():
+        stale = stale_engines(path)
+        what = (
+            f"The {flavour.name} engine of {network} for {target} is stale: it was made of another "
+            f"graph or version than {flavour.name} {version} has here."
+            if stale
+            else f"There is no {flavour.name} engine of {network} for {target} in {model.folder}."
+        )
+        raise BadEngine(f"{what}\nBuild it:  {rebuild_command(model, flavour, target)}")
+    return path

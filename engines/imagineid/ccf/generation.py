@@ -1,0 +1,206 @@
+"""Imagining: Algorithm 1, the first frame in diverse mode, each later one in coherent mode.
+
+What goes from frame to frame is a :class:`State`, passed in and out; what holds for the whole
+video is a :class:`Scene`, made once from the first frame. B frames can be imagined together: B in
+a row that lean on the first frame, or one of each of B chains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid.ccf.background import dilate, inpaint
+from imagineid.ccf.sampling import guided, sample_euler, sampling_times
+from imagineid.spec import Size
+
+if TYPE_CHECKING:
+    from imagineid.engine import Engine
+
+Array = np.ndarray
+Engines = Mapping[str, "Engine"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """Y of the prompt and of no prompt, both with the voice's pseudo-words, (1, M + N, D)."""
+
+    said: Array
+    unsaid: Array
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What holds for a whole video.
+
+    Attributes:
+        text: Y, (1, M + N, D); noise: z_T, (1, c, h, w).
+        anchor: E(I_id), (1, c, h, w); background: F_ve(I_bg), (1, C, H/4, W/4).
+    """
+
+    text: Array
+    initial_noise: Array
+    anchor: Array
+    background: Array
+
+
+@dataclass(frozen=True)
+class State:
+    """What the next frames need of those before them, encoded once.
+
+    Attributes:
+        neighbour: E(I_ad), a frame to stay like with its mouth hidden, (1 or B, c, h, w).
+        mask: m, where the person is in the frame before, grown, (1 or B, 1, H/4, W/4).
+    """
+
+    neighbour: Array
+    mask: Array
+
+
+def to_images(pictures: Array) -> Array:
+    """Turn (B, H, W, 3) uint8 into (B, 3, H, W) float32 in [-1, 1]."""
+    return np.asarray(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1)
+
+
+def to_pictures(images: Array) -> Array:
+    """Turn (B, 3, H, W) about [-1, 1] into (B, H, W, 3) uint8."""
+    clean = np.clip((images + 1) * 127.5, 0, 255)
+    return np.ascontiguousarray(clean.round().astype(np.uint8).transpose(0, 2, 3, 1))
+
+
+def initial_noise(size: Size, seed: int) -> Array:
+    """Return z_T, (1, c, h, w) of unit variance, the same for the same seed."""
+    shape = (1, size.latent_channels, size.latent_px, size.latent_px)
+    return np.random.default_rng([seed, 7]).standard_normal(shape).astype(np.float32)
+
+
+def first_frame(
+    engines: Engines,
+    size: Size,
+    text: Text,
+    mesh: Array,
+    start: Array,
+    steps: int,
+    guidance: float,
+) -> Array:
+    """Imagine I_1 in diverse mode: from noise, Y and the mesh picture alone.
+
+    Args:
+        engines: ``encoder``, ``decoder``, ``sca`` and ``unet``.
+        size: of those networks.
+        text: the prompt and its absence.
+        mesh: I_rd, (H, W, 3) uint8.
+        start: z_T, see :func:`initial_noise`.
+        steps: of the sampler.
+        guidance: how hard the prompt pulls; 1 is no guidance.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    nothing = np.zeros_like(start)
+    residuals = engines["sca"](
+        mesh=encode_images(engines, mesh[None]),
+        anchor=nothing,
+        neighbour=nothing,
+    )
+
+    def denoiser(y: Array) -> Callable[[Array, float], Array]:
+        def ask(latent: Array, time: float) -> Array:
+            at = np.full(1, time, np.float32)
+            made: Array = engines["unet"](noisy=latent, time=at, text=y, **residuals)["prediction"]
+            return made
+
+        return ask
+
+    step = guided(denoiser(text.said), denoiser(text.unsaid), guidance)
+    latent = sample_euler(step, start, sampling_times(steps)).astype(np.float32)
+    side = size.feature_px
+    made = engines["decoder"](
+        latent=latent,
+        background=np.zeros((1, size.stages[0], side, side), np.float32),
+        mask=np.ones((1, 1, side, side), np.float32),
+    )
+    return np.asarray(to_pictures(made["image"])[0])
+
+
+def encode_scene(engines: Engines, text: Text, frame: Array, start: Array) -> Scene:
+    """Return what the first frame fixes for all the others: I_id and I_bg = G_IA(I_1)."""
+    image = to_images(frame[None])
+    mask = engines["matte"](image=image)["mask"][0, 0]
+    background = to_images(inpaint(frame, mask)[None])
+    return Scene(
+        text=text.said,
+        initial_noise=start,
+        anchor=engines["encoder"](image=image)["latent"],
+        background=engines["encoder"](image=background)["background"],
+    )
+
+
+def encode_images(engines: Engines, pictures: Array) -> Array:
+    """Encode pictures: E of (B, H, W, 3) uint8, (B, c, h, w)."""
+    found: Array = engines["encoder"](image=to_images(pictures))["latent"]
+    return found
+
+
+def encode_neighbour(engines: Engines, frames: Array, mouths: Array) -> Array:
+    """Encode frames to stay like, their mouths hidden: E(I_ad).
+
+    Args:
+        engines: ``encoder``.
+        frames: (B, H, W, 3) uint8.
+        mouths: the mouth area of each, (B, H, W) bool.
+    """
+    hidden = np.where(mouths[:, None], np.float32(0), to_images(frames))
+    found: Array = engines["encoder"](image=hidden)["latent"]
+    return found
+
+
+def predict_matte(engines: Engines, frames: Array) -> Array:
+    """Find the person in frames (B, H, W, 3) uint8: m, grown, (B, 1, H/4, W/4) in [0, 1]."""
+    masks = engines["matte"](image=to_images(frames))["mask"]
+    return np.stack([dilate(mask[0])[None] for mask in masks])
+
+
+def next_frames(engines: Engines, scene: Scene, meshes: Array, state: State, steps: int) -> Array:
+    """Imagine frames in coherent mode from their mesh latents and those before them.
+
+    Args:
+        engines: ``decoder``, ``sca`` and ``unet``.
+        scene: what holds for the video.
+        meshes: E(I_rd), (B, c, h, w).
+        state: of one frame for each of them, or of one for all.
+        steps: of the sampler.
+
+    Returns:
+        (B, H, W, 3) uint8. Each frame has the same bits whatever the others are.
+    """
+    many = len(meshes)
+    residuals = engines["sca"](
+        mesh=meshes,
+        anchor=_for(many, scene.anchor),
+        neighbour=_for(many, state.neighbour),
+    )
+    text = _for(many, scene.text)
+
+    def ask(latent: Array, time: float) -> Array:
+        at = np.full(many, time, np.float32)
+        made: Array = engines["unet"](noisy=latent, time=at, text=text, **residuals)["prediction"]
+        return made
+
+    latent = sample_euler(ask, _for(many, scene.initial_noise), sampling_times(steps)).astype(
+        np.float32
+    )
+    made = engines["decoder"](
+        latent=latent,
+        background=_for(many, scene.background),
+        mask=_for(many, state.mask),
+    )
+    return to_pictures(made["image"])
+
+
+def _for(many: int, array: Array) -> Array:
+    """Give each of ``many`` its row; one row is for all."""
+    return array if len(array) == many else np.repeat(array, many, axis=0)

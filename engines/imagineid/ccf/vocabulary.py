@@ -1,0 +1,81 @@
+"""The prompt's words: the vocabulary the embedded model knows, and what to say of the others."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagineid.spec import Size
+
+Tokens = np.ndarray
+"""(M,) int64; 0 where there is no word."""
+
+_WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A word-level vocabulary: word i of ``known`` is token i + 1; ``alike`` maps synonyms."""
+
+    known: tuple[str, ...]
+    alike: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> Vocabulary:
+        """Read ``{"known": [...], "alike": {...}}``."""
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return cls(tuple(said["known"]), dict(said["alike"]))
+
+    def write(self, path: Path) -> None:
+        """Write what :meth:`read` reads."""
+        said = {"known": list(self.known), "alike": dict(self.alike)}
+        path.write_text(json.dumps(said, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+
+    def __len__(self) -> int:
+        """Tokens, the empty one included: the rows of the embedding."""
+        return len(self.known) + 1
+
+    def split(self, prompt: str) -> list[tuple[str, int]]:
+        """Return each word of ``prompt`` with its token, 0 if unknown."""
+        index = {word: i + 1 for i, word in enumerate(self.known)}
+        out: list[tuple[str, int]] = []
+        for word in _WORD.findall(prompt.lower()):
+            meant = self._meant(word, index)
+            for part in meant.split() if meant else [word]:
+                out.append((word, index.get(part, 0)))
+        return out
+
+    def _meant(self, word: str, index: Mapping[str, int]) -> str | None:
+        """Return what of the vocabulary ``word`` stands for, one or more words."""
+        for form in (word, word.removesuffix("s"), word.removesuffix("es"), word.replace("-", " ")):
+            if form in index:
+                return form
+            if form in self.alike:
+                return self.alike[form]
+            parts = form.split()
+            if len(parts) > 1 and all(p in index for p in parts):
+                return form
+        return None
+
+    def tokens(self, prompt: str, size: Size) -> Tokens:
+        """Return the first M known words of ``prompt`` as tokens, (M,) int64."""
+        known = [token for _, token in self.split(prompt) if token][: size.text_tokens]
+        out = np.zeros(size.text_tokens, np.int64)
+        out[: len(known)] = known
+        return out
+
+    def unknown(self, prompt: str) -> list[tuple[str, str | None]]:
+        """Return each unknown word once, with the closest known one or None."""
+        everything: Sequence[str] = [*self.known, *self.alike]
+        missing = dict.fromkeys(word for word, token in self.split(prompt) if not token)
+        found = []
+        for word in missing:
+            close = difflib.get_close_matches(word, everything, n=1, cutoff=0.6)
+            found.append((word, close[0] if close else None))
+        return found

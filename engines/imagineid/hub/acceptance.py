@@ -1,0 +1,45 @@
+"""Which licences the user of this machine accepted."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from imagineid.errors import BadOutput
+from imagineid.paths import home
+
+
+def is_accepted(licence: str) -> bool:
+    """Whether the user of this machine accepted ``licence`` before."""
+    return licence in _accepted()
+
+
+def accept(licence: str) -> Path:
+    """Remember that ``licence`` was accepted, and when; return the file that says so.
+
+    Raises:
+        BadOutput: it can't be written.
+    """
+    path = home() / "licences.json"
+    known = {**_accepted(), licence: time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        raise BadOutput(
+            f"{path} can't be written: {error.strerror}.\nName another place:  IMAGINEID_HOME=DIR"
+        ) from error
+    return path
+
+
+def _accepted() -> dict[str, str]:
+    """Return the accepted licences and when; a file that can't be read accepts nothing."""
+    try:
+        known = json.loads((home() / "licences.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

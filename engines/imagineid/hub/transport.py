@@ -1,0 +1,221 @@
+"""One request for a file, or for the rest of it.
+
+The standard library's client is enough: it honours proxies and follows redirects, and the base
+install stays small. What it lacks is here: no step down from https, an end to servers that only
+trickle, ranges that are checked, and every failure as one of a few reasons.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from imagineid import __version__
+
+PIECE_BYTES = 1 << 18
+"""Most bytes taken at once."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long a server is waited for.
+
+    Attributes:
+        silence_s: without a byte, or below ``trickle`` bytes a second for as long, it has stalled.
+        trickle: bytes a second.
+        tries: failures in a row, without ``progress`` new bytes, until the next address is tried.
+        pause_s: before the second try, doubled each time.
+        progress: bytes.
+    """
+
+    silence_s: float = 30.0
+    trickle: int = 1024
+    tries: int = 4
+    pause_s: float = 1.0
+    progress: int = 1 << 20
+
+
+class TransferFailed(Exception):
+    """A request, or what it brought, failed.
+
+    Attributes:
+        again: whether another try at the same address may help.
+        discard: whether the bytes kept so far are of no use.
+        pause_s: how long the server asks to be left alone, if it does.
+    """
+
+    def __init__(
+        self, reason: str, *, again: bool, discard: bool = False, pause_s: float = 0.0
+    ) -> None:
+        super().__init__(reason)
+        self.again, self.discard, self.pause_s = again, discard, pause_s
+
+
+@dataclass(frozen=True)
+class Response:
+    """What the server sends.
+
+    Attributes:
+        start: the place in the file of the first byte that comes.
+        total: bytes of the whole file, None where the server does not say.
+        etag: the file's version, "" if none or weak: a weak one can't join two parts.
+    """
+
+    start: int
+    total: int | None
+    etag: str
+    _body: http.client.HTTPResponse
+    _patience: RetryPolicy
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes as they come.
+
+        Raises:
+            Failed: the connection broke or stalled.
+        """
+        began, came = time.monotonic(), 0
+        with _reasons(self._patience):
+            while piece := self._body.read1(PIECE_BYTES):
+                yield piece
+                came += len(piece)
+                if (took_s := time.monotonic() - began) > self._patience.silence_s:
+                    if came < took_s * self._patience.trickle:
+                        raise TransferFailed(f"only {came} bytes in {took_s:.0f} s", again=True)
+                    began, came = time.monotonic(), 0
+
+
+def host(address: str) -> str:
+    """Return the host of an address, as it may be shown: without a password."""
+    return urlsplit(address).netloc.rpartition("@")[2]
+
+
+@contextlib.contextmanager
+def open_url(
+    address: str, patience: RetryPolicy, start: int = 0, etag: str = "", method: str = "GET"
+) -> Iterator[Response]:
+    """Ask for a file from byte ``start`` on.
+
+    Args:
+        address: http or https.
+        patience: how long to wait.
+        start: the first byte wanted; the server may send all the same.
+        etag: the version that the earlier bytes are of; the server sends all if it has another.
+        method: ``HEAD`` for the headers alone.
+
+    Raises:
+        Failed: there is no answer that can be used.
+    """
+    headers = {"User-Agent": f"imagineid/{__version__}", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+        if etag:
+            headers["If-Range"] = etag
+    request = urllib.request.Request(address, headers=headers, method=method)
+    with _reasons(patience):
+        body = _opener().open(request, timeout=patience.silence_s)
+    with body:
+        yield _answer(body, start, patience)
+
+
+def _answer(body: http.client.HTTPResponse, start: int, patience: RetryPolicy) -> Response:
+    """Read the headers, and believe them only if they fit what was asked."""
+    if body.headers.get("Content-Encoding", "identity") != "identity":
+        raise TransferFailed("the server sends another encoding than asked for", again=False)
+    etag = body.headers.get("ETag", "")
+    etag = "" if etag.startswith("W/") else etag
+    if body.status == 200:
+        length = body.headers.get("Content-Length", "")
+        return Response(0, int(length) if length.isdigit() else None, etag, body, patience)
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", body.headers.get("Content-Range", "").strip())
+    if body.status != 206:
+        raise TransferFailed(f"the server answers {body.status}", again=False)
+    if not found or not start or int(found[1]) != start:
+        raise TransferFailed(
+            "the server sends another range than asked for", again=True, discard=True
+        )
+    total = None if found[2] == "*" else int(found[2])
+    return Response(start, total, etag, body, patience)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirects, 308 also before Python 3.11, but never from https to http."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Any,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Make the next request."""
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise TransferFailed("the server redirects from https to http", again=False)
+        return super().redirect_request(req, fp, 307 if code == 308 else code, msg, headers, newurl)
+
+    http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Return a client that speaks http and https and nothing else: no file, no ftp."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        _Redirects(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.UnknownHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+@contextlib.contextmanager
+def _reasons(patience: RetryPolicy) -> Iterator[None]:
+    """Turn the client's many errors into :class:`TransferFailed`."""
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _status(error) from error
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, TimeoutError):
+            raise TransferFailed(
+                f"nothing came for {patience.silence_s:g} s", again=True
+            ) from error
+        if isinstance(reason, socket.gaierror):
+            raise TransferFailed("there is no such host, or no network", again=False) from error
+        if isinstance(reason, ConnectionRefusedError):
+            raise TransferFailed("the connection was refused", again=False) from error
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            raise TransferFailed("its certificate can't be trusted", again=False) from error
+        said = str(reason) or type(reason).__name__
+        raise TransferFailed(f"the connection broke ({said})", again=True) from error
+
+
+def _status(error: urllib.error.HTTPError) -> TransferFailed:
+    """Say what a status code means for us."""
+    if error.code == 416:
+        return TransferFailed("the server has no such range", again=True, discard=True)
+    after = error.headers.get("Retry-After", "") if error.headers else ""
+    again = error.code in (408, 429) or error.code >= 500
+    meaning = {401: "it asks for a login", 403: "it is forbidden", 404: "it is not there"}
+    said = meaning.get(error.code, str(error.reason).splitlines()[0] if error.reason else "")
+    if 300 <= error.code < 400:
+        said = "it sends in a circle, or where we do not go"
+    pause_s = float(after) if after.isdigit() else 0.0
+    return TransferFailed(f"the server answers {error.code}: {said}", again=again, pause_s=pause_s)

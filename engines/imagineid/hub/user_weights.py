@@ -1,0 +1,220 @@
+"""Weights that a user brings, from a folder or an address: adapters, since none are published.
+
+They are gathered in ``.NAME.coming`` and get their own name when all are there and looked into.
+What is kept has a list of its files, ``files.json``, so that it can be verified later, and so that
+the folder, put on any server, can be pulled from there by somebody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote, urlsplit
+
+from imagineid.errors import BadInput, BadWeights, DownloadFailed
+from imagineid.hub.download import Counter, DownloadListener, cannot_write, fault, fetch, sha256
+from imagineid.hub.file_types import check_file_type
+from imagineid.hub.manifest import LIST, SUFFIXES, File, check_path, read_files, select
+from imagineid.hub.store import INCOMING, check_room, locked
+from imagineid.hub.transport import RetryPolicy, TransferFailed, host, open_url
+from imagineid.paths import weights_home
+
+LIST_BYTES = 1 << 20
+"""A list of files is no longer than this."""
+
+
+def check_name(name: str) -> None:
+    """Refuse names that can't be folders, or that are taken.
+
+    Raises:
+        BadInput: it is one of those.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise BadInput(f"{name!r} can't be a name of weights.\nUse:  letters, digits, . _ -")
+    if name == "mini" or select(name):
+        raise BadInput(f"The name {name} is taken.\nChoose another one.")
+    if (weights_home() / name).exists():
+        raise BadInput(f"{name} is here already.\nReplace it:  imagineid weights remove {name}")
+
+
+def add_folder(name: str, folder: Path, watch: DownloadListener) -> Path:
+    """Copy the weights of a folder; return where they are now.
+
+    Args:
+        name: what they shall be called.
+        folder: holds .safetensors, .onnx, .json, .txt or .npz files, and nothing else but hidden
+            files; a ``files.json`` in it is held to.
+        watch: told how it goes.
+
+    Raises:
+        BadInput: the name is taken, there is no such folder, or something in it is not taken.
+        BadWeights: a file is not what its name or the list says.
+        BadOutput: they can't be written.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}.\nUse:  --from DIR  or  --from https://...")
+    inside = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    paths = [p.as_posix() for p in inside if not any(part.startswith(".") for part in p.parts)]
+    names = [path for path in paths if path != LIST]
+    if not names:
+        raise BadInput(f"There are no weights in {folder}.\nIt must hold:  {', '.join(SUFFIXES)}")
+    listed = _list_of(folder) if LIST in paths else ()
+    names = [file.path for file in listed] or names
+    for path in names:
+        check_path(path)
+    with locked(name, watch):
+        check_name(name)
+        coming = _coming(name)
+        shutil.rmtree(coming, ignore_errors=True)
+        total = sum((folder / path).stat().st_size for path in names)
+        check_room(coming, total)
+        watch.at(name, 0, total)
+        done, files = 0, []
+        for path in names:
+            target = coming / path
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(folder / path, target)
+            except OSError as error:
+                raise cannot_write(target, error) from error
+            done += target.stat().st_size
+            watch.at(name, done, total)
+            files.append(File(path, target.stat().st_size, sha256(target)))
+        return _keep(name, listed or tuple(files), str(folder.absolute()))
+
+
+def add_address(
+    name: str, address: str, sum_: str, watch: DownloadListener, patience: RetryPolicy | None = None
+) -> Path:
+    """Fetch weights from an address; return where they are now.
+
+    Args:
+        name: what they shall be called.
+        address: of one file, or of a folder with a ``files.json``.
+        sum_: sha256 of that file, or of that list; "" if unknown, which is allowed only for a
+            list that comes by https, or from this machine.
+        watch: told how it goes.
+        patience: how long the server is waited for.
+
+    Raises:
+        BadInput: the name is taken, or the address can't be used or not without a sum.
+        DownloadFailed: the files could not be had.
+        BadWeights: a file is not what its name says.
+        BadOutput: they can't be written.
+    """
+    patience = patience or RetryPolicy()
+    split = urlsplit(address)
+    if split.scheme not in ("http", "https") or not split.hostname:
+        raise BadInput(f"{address!r} is no address.\nUse:  --from https://HOST/PATH  or  DIR")
+    if sum_ and not re.fullmatch("[0-9a-fA-F]{64}", sum_):
+        raise BadInput("--sha256 must be 64 hexadecimal digits.\nSee them:  sha256sum FILE")
+    single = PurePosixPath(unquote(split.path)).name
+    with locked(name, watch):
+        check_name(name)
+        if single.endswith(SUFFIXES):
+            files: tuple[File, ...] = (_one_file(address, single, sum_.lower(), patience),)
+            places = {single: address}
+        else:
+            base = address.rstrip("/")
+            files = _list_at(f"{base}/{LIST}", sum_.lower(), patience)
+            places = {file.path: f"{base}/{quote(file.path)}" for file in files}
+        coming, total, done = _coming(name), sum(file.bytes for file in files), 0
+        check_room(coming, total)
+        watch.at(name, 0, total)
+        for file in files:
+            counter = Counter(watch, name, done, total)
+            try:
+                fetch(file, [places[file.path]], coming / file.path, counter, patience)
+            except DownloadFailed as failed:
+                reason = str(failed).splitlines()[0]
+                raise DownloadFailed(
+                    f"{reason}\nGo on later, with what came:  the same command again"
+                ) from failed
+            done += file.bytes
+        return _keep(name, files, f"{split.scheme}://{host(address)}{split.path}")
+
+
+def _coming(name: str) -> Path:
+    return weights_home() / f".{name}{INCOMING}"
+
+
+def _keep(name: str, files: tuple[File, ...], origin: str) -> Path:
+    """Look into all files, write their list, and give the folder its name."""
+    coming, path = _coming(name), weights_home() / name
+    try:
+        for file in files:
+            if problem := fault(coming / file.path, file):
+                raise BadWeights(
+                    f"{file.path} {problem}.\n"
+                    f"Make the list anew, or leave {LIST} out of the folder."
+                )
+            check_file_type(coming / file.path)
+    except BadWeights:
+        shutil.rmtree(coming, ignore_errors=True)
+        raise
+    listing = {
+        "from": origin,
+        "files": [{"path": f.path, "bytes": f.bytes, "sha256": f.sha256} for f in files],
+    }
+    try:
+        (coming / LIST).write_text(json.dumps(listing, indent=2) + "\n", encoding="utf-8")
+        coming.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+def _list_of(folder: Path) -> tuple[File, ...]:
+    try:
+        return read_files(json.loads((folder / LIST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(
+            f"{folder / LIST} can't be read.\nLeave it out, or see how one looks:  docs/weights.md"
+        ) from error
+
+
+def _list_at(address: str, sum_: str, patience: RetryPolicy) -> tuple[File, ...]:
+    """Fetch a folder's list; its sums are as good as the way it came."""
+    here = urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
+    if not sum_ and not here and not address.startswith("https:"):
+        raise BadInput(
+            "A list of files that comes by http could be anybody's.\n"
+            "Use https, or give the list's sum:  --sha256 SUM"
+        )
+    came = b""
+    try:
+        with open_url(address, patience) as answer:
+            for piece in answer.pieces():
+                came += piece
+                if len(came) > LIST_BYTES:
+                    raise TransferFailed("it is too long for a list of files", again=False)
+        if sum_ and hashlib.sha256(came).hexdigest() != sum_:
+            raise TransferFailed("it has another sha256 than was given", again=False)
+        return read_files(json.loads(came))
+    except (TransferFailed, ValueError, TypeError) as error:
+        said = str(error) if isinstance(error, TransferFailed) else "it is no JSON"
+        raise DownloadFailed(
+            f"{address} can't be used: {said}.\n"
+            "Name a folder with that list, or one file:  --from ADDRESS/FILE --sha256 SUM"
+        ) from error
+
+
+def _one_file(address: str, path: str, sum_: str, patience: RetryPolicy) -> File:
+    """Ask how long a single file is; its sum has to be given."""
+    check_path(path)
+    if not sum_:
+        raise BadInput(
+            f"Nothing says what {path} must be.\nGive its sum, from whoever made it:  --sha256 SUM"
+        )
+    try:
+        with open_url(address, patience, method="HEAD") as answer:
+            if answer.total is None:
+                raise TransferFailed("the server does not say how long it is", again=False)
+            return File(path, answer.total, sum_)
+    except TransferFailed as error:
+        raise DownloadFailed(
+            f"{path} could not be fetched ({host(address)}: {error}).\nTry again later."
+        ) from error

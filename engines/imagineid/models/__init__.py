@@ -1,0 +1,29 @@
+"""Models on disk: the embedded one, and folders that ``imagineid export`` wrote."""
+
+from imagineid.models.embedded import NETWORKS, STORE, embedded_folder
+from imagineid.models.model import (
+    EMBEDDED,
+    MODEL_FILE,
+    Model,
+    Precision,
+    embedded_model,
+    find,
+    read,
+    vocabulary_and_face,
+    write_model_file,
+)
+
+__all__ = [
+    "EMBEDDED",
+    "MODEL_FILE",
+    "NETWORKS",
+    "STORE",
+    "Model",
+    "Precision",
+    "embedded_folder",
+    "embedded_model",
+    "find",
+    "read",
+    "vocabulary_and_face",
+    "write_model_file",
+]

@@ -1,0 +1,207 @@
+"""A model on disk: the embedded one, or a folder that ``imagineid export`` wrote.
+
+An exported folder holds a self-contained graph for each network, and ``model.json``, which carries
+every number of its :class:`~imagineid.spec.Size`, so that it can be run without asking for a name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from imagineid import __version__
+from imagineid.errors import BadInput, BadWeights
+from imagineid.hub.manifest import File, read_files
+from imagineid.models.embedded import NETWORKS, embedded_folder
+from imagineid.models.sums import check_files, files_of
+from imagineid.spec import MINI, SIZES, Ports, ScheduleConfig, Size, ports
+
+MODEL_FILE = "model.json"
+"""What tells a folder of ours from any other."""
+
+CARD_BYTES = 1 << 20
+"""A longer ``model.json`` is not read."""
+
+EMBEDDED = (MINI.name,)
+"""Models that are inside the package."""
+
+Precision = Literal["fp16", "fp32"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model on disk.
+
+    Attributes:
+        name: what the user calls it.
+        folder: where its files lie.
+        size: its numbers.
+        precision: what its graphs compute in; ``stored`` where the weights lie beside the graphs
+            in one file that torch reads too.
+        files: what must lie there, with sizes and sums; nothing of a model that is being made.
+    """
+
+    name: str
+    folder: Path
+    size: Size
+    precision: Precision | Literal["stored"]
+    files: tuple[File, ...] = ()
+
+    def graph(self, network: str) -> Path:
+        """Return the file of a network's graph."""
+        return self.folder / f"{network}.onnx"
+
+    @property
+    def remedy(self) -> str:
+        """What to type when a file of it is missing or damaged."""
+        if self.precision == "stored":
+            return "Install again:  pip install --force-reinstall imagineid"
+        half = " --fp16" if self.precision == "fp16" else ""
+        again = f"--model {self.name}{half} --overwrite -o {self.folder}"
+        return f"Export it again:  imagineid export {again}"
+
+    def ports(self, network: str) -> Ports:
+        """Return what goes into a network and comes out."""
+        return ports(self.size)[network]
+
+
+def find(model: str) -> Model:
+    """Return the model that ``model`` names: ``mini``, or an exported folder.
+
+    Every file is checked against its sum, unless that was done since it last changed.
+
+    Raises:
+        BadInput: there is no such model.
+        BadWeights: files are missing or damaged.
+    """
+    if model in EMBEDDED or (Path(model) / MODEL_FILE).is_file():
+        found = embedded_model(model) if model in EMBEDDED else read(Path(model))
+        check_files(found.folder, found.files, found.remedy)
+        return found
+    if model in SIZES:
+        raise BadWeights(
+            f"The weights of {model} are not here: its adapters were never published.\n"
+            f"Try its engines with random ones:  imagineid export --model {model} --random-weights"
+        )
+    if Path(model).is_dir():
+        raise BadInput(
+            f"{model} is no model: it holds no {MODEL_FILE}.\n"
+            f"Make one:  imagineid export -o {model}"
+        )
+    raise BadInput(
+        f"There is no model called {model!r}.\nUse:  --model mini  or an exported folder"
+    )
+
+
+def embedded_model(name: str) -> Model:
+    """Return an embedded model; its files are not checked yet.
+
+    Raises:
+        BadWeights: a file is missing, or its ``model.json`` is damaged.
+    """
+    model = Model(name, embedded_folder(name), SIZES[name], "stored")
+    try:
+        return replace(model, files=read_files(_card(model.folder)))
+    except (OSError, ValueError, RecursionError, BadInput) as error:
+        raise BadWeights(f"{model.folder / MODEL_FILE} is damaged.\n{model.remedy}") from error
+
+
+def read(folder: Path) -> Model:
+    """Read an exported folder.
+
+    Raises:
+        BadWeights: its ``model.json`` is damaged or of another version, or a graph is missing.
+    """
+    remedy = f"Export it again:  imagineid export --overwrite -o {folder}"
+    try:
+        said = _card(folder)
+        name, files = str(said["name"]), read_files(said)
+        model = Model(name, folder, _size(said["size"]), said["precision"], files)
+        known = model.precision in ("fp16", "fp32", "stored")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, BadInput):
+        known = False
+    if not known:
+        raise BadWeights(
+            f"{folder / MODEL_FILE} is damaged, or another version wrote it.\n{remedy}"
+        )
+    missing = [name for name in NETWORKS if not model.graph(name).is_file()]
+    if missing:
+        lacks = ", ".join(f"{name}.onnx" for name in missing)
+        raise BadWeights(f"{folder} lacks {lacks}.\n{model.remedy}")
+    return model
+
+
+def vocabulary_and_face(model: Model) -> tuple[Path, Path]:
+    """Return the model's vocabulary and face model, without which it can't make a video.
+
+    Raises:
+        BadWeights: it has none, as one of random weights.
+    """
+    words, face = model.folder / "words.json", model.folder / "face.npz"
+    missing = [path.name for path in (words, face) if not path.is_file()]
+    if missing:
+        raise BadWeights(
+            f"{model.folder} has no {' and no '.join(missing)}: its networks can be measured, "
+            "but make no video.\nUse:  --model mini"
+        )
+    return words, face
+
+
+def write_model_file(model: Model, seeds: Mapping[str, int] | None = None) -> None:
+    """Write what :func:`read` reads, with the sums of all files that are there now.
+
+    Args:
+        model: whose folder is complete.
+        seeds: of the stages that made it; None keeps those that are written there.
+    """
+    if seeds is None:
+        try:
+            seeds = _card(model.folder).get("seeds", {})
+        except (OSError, ValueError):
+            seeds = {}
+    said = {
+        "made_by": f"imagineid {__version__}",
+        "name": model.name,
+        "precision": model.precision,
+        "size": asdict(model.size),
+        "seeds": seeds,
+        "files": [asdict(file) for file in files_of(model.folder, MODEL_FILE)],
+    }
+    (model.folder / MODEL_FILE).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """Read ``model.json``.
+
+    Raises:
+        ValueError: it is no JSON object, or far too long.
+    """
+    path = folder / MODEL_FILE
+    if path.stat().st_size > CARD_BYTES:
+        raise ValueError("too long")
+    said = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(said, dict):
+        raise ValueError("no object")
+    return said
+
+
+def _size(said: dict[str, Any]) -> Size:
+    """Return the Size that ``asdict`` took apart and JSON kept.
+
+    Raises:
+        TypeError: a number is missing or unknown.
+        ValueError: its schedule has a value that is not known.
+    """
+    if set(said) != {field.name for field in fields(Size)}:
+        raise TypeError("other numbers than a Size has")
+    schedule = ScheduleConfig(**_tuples(said["schedule"]))
+    schedule.check()
+    return Size(**{**_tuples(said), "schedule": schedule})
+
+
+def _tuples(said: dict[str, Any]) -> dict[str, Any]:
+    """Return ``said`` with JSON's lists as tuples."""
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in said.items()}

@@ -1,0 +1,93 @@
+"""The sums of a model's files: listed in its ``model.json``, and checked before they are used.
+
+A file is read once for its sum; that it was right is remembered with its date and size, so that the
+next run need not read it again. ``imagineid weights verify`` reads every byte each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagineid.errors import BadWeights
+from imagineid.hub.download import fault, sha256
+from imagineid.hub.manifest import SUFFIXES, File
+from imagineid.paths import home
+
+MEMORY = "checked.json"
+"""The file in :func:`imagineid.paths.home` that says which files were right, and when."""
+
+MOST_REMEMBERED = 1000
+MOST_BYTES = 1 << 20
+"""A longer memory is not read."""
+
+Seen = dict[str, list[object]]
+"""Path to [size, date in nanoseconds, inode, sha256]."""
+
+
+def files_of(folder: Path, leave_out: str) -> tuple[File, ...]:
+    """List the weights in a folder with their sizes and sums, but for the file ``leave_out``."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    return tuple(
+        File(path.name, path.stat().st_size, sha256(path))
+        for path in paths
+        if path.name != leave_out
+    )
+
+
+def check_files(folder: Path, files: Sequence[File], remedy: str) -> None:
+    """Check files against their sums, unless that was done since they last changed.
+
+    Args:
+        folder: where they lie.
+        files: what must be there.
+        remedy: what to type if one is wrong.
+
+    Raises:
+        BadWeights: a file is missing or has other bytes.
+    """
+    before, now = _read(), dict[str, list[object]]()
+    for file in files:
+        path = folder / file.path
+        key, mark = _mark(path, file)
+        if mark and before.get(key) == mark:
+            continue
+        if problem := fault(path, file):
+            raise BadWeights(f"{path} {problem}.\n{remedy}")
+        now[key] = mark
+    if now:
+        _remember({**before, **now})
+
+
+def _mark(path: Path, file: File) -> tuple[str, list[object]]:
+    """Return a file's full path, and what would change with its bytes; [] if it is not there."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        mark = [status.st_size, status.st_mtime_ns, status.st_ino, file.sha256]
+        return os.path.realpath(path), mark
+    return str(path), []
+
+
+def _read() -> Seen:
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        path = home() / MEMORY
+        if path.stat().st_size <= MOST_BYTES:
+            known = json.loads(path.read_text(encoding="utf-8"))
+            return known if isinstance(known, dict) else {}
+    return {}
+
+
+def _remember(seen: Seen) -> None:
+    """Write down which files were right; where that can't be, they are read again."""
+    path = home() / MEMORY
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        last = dict(list(seen.items())[-MOST_REMEMBERED:])
+        new.write_text(json.dumps(last, indent=0) + "\n", encoding="utf-8")
+        new.replace(path)
+    with contextlib.suppress(OSError):
+        new.unlink(missing_ok=True)

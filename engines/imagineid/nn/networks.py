@@ -1,0 +1,115 @@
+"""The networks of a model as torch modules, by the names of their ports.
+
+Only what needs torch imports this: the torch engine, the export and the training.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from imagineid.errors import BadWeights
+from imagineid.nn.autoencoder import Decoder, Encoder
+from imagineid.nn.content import ContentEncoder
+from imagineid.nn.emotion import EmotionEncoder
+from imagineid.nn.expression import ExpressionDecoder
+from imagineid.nn.identity import IdentityEncoder
+from imagineid.nn.matte import Matte
+from imagineid.nn.sca import SpatialAdapter
+from imagineid.nn.text import Prompt
+from imagineid.nn.unet import BaseUNet
+
+if TYPE_CHECKING:
+    from imagineid.spec import Size
+
+PAD = {
+    "identity": IdentityEncoder,
+    "content": ContentEncoder,
+    "emotion": EmotionEncoder,
+    "expression": ExpressionDecoder,
+}
+"""The networks that listen. They are small, and always computed in float32."""
+
+
+def network(name: str, size: Size, words: int) -> nn.Module:
+    """Return one network, untrained, in evaluation mode; ``words`` is the vocabulary's size.
+
+    Raises:
+        KeyError: no port has that name.
+    """
+    module: nn.Module
+    if name in PAD:
+        module = PAD[name](size)
+    elif name == "text":
+        module = Prompt(size, words)
+    elif name in ("encoder", "decoder"):
+        module = _autoencoder(size)[name](size)
+    else:
+        module = {"sca": SpatialAdapter, "unet": BaseUNet, "matte": Matte}[name](size)
+    return module.eval()
+
+
+def _autoencoder(size: Size) -> dict[str, type[nn.Module]]:
+    if size.autoencoder == "kl":
+        from imagineid.nn.kl import KLDecoder, KLEncoder
+
+        return {"encoder": KLEncoder, "decoder": KLDecoder}
+    return {"encoder": Encoder, "decoder": Decoder}
+
+
+def stored(name: str, size: Size, path: Path) -> nn.Module:
+    """Return one network with its weights from a model's ``weights.safetensors``, as float32.
+
+    Raises:
+        BadWeights: the file is missing or damaged, or holds another network's weights.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            keys = [key for key in file.keys() if key.startswith(f"{name}.")]  # noqa: SIM118
+            found = {key.removeprefix(f"{name}."): file.get_tensor(key) for key in keys}
+    except (OSError, SafetensorError) as error:
+        raise BadWeights(
+            f"{path} can't be read: {error}\nUse the embedded model:  --model mini"
+        ) from error
+    embedding = found.get("encoder.embedding.weight")
+    module = network(name, size, 0 if embedding is None else len(embedding))
+    wide = {key: v.float() if v.is_floating_point() else v for key, v in found.items()}
+    try:
+        module.load_state_dict(wide, assign=True)
+    except RuntimeError as error:
+        raise BadWeights(
+            f"{path} holds weights of another {name} than this version's.\n"
+            "Install again:  pip install --force-reinstall imagineid"
+        ) from error
+    return module.requires_grad_(False)
+
+
+def redraw_zeros(module: nn.Module) -> nn.Module:
+    """Give every parameter that starts at zero small random numbers, so that nothing is hidden."""
+    for parameter in module.parameters():
+        if not parameter.detach().any():
+            nn.init.normal_(parameter, std=0.02)
+    return module
+
+
+class Half(nn.Module):
+    """A network computed in float16 between float32 ports.
+
+    Inputs with one number an item, such as the time, stay float32: a thousandth of a time is lost
+    in float16, and the sinusoids made of it would be others.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module.half()
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return what the module returns, as float32."""
+        made = self.module(
+            *(x.half() if x.is_floating_point() and x.ndim > 1 else x for x in inputs)
+        )
+        return made.float() if isinstance(made, Tensor) else tuple(y.float() for y in made)

@@ -1,0 +1,61 @@
+"""The spatial adapter SCA (eq. 9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from imagineid.nn.blocks import Residual
+
+if TYPE_CHECKING:
+    from imagineid.spec import Size
+
+
+class SpatialAdapter(nn.Module):
+    """SCA, F_SC: the summed latents of mesh, first frame and neighbour steer the frozen UNet.
+
+    A 1x1 projection of each latent comes before the sum, the identity at the start. It is wider
+    than a latent, so that what the three say can stay apart in the sum. A condition that is absent
+    (diverse mode) is a latent of zeros.
+    """
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        c = size.latent_channels
+        self.projections = nn.ModuleDict(
+            {
+                name: nn.Conv2d(c, size.sca[0], 1, bias=False)
+                for name in ("mesh", "anchor", "neighbour")
+            }
+        )
+        for projection in self.projections.values():
+            nn.init.dirac_(projection.weight)
+        self.stem = nn.Conv2d(size.sca[0], size.sca[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=2, padding=1)
+            for a, b in zip(size.sca, size.sca[1:], strict=False)
+        )
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(Residual(w) for _ in range(size.sca_layers))) for w in size.sca
+        )
+        self.doors = nn.ModuleList(
+            nn.Conv2d(w, out, 1) for w, out in zip(size.sca, size.unet, strict=True)
+        )
+        for out in self.doors:
+            nn.init.zeros_(out.weight)
+            nn.init.zeros_(out.bias)
+
+    def forward(self, mesh: Tensor, anchor: Tensor, neighbour: Tensor) -> tuple[Tensor, ...]:
+        """Return F_sc from E(I_rd), E(I_id) and E(I_ad), each (B, c, h, w)."""
+        x = (
+            self.projections["mesh"](mesh)
+            + self.projections["anchor"](anchor)
+            + self.projections["neighbour"](neighbour)
+        )
+        x = self.blocks[0](self.stem(x))
+        residuals = [self.doors[0](x)]
+        for down, block, out in zip(self.down, self.blocks[1:], self.doors[1:], strict=True):
+            x = block(down(x))
+            residuals.append(out(x))
+        return tuple(residuals)

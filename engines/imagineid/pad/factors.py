@@ -1,0 +1,181 @@
+"""What was heard, as values: who speaks, what is said, how it feels, each apart from the others.
+
+Recordings are mixed here, one factor at a time (the paper's Fig. 5); expression is made of the
+outcome by :func:`imagineid.pad.conditioning.express`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from imagineid.spec import EMOTIONS
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who speaks.
+
+    Attributes:
+        shape: alpha, (80,) standard deviations of the face model.
+        theta: theta_id, (512,).
+        traits: logit of male, and age in centuries, (2,).
+    """
+
+    shape: Array
+    theta: Array
+    traits: Array
+
+    @property
+    def gender(self) -> str:
+        """The word for the voice: "female" or "male"."""
+        return "male" if self.traits[0] > 0 else "female"
+
+    @property
+    def age(self) -> float:
+        """Years."""
+        return float(np.clip(self.traits[1] * 100, 3, 95))
+
+    def blend(self, other: Identity, strength: float) -> Identity:
+        """Return this person at 0, the other at 1, somebody between them otherwise."""
+        ours, theirs = (
+            (self.shape, self.theta, self.traits),
+            (other.shape, other.theta, other.traits),
+        )
+        return Identity(*(_between(a, b, strength) for a, b in zip(ours, theirs, strict=True)))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is said in F frames.
+
+    Attributes:
+        linguistic: l-bar of each frame, (F, 64); of less than a window, the whole window's.
+        level_db: loudness of each frame, (F,) dB below full scale.
+    """
+
+    linguistic: Array
+    level_db: Array
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """How it feels, in each of W windows, or in one row for the whole.
+
+    Attributes:
+        theta: theta_e, (W, 512).
+        shares: of each of the eight emotions, (W, 8).
+        speech: how much each window counts, (W,).
+    """
+
+    theta: Array
+    shares: Array
+    speech: Array
+
+    @property
+    def label(self) -> str:
+        """The emotion felt most."""
+        return EMOTIONS[int(self.whole().shares[0].argmax())]
+
+    def whole(self) -> Emotion:
+        """Return one row for all, each window weighing as much as there is speech in it.
+
+        Shares are averaged as logarithms, as training does: a window that is in doubt has no say.
+        """
+        weight = (self.speech / self.speech.sum())[:, None]
+        theta = (weight * self.theta).sum(axis=0)[None]
+        likely = np.exp((weight * np.log(np.maximum(self.shares, 1e-9))).sum(axis=0)[None])
+        shares = likely / likely.sum()
+        return Emotion(theta.astype(np.float32), shares.astype(np.float32), np.ones(1, np.float32))
+
+    def blend(self, other: Emotion, strength: float) -> Emotion:
+        """Return this course of feeling at 0, the other's whole at 1.
+
+        The other was felt at other moments than these words, so only its mean can be taken over.
+        """
+        one = other.whole()
+        if strength == 1:
+            return one
+        theta = _between(self.theta, one.theta, strength)
+        return Emotion(theta, _between(self.shares, one.shares, strength), self.speech)
+
+
+@dataclass(frozen=True)
+class VoiceFactors:
+    """A recording taken apart."""
+
+    identity: Identity
+    content: Content
+    emotion: Emotion
+
+    @property
+    def frames(self) -> int:
+        """F, the video frames the recording lasts."""
+        return len(self.content.level_db)
+
+    def describe(self) -> str:
+        """Say who was heard, and how it felt."""
+        who = self.identity
+        return f"{who.gender}, about {who.age:.0f}, {self.emotion.label}"
+
+    def with_emotion(self, emotion: Emotion, strength: float = 1.0) -> VoiceFactors:
+        """Swap the emotion, by ``strength`` in [0, 1]."""
+        return VoiceFactors(self.identity, self.content, self.emotion.blend(emotion, strength))
+
+    def with_identity(self, identity: Identity, strength: float = 1.0) -> VoiceFactors:
+        """Swap who speaks, by ``strength`` in [0, 1]."""
+        return VoiceFactors(self.identity.blend(identity, strength), self.content, self.emotion)
+
+    def with_content(self, content: Content) -> VoiceFactors:
+        """Swap what is said; it decides the length, and what was felt is felt all along."""
+        return VoiceFactors(self.identity, content, self.emotion.whole())
+
+    def arrays(self) -> dict[str, Array]:
+        """Return all of it as named arrays, which :func:`factors_from_arrays` reads."""
+        return {
+            f"{factor.name}.{part.name}": getattr(getattr(self, factor.name), part.name)
+            for factor in fields(self)
+            for part in fields(getattr(self, factor.name))
+        }
+
+
+def factors_from_arrays(arrays: Mapping[str, Array]) -> VoiceFactors:
+    """Undo :meth:`VoiceFactors.arrays`.
+
+    Raises:
+        KeyError: an array is missing.
+        ValueError: their shapes do not belong together, or a number is not finite.
+    """
+
+    def part(factor: type, name: str) -> dict[str, Array]:
+        return {f.name: np.asarray(arrays[f"{name}.{f.name}"], np.float32) for f in fields(factor)}
+
+    heard = VoiceFactors(
+        Identity(**part(Identity, "identity")),
+        Content(**part(Content, "content")),
+        Emotion(**part(Emotion, "emotion")),
+    )
+    emotion, content = heard.emotion, heard.content
+    windows = len(emotion.speech)
+    if (
+        heard.identity.shape.ndim != 1
+        or heard.identity.theta.ndim != 1
+        or heard.identity.traits.shape != (2,)
+        or content.linguistic.ndim != 2
+        or not 0 < len(content.level_db) <= len(content.linguistic)
+        or emotion.theta.ndim != 2
+        or not windows
+        or len(emotion.theta) != windows
+        or emotion.shares.shape != (windows, len(EMOTIONS))
+        or not all(np.isfinite(x).all() for x in heard.arrays().values())
+    ):
+        raise ValueError("these arrays are not what was heard of one recording")
+    return heard
+
+
+def _between(a: Array, b: Array, strength: float) -> Array:
+    return np.asarray((1 - strength) * a + strength * b, np.float32)

@@ -1,0 +1,142 @@
+"""Many inputs: files, folders, patterns and lists become items, each with a place of its own."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from imagineid.errors import BadInput
+from imagineid_cli.request import Wish
+
+SOUNDS = frozenset(
+    ".wav .flac .mp3 .ogg .opus .oga .m4a .aac .aiff .aif .wma .amr .g722 "
+    ".mp4 .mov .mkv .webm".split()
+)
+"""What of a folder is taken for a recording."""
+
+COLUMNS = ("audio", "prompt", "seed", "out")
+"""What a list may say of each recording; only the first is needed."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording of many: where it is, where its video goes, and what was asked for."""
+
+    audio: Path
+    output: Path
+    wish: Wish
+
+
+def find_items(inputs: Sequence[str], folder: Path, wish: Wish) -> list[Item]:
+    """Return what is to be made, in the order it was named.
+
+    Args:
+        inputs: recordings, folders, patterns, and lists (.csv, .jsonl).
+        folder: where videos go.
+        wish: what was asked for, where a list says nothing else.
+
+    Raises:
+        BadInput: there is nothing in them, a list can't be read, or two videos share a place.
+    """
+    found = [item for name in inputs for item in _items(name, folder, wish)]
+    if not found:
+        raise BadInput(
+            f"There is no recording in {', '.join(inputs)}.\n"
+            f"Name some:  imagineid batch FOLDER -o {folder}"
+        )
+    double = {path for path, many in Counter(item.output for item in found).items() if many > 1}
+    whole = [
+        replace(item, output=folder / f"{item.audio.name}.mp4") if item.output in double else item
+        for item in found
+    ]
+    for path, many in Counter(item.output for item in whole).items():
+        if many > 1:
+            names = ", ".join(str(item.audio) for item in whole if item.output == path)
+            raise BadInput(
+                f"{names} would all become {path}.\nName each in a list:  audio,out  in LIST.csv"
+            )
+    return whole
+
+
+def _items(name: str, folder: Path, wish: Wish) -> Iterator[Item]:
+    """Yield what one input stands for."""
+    path = Path(name)
+    if path.suffix.lower() in (".csv", ".jsonl"):
+        for line, row in _rows(path):
+            yield _item_of(row, path, line, folder, wish)
+        return
+    if path.is_dir():
+        paths = sorted(p for p in path.iterdir() if p.suffix.lower() in SOUNDS and p.is_file())
+    elif glob.has_magic(name) and not path.exists():
+        paths = sorted(Path(p) for p in glob.glob(name, recursive=True))
+    else:
+        paths = [path]  # one that is missing is told with the others that fail
+    for audio in paths:
+        yield Item(audio, folder / f"{audio.stem}.mp4", wish)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the lines of a list, each with its number."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The list {path} can't be read: {error}.\nLook:  head {path}") from error
+    if path.suffix.lower() == ".csv":
+        reader = csv.DictReader(text.splitlines())
+        try:
+            for row in reader:
+                yield reader.line_num, {k: v for k, v in row.items() if k is not None and v}
+        except csv.Error as error:
+            raise _bad(path, reader.line_num, f"is not CSV ({error})") from error
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise _bad(path, number, f"is not JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise _bad(path, number, "is not a JSON object")
+        yield number, {k: v for k, v in row.items() if v is not None}
+
+
+def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, wish: Wish) -> Item:
+    """Read one line of a list; paths in it are meant from where the list lies."""
+    if unknown := sorted(set(row) - set(COLUMNS)):
+        raise _bad(path, line, f"has the column {unknown[0]!r}")
+    if not isinstance(row.get("audio"), str):
+        raise _bad(path, line, "names no audio")
+    for name in ("audio", "out"):
+        if not _is_name(str(row.get(name, ""))):
+            raise _bad(path, line, f"has a name in {name} that no file can have")
+    try:
+        seed = int(row["seed"]) if "seed" in row else wish.seed
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _bad(path, line, f"has the seed {row['seed']!r}") from error
+    own = replace(wish, prompt=str(row.get("prompt", wish.prompt or "")), seed=seed)
+    try:
+        own.check()
+    except BadInput as error:
+        raise _bad(path, line, f"can't be used: {str(error).splitlines()[0]}") from error
+    audio = path.parent / row["audio"]
+    return Item(audio, folder / str(row.get("out", f"{audio.stem}.mp4")), own)
+
+
+def _is_name(name: str) -> bool:
+    """Tell whether the system takes it for a path."""
+    try:
+        return b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+
+
+def _bad(path: Path, line: int, what: str) -> BadInput:
+    return BadInput(f"Line {line} of {path} {what}.\nA list has the columns  {','.join(COLUMNS)}")

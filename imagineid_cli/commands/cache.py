@@ -1,0 +1,46 @@
+"""``imagineid cache``: how much the frame cache holds, and emptying it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from imagineid_cli import options
+from imagineid_cli.errors import error_handling, say
+
+app = typer.Typer(name="cache", help="The frames kept from earlier runs.", no_args_is_help=True)
+
+
+@app.command()
+def size(
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Tell how much is kept, how much may be, and where."""
+    from imagineid.cache import GIGABYTE, Cache
+
+    with error_handling(debug):
+        cache = Cache.usual()
+        pieces, taken = cache.size()
+        if as_json:
+            known = {"path": str(cache.folder), "pieces": pieces, "bytes": taken}
+            typer.echo(json.dumps(known | {"limit_bytes": cache.limit}))
+        else:
+            gigabytes, limit = taken / GIGABYTE, cache.limit / GIGABYTE
+            typer.echo(f"{gigabytes:.2f} of {limit:g} GB, {pieces} pieces in {cache.folder}")
+
+
+@app.command()
+def clear(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+) -> None:
+    """Throw away all that is kept; videos that were made stay."""
+    from imagineid.cache import GIGABYTE, Cache
+
+    with error_handling(debug):
+        cache = Cache.usual()
+        _, taken = cache.size()
+        cache.clear()
+        say(f"{taken / GIGABYTE:.2f} GB are free again.")

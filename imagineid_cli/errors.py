@@ -1,0 +1,57 @@
+"""Errors become words on stderr and an exit code; a traceback only for those who ask."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import typer
+
+from imagineid.errors import ImagineIDError
+
+
+def say(text: str, style: str = "") -> None:
+    """Print to stderr as it is: no markup, no wrapping, colour only on a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(text, style=style or None)
+
+
+@contextlib.contextmanager
+def error_handling(debug: bool) -> Iterator[None]:
+    """Tell any error of the block in words and end the command with its exit code.
+
+    Args:
+        debug: show the traceback, too.
+
+    Raises:
+        typer.Exit: for every error, with 130 for Ctrl-C and 1 for what nobody foresaw.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("Stopped. Nothing half-written is left.")
+        raise typer.Exit(130) from None
+    except ImagineIDError as error:
+        _trace(debug)
+        say(f"Error: {error}", style="red")
+        raise typer.Exit(error.exit_code) from error
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        _trace(debug)
+        kind = type(error).__name__
+        say(f"Something went wrong inside ({kind}: {error}).", style="red")
+        if not debug:
+            say("See where: run it again with --debug")
+        raise typer.Exit(1) from error
+
+
+def _trace(debug: bool) -> None:
+    """Print the traceback of the error in hand, if it is wanted."""
+    if debug:
+        import traceback
+
+        traceback.print_exc(file=sys.stderr)

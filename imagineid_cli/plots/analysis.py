@@ -1,0 +1,162 @@
+"""A picture of what was heard over time, drawn with Pillow: loudness, emotions, curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from imagineid.files import atomic_output, write_errors
+from imagineid.spec import ARKIT, EMOTIONS, FPS
+
+if TYPE_CHECKING:
+    from imagineid.analysis import Analysis
+    from imagineid.pad.conditioning import Conditioning
+    from imagineid.pad.factors import VoiceFactors
+
+Array = np.ndarray
+WIDTH, LEFT, RIGHT, TOP = 1400, 190, 30, 60
+"""Pixels of the picture, and of what lies about the panels."""
+
+LOUDNESS, FEELINGS, ROW, GAP = 110, 170, 22, 46
+"""Heights of the panels, of a curve's row, and between panels."""
+
+CURVES = 14
+"""The most moved ARKit units are drawn, in this number."""
+
+QUIETEST_DB = -70.0
+INK, PALE, SHADE = (40, 40, 46), (200, 202, 208), (232, 240, 232)
+COLOURS = dict(
+    zip(
+        EMOTIONS,
+        (
+            (190, 194, 202),
+            (204, 62, 60),
+            (142, 110, 160),
+            (118, 150, 62),
+            (96, 84, 190),
+            (242, 184, 62),
+            (74, 122, 190),
+            (238, 130, 70),
+        ),
+        strict=True,
+    )
+)
+
+
+def draw(
+    path: Path,
+    name: str,
+    heard: VoiceFactors,
+    factors: Conditioning,
+    found: Analysis,
+    overwrite: bool,
+) -> None:
+    """Write the picture.
+
+    Args:
+        path: a .png.
+        name: of the recording.
+        heard: what was heard of it.
+        factors: its expression.
+        found: the same over time.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        BadOutput: the place can't be written, or the disk is full.
+    """
+    units = [unit for unit, _ in found.moved[:CURVES]]
+    height = TOP + LOUDNESS + FEELINGS + 2 * GAP + ROW * len(units) + 50
+    picture = Image.new("RGB", (WIDTH, height), "white")
+    pen = ImageDraw.Draw(picture)
+    who = heard.identity
+    title = f"{name}:  {who.gender}, about {who.age:.0f}, {heard.emotion.label}"
+    pen.text((LEFT, 18), title, INK, font(20))
+    down = TOP
+    _loudness(pen, down, heard.content.level_db, found)
+    down += LOUDNESS + GAP
+    _feelings(picture, pen, down, found.feelings)
+    down += FEELINGS + GAP
+    _curves(picture, pen, down, factors.expression, units)
+    _seconds(pen, down + ROW * len(units), heard.frames / FPS)
+    with atomic_output(path, overwrite) as part, write_errors(path):
+        picture.save(part, format="PNG")
+
+
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font."""
+    return ImageFont.load_default(size)
+
+
+def _span() -> int:
+    return WIDTH - LEFT - RIGHT
+
+
+def _binned(rows: Array) -> Array:
+    """Bring (F, n) to one row a pixel: means of what falls in it, or repeated."""
+    edges = np.linspace(0, len(rows), _span() + 1)
+    sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0, dtype=np.float64)])
+    low = np.floor(edges[:-1]).astype(int)
+    high = np.maximum(low + 1, np.ceil(edges[1:]).astype(int))
+    return np.asarray((sums[high] - sums[low]) / (high - low)[:, None])
+
+
+def _label(pen: ImageDraw.ImageDraw, down: float, text: str) -> None:
+    pen.text((LEFT - 12, down), text, INK, font(14), anchor="rm")
+
+
+def _loudness(pen: ImageDraw.ImageDraw, top: int, level_db: Array, found: Analysis) -> None:
+    """Draw the level, and speech as a shade behind it."""
+    whole_s = len(level_db) / FPS
+    for s in found.speech:
+        if s.what == "speech":
+            left, right = (LEFT + _span() * t / whole_s for t in (s.start_s, s.end_s))
+            pen.rectangle((left, top, right, top + LOUDNESS), fill=SHADE)
+    share = np.clip(1 - _binned(level_db[:, None])[:, 0] / QUIETEST_DB, 0, 1)
+    base = top + LOUDNESS
+    for x, value in enumerate(share):
+        pen.line((LEFT + x, base - LOUDNESS * float(value), LEFT + x, base), fill=(120, 150, 120))
+    pen.line((LEFT, base, LEFT + _span(), base), fill=PALE)
+    _label(pen, top + LOUDNESS / 2 - 9, "loudness")
+    pen.text((LEFT - 12, top + LOUDNESS / 2 + 11), "shaded: speech", (130,) * 3, font(11), "rm")
+
+
+def _feelings(picture: Image.Image, pen: ImageDraw.ImageDraw, top: int, shares: Array) -> None:
+    """Draw the eight shares over each other, with their names beside."""
+    stack = np.cumsum(_binned(shares), axis=1)  # (pixels, 8), the last about 1
+    heights = (np.arange(FEELINGS) + 0.5) / FEELINGS
+    which = (heights[:, None, None] > stack[None] / stack[None, :, -1:]).sum(axis=2)
+    colours = np.array([COLOURS[name] for name in EMOTIONS], np.uint8)
+    area = colours[np.minimum(which, len(EMOTIONS) - 1)]
+    picture.paste(Image.fromarray(area[::-1]), (LEFT, top))
+    step = FEELINGS / len(EMOTIONS)
+    for i, name in enumerate(reversed(EMOTIONS)):
+        middle = top + step * (i + 0.5)
+        pen.rectangle((LEFT - 26, middle - 6, LEFT - 14, middle + 6), fill=COLOURS[name])
+        pen.text((LEFT - 34, middle), name, INK, font(14), anchor="rm")
+
+
+def _curves(
+    picture: Image.Image, pen: ImageDraw.ImageDraw, top: int, expression: Array, units: list[str]
+) -> None:
+    """Draw a row a unit, the darker the more it moves."""
+    chosen = _binned(expression[:, [ARKIT.index(unit) for unit in units]])
+    light, dark = np.array([246, 247, 250]), np.array([24, 70, 130])
+    for i, unit in enumerate(units):
+        share = np.clip(chosen[:, i], 0, 1)[:, None] ** 0.7
+        row = (light + (dark - light) * share).astype(np.uint8)
+        strip = np.broadcast_to(row, (ROW - 3, *row.shape))
+        picture.paste(Image.fromarray(np.ascontiguousarray(strip)), (LEFT, top + i * ROW))
+        _label(pen, top + i * ROW + (ROW - 3) / 2, unit)
+
+
+def _seconds(pen: ImageDraw.ImageDraw, top: int, whole_s: float) -> None:
+    """Draw the axis of time."""
+    step = next(s for s in (0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 3600, 36000) if whole_s / s <= 20)
+    for i in range(int(whole_s / step) + 1):
+        x = LEFT + _span() * i * step / whole_s
+        pen.line((x, top, x, top + 6), fill=INK)
+        pen.text((x, top + 10), f"{i * step:g}", INK, font(13), anchor="mt")
+    pen.text((LEFT - 12, top + 16), "seconds", INK, font(13), anchor="rm")

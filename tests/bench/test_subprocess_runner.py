@@ -1,0 +1,57 @@
+"""A process of its own: what it returns, what it raises, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from imagineid.errors import BackendMissing
+from imagineid_bench.subprocess_runner import OnProgress, Setting, run_in_subprocess
+
+SETTING = Setting(Path("a.wav"), Path("a.mp4"), frames=3)
+
+
+def counted(setting: Setting, tell: OnProgress) -> int:
+    for i in range(setting.frames):
+        tell(i + 1)
+    return os.getpid()
+
+
+def missing(setting: Setting, tell: OnProgress) -> int:
+    raise BackendMissing("paper", "paper")
+
+
+def mistaken(setting: Setting, tell: OnProgress) -> int:
+    raise LookupError("nobody foresaw this")
+
+
+def killed(setting: Setting, tell: OnProgress) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def test_another_process_works_and_tells_how_far_it_is() -> None:
+    told: list[float] = []
+    assert run_in_subprocess(counted, SETTING, told.append) != os.getpid()
+    assert told == [1, 2, 3]
+
+
+def test_an_error_of_ours_is_the_same_error_here() -> None:
+    with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[paper\]'") as told:
+        run_in_subprocess(missing, SETTING, print)
+    assert told.value.exit_code == 3
+
+
+def test_a_mistake_is_told_with_where_it_arose() -> None:
+    with pytest.raises(RuntimeError, match="nobody foresaw this") as told:
+        run_in_subprocess(mistaken, SETTING, print)
+    assert str(told.value) == "LookupError: nobody foresaw this"
+    assert "in mistaken" in str(told.value.__cause__)
+
+
+def test_a_process_that_is_killed_is_no_riddle() -> None:
+    with pytest.raises(RuntimeError, match="was ended with -9"):
+        run_in_subprocess(killed, SETTING, print)

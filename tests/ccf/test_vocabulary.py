@@ -1,0 +1,46 @@
+"""The prompt's words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from imagineid.ccf.vocabulary import Vocabulary
+from imagineid.spec import MINI
+
+WORDS = Vocabulary(
+    ("red", "hair", "long", "glasses", "blue", "eye", "background", "middle-aged"),
+    {"ginger": "red", "spectacles": "glasses", "backdrop": "background"},
+)
+
+
+def test_words_become_their_tokens_in_order() -> None:
+    tokens = WORDS.tokens("long red hair", MINI)
+    assert tokens.dtype == np.int64
+    assert tokens.shape == (MINI.text_tokens,)
+    assert tokens[:4].tolist() == [3, 1, 2, 0]
+
+
+def test_case_punctuation_plurals_and_synonyms_do_not_matter() -> None:
+    plain = WORDS.tokens("red hair blue eye glasses", MINI)
+    assert WORDS.tokens("Ginger HAIR, blue eyes; spectacles!", MINI).tolist() == plain.tolist()
+
+
+def test_an_unknown_word_is_named_once_with_the_closest_known_one() -> None:
+    assert WORDS.unknown("bleu hair, bleu eyes and a zebra") == [
+        ("bleu", "blue"),
+        ("and", None),
+        ("a", None),
+        ("zebra", None),
+    ]
+
+
+def test_a_long_prompt_is_cut_and_an_empty_one_is_all_zeros() -> None:
+    assert (WORDS.tokens("red " * 100, MINI) == 1).all()
+    assert not WORDS.tokens("", MINI).any()
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    WORDS.write(tmp_path / "words.json")
+    assert Vocabulary.read(tmp_path / "words.json") == WORDS

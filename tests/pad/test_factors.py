@@ -1,0 +1,120 @@
+"""What was heard, mixed one factor at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagineid.errors import BadInput, BadWeights
+from imagineid.pad import prototypes
+from imagineid.pad.conditioning import express
+from imagineid.pad.factors import Content, Emotion, Identity, VoiceFactors, factors_from_arrays
+from imagineid.spec import EMOTIONS, MINI
+
+
+def heard(seed: int, frames: int) -> VoiceFactors:
+    """A recording's worth of random numbers."""
+    rng = np.random.default_rng(seed)
+    windows = 1 if frames <= 32 else 2
+
+    def some(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    shares = np.abs(some(windows, 8))
+    return VoiceFactors(
+        Identity(some(80), some(512), np.array([seed - 0.5, 0.3], np.float32)),
+        Content(some(max(32, frames), 64), np.full(frames, -20, np.float32)),
+        Emotion(
+            some(windows, 512), shares / shares.sum(axis=1, keepdims=True), np.ones(windows, "f4")
+        ),
+    )
+
+
+def test_swapping_one_factor_leaves_the_others_alone() -> None:
+    a, b = heard(0, 40), heard(1, 25)
+    felt = a.with_emotion(b.emotion)
+    assert felt.identity is a.identity
+    assert felt.content is a.content
+    np.testing.assert_allclose(felt.emotion.theta[0], b.emotion.theta.mean(axis=0), atol=1e-6)
+    spoken = a.with_identity(b.identity)
+    assert spoken.content is a.content
+    assert spoken.emotion is a.emotion
+    assert (a.identity.gender, spoken.identity.gender) == ("female", "male")
+    said = a.with_content(b.content)
+    assert said.identity is a.identity
+    assert said.frames == b.frames
+
+
+def test_strength_goes_from_one_to_the_other() -> None:
+    a, b = heard(0, 40), heard(1, 40)
+    np.testing.assert_array_equal(a.with_emotion(b.emotion, 0).emotion.theta, a.emotion.theta)
+    half = a.with_identity(b.identity, 0.5).identity
+    np.testing.assert_allclose(half.shape, (a.identity.shape + b.identity.shape) / 2, atol=1e-6)
+    theirs = b.emotion.whole().theta
+    mixed = (a.with_emotion(b.emotion, s).emotion.whole().theta for s in (0, 0.3, 0.7, 1))
+    far = [np.linalg.norm(theta - theirs) for theta in mixed]
+    assert far == sorted(far, reverse=True)
+    assert far[-1] == pytest.approx(0, abs=1e-5)
+
+
+def test_expression_is_made_of_the_emotion_that_was_swapped_in() -> None:
+    asked: list[np.ndarray] = []
+
+    def expression(linguistic: np.ndarray, shape: np.ndarray, emotion: np.ndarray) -> object:
+        asked.append(emotion)
+        return {"expression": np.full((len(linguistic), 32, 52), 0.5, np.float32)}
+
+    a, b = heard(0, 40), heard(1, 70)
+    made = express({"expression": expression}, MINI, a.with_emotion(b.emotion))  # type: ignore[dict-item]
+    assert made.frames == 40
+    assert (asked[-1] == asked[-1][0]).all(), "what another felt has no moments here"
+    np.testing.assert_allclose(asked[-1][0], b.emotion.theta.mean(axis=0), atol=1e-6)
+
+
+def test_what_was_heard_survives_the_way_through_arrays() -> None:
+    a = heard(0, 40)
+    back = factors_from_arrays(a.arrays())
+    for name, array in a.arrays().items():
+        np.testing.assert_array_equal(array, back.arrays()[name])
+
+
+def test_arrays_that_do_not_belong_together_are_refused() -> None:
+    good = heard(0, 40).arrays()
+    with pytest.raises(KeyError):
+        factors_from_arrays({n: a for n, a in good.items() if n != "emotion.theta"})
+    for name, bad in (
+        ("emotion.shares", np.ones((3, 8))),
+        ("content.level_db", np.zeros(0)),
+        ("identity.theta", np.full(512, np.nan)),
+    ):
+        with pytest.raises(ValueError, match="not what was heard"):
+            factors_from_arrays({**good, name: bad})
+
+
+def test_an_emotion_by_name_is_that_row_of_the_file(tmp_path: Path) -> None:
+    rows = np.arange(8 * 512, dtype=np.float32).reshape(8, 512)
+    np.save(tmp_path / "emotions.npy", rows)
+    sad = prototypes.read(tmp_path, "sad")
+    assert sad.label == "sad"
+    np.testing.assert_array_equal(sad.theta[0], rows[EMOTIONS.index("sad")])
+    with pytest.raises(BadInput, match="no emotion 'bored'"):
+        prototypes.read(tmp_path, "bored")
+
+
+@pytest.mark.parametrize("content", [b"", b"not numpy", None])
+def test_a_broken_file_of_emotions_is_told(tmp_path: Path, content: bytes | None) -> None:
+    if content is None:
+        np.save(tmp_path / "emotions.npy", np.full((8, 512), np.inf))
+    else:
+        (tmp_path / "emotions.npy").write_bytes(content)
+    with pytest.raises(BadWeights, match="can't be used"):
+        prototypes.read(tmp_path, "sad")
+
+
+def test_a_mixture_of_a_mixture_can_be_mixed_again() -> None:
+    a, b, c = (heard(i, f) for i, f in ((0, 40), (1, 25), (0, 90)))
+    mixed = a.with_content(c.content).with_emotion(b.emotion, 0.5).with_identity(b.identity, 0.5)
+    assert mixed.frames == 90
+    assert mixed.emotion.theta.shape == (1, 512)

@@ -1,0 +1,141 @@
+"""A driver made of C, and a TensorRT made of arithmetic, where no card is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imagineid.spec import Port, Ports
+
+DRIVER = """
+#include <string.h>
+int cuInit(unsigned flags) { return %(init)d; }
+int cuDeviceGet(int *device, int number) { *device = 0; return 0; }
+int cuDeviceGetName(char *name, int length, int device) {
+  strncpy(name, "Paper RTX", length); return 0; }
+int cuDeviceGetAttribute(int *value, int what, int device) {
+  *value = what == 75 ? 8 : what == 76 ? 9 : -1; return 0; }
+int cuDriverGetVersion(int *version) { *version = 12080; return 0; }
+"""
+"""What of NVIDIA's driver :mod:`imagineid.backends.gpu` asks."""
+
+
+def driver(folder: Path, init: int = 0) -> Path:
+    """Compile a ``libcuda.so.1`` that shows an sm89 card, or fails with the error ``init``."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("runs on Linux with a C compiler, which makes the driver")
+    source = folder / "driver.c"
+    source.write_text(DRIVER % {"init": init})
+    library = folder / "libcuda.so.1"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    return folder
+
+
+PORTS = Ports((Port("x", ("batch", 3)), Port("held", ("batch", 2))), (Port("y", ("batch", 3)),))
+
+
+class Memory:
+    """The card's memory and stream: addresses are keys."""
+
+    handle = 7
+
+    def __init__(self) -> None:
+        self.arrays: dict[int, np.ndarray] = {}
+        self.puts: list[int] = []
+        self.recorded = 0
+        self.lock = threading.Lock()
+
+    def buffer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+        address = 100 + len(self.arrays)
+        self.arrays[address] = np.zeros(shape, dtype)
+        return address
+
+    def free(self, address: int) -> None:
+        self.arrays[address] = np.zeros(0)
+
+    def put(self, address: int, array: np.ndarray) -> None:
+        self.puts.append(address)
+        self.arrays[address][: len(array)] = array
+
+    def get(self, address: int, array: np.ndarray) -> None:
+        array[:] = self.arrays[address][: len(array)]
+
+    def wait(self) -> None: ...
+
+    def record(self, work: Any) -> Any:
+        self.recorded += 1
+        return work
+
+
+class Context:
+    """Makes y = 2 x + the sum of what is held, of bound memory."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory, self.bound, self.shapes = memory, dict[str, int](), dict[str, Any]()
+        self.runs = 0
+
+    def set_tensor_address(self, name: str, address: int) -> None:
+        self.bound[name] = address
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> None:
+        self.shapes[name] = shape
+
+    def execute_async_v3(self, stream: int) -> bool:
+        assert stream == Memory.handle
+        self.runs += 1
+        batch = self.shapes["x"][0]
+        x, held, y = (self.memory.arrays[self.bound[n]] for n in ("x", "held", "y"))
+        y[:batch] = 2 * x[:batch] + held[:batch].sum(axis=1, keepdims=True)
+        return True
+
+
+class Cache:
+    """What TensorRT-RTX compiled."""
+
+    def __init__(self) -> None:
+        self.seen: bytes | None = None
+
+    def serialize(self) -> bytes:
+        return b"kernels"
+
+    def deserialize(self, blob: bytes) -> bool:
+        self.seen = blob
+        return True
+
+
+def tensorrt(memory: Memory, rtx: bool) -> Any:
+    """A package with what of TensorRT is used to run an engine; the greatest batch is 4."""
+    made = types.SimpleNamespace(context=Context(memory), cache=Cache(), config=None)
+
+    class Engine:
+        def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
+            return [(1, 3), (1, 3), (4, 3)]
+
+        def create_execution_context(self, config: Any = None) -> Context:
+            made.config = config
+            return made.context
+
+    class EngineRTX(Engine):
+        def create_runtime_config(self) -> Any:
+            return types.SimpleNamespace(
+                create_runtime_cache=lambda: made.cache, set_runtime_cache=lambda cache: True
+            )
+
+    class Runtime:
+        def __init__(self, log: Any) -> None: ...
+
+        def deserialize_cuda_engine(self, blob: bytes) -> Engine | None:
+            return (EngineRTX() if rtx else Engine()) if blob == b"engine" else None
+
+    made.Runtime = Runtime
+    made.Logger = type("Logger", (), {"INTERNAL_ERROR": 0, "__init__": lambda self, level: None})
+    made.CudaGraphStrategy = types.SimpleNamespace(WHOLE_GRAPH_CAPTURE="whole")
+    return made

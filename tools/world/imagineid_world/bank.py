@@ -9,7 +9,6 @@ A voice belongs to one split only, blends included, so that held-out voices are 
 from __future__ import annotations
 
 import argparse
-import json
 import zlib
 from dataclasses import dataclass
 from fractions import Fraction
@@ -180,11 +179,9 @@ def script(voice: Voice) -> list[str]:
     return sentences(voice.sentences, np.random.default_rng(zlib.crc32(voice.key.encode())))
 
 
-def write_split(path: Path) -> None:
-    """Write which base voices each split may use, as JSON."""
-    split = {s: [v.key for v in VOICES if v.split == s] for s in ("train", "val", "test")}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(split, indent=1) + "\n", encoding="utf-8")
+def voices_of_splits() -> dict[str, list[str]]:
+    """Return the keys of the base voices that each split may use."""
+    return {s: [v.key for v in VOICES if v.split == s] for s in ("train", "val", "test")}
 
 
 def bank_at(out: Path, archive: Path) -> Bank:
@@ -204,7 +201,6 @@ def main() -> None:
     )
     options = parser.parse_args()
     bank = bank_at(options.out, options.kokoro_voices)
-    write_split(options.out / "split.json")
     seconds = 0.0
     for number in range(max(v.sentences for v in VOICES)):
         for voice in VOICES:

@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from imagineid_world import motion, people
 from imagineid_world.captions import caption
 from imagineid_world.look import draw_look
 from imagineid_world.render import Sitter, Studio
+from imagineid_world.split import write_split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,14 +125,7 @@ def write_shard(
 def build(out: Path, count: int, seed: int, resume: bool, share: tuple[int, int]) -> None:
     """Write all shards that belong to this process's share."""
     parts = split(count, seed)
-    out.mkdir(parents=True, exist_ok=True)
-    listing = out / "split.json"
-    text = json.dumps({"seed": seed, "people": count, **parts})
-    if listing.exists() and listing.read_text() != text and not resume:
-        sys.exit(
-            f"{listing} is of another run.\nContinue it with --resume or choose another --out."
-        )
-    listing.write_text(text)
+    write_split(out / "split.json", {"seed": seed, "people": count, **parts})
     studio, model, tie = Studio(SIZE), load(), people.load_tie()
     jobs = [
         (name, k, parts[name][k * PER_SHARD : (k + 1) * PER_SHARD])

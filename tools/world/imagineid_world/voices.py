@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from imagineid.spec import EMOTIONS, FPS, SAMPLE_RATE
 from imagineid_world import persona
 from imagineid_world.articulation import Phone, curves, phone_index
-from imagineid_world.bank import SECOND_CAST, VOICES, Bank, Voice, bank_at, write_split
+from imagineid_world.bank import SECOND_CAST, VOICES, Bank, Voice, bank_at, voices_of_splits
 from imagineid_world.emotions import PROSODY, Prosody
 from imagineid_world.people import WORLD, Traits, draw_traits
+from imagineid_world.split import write_split
 from imagineid_world.texts import CALIBRATION
 
 SPLITS = ("train", "val", "test")
@@ -276,7 +277,7 @@ def main() -> None:
         help="npm package kokoro-js as .tgz, needed once",
     )
     options = parser.parse_args()
-    write_split(options.out / "split.json")
+    write_split(options.out / "split.json", {"seed": options.seed, **voices_of_splits()})
     studio = Studio(bank_at(options.out, options.kokoro_voices), options.out / "sources.json")
     total = 0.0
     for split, number in schedule(options.hours):

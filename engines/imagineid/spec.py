@@ -115,6 +115,13 @@ class Size:
         sca: channels inside the spatial adapter, a level each; sca_layers: blocks a level.
         matte: channels of the matte network.
         schedule: how latents are noised, and what the UNet predicts.
+        mesh_px: height and width of a mesh picture and of the mesh flow.
+        mesh_encoder: channels of each level of the mesh pictures' own encoder; none: the
+            autoencoder's encodes them, too.
+        finer: channels of the decoder's levels that are finer than a patch, coarse to fine; with
+            them it is the first frame's alone, without MBA.
+        frame_decoder: channels at a cell and at 2x2 cells of the decoder that moves the first
+            frame; none: every frame is decoded from its latent, with MBA.
         batch: the most items a TensorRT engine takes at once; it holds memory for them all.
     """
 
@@ -149,6 +156,10 @@ class Size:
     sca_layers: int = 2
     matte: int = 24
     schedule: ScheduleConfig = ScheduleConfig()
+    mesh_px: int = 256
+    mesh_encoder: tuple[int, ...] = ()
+    finer: tuple[int, ...] = ()
+    frame_decoder: tuple[int, ...] = ()
     batch: int = 8
 
     @property
@@ -169,6 +180,18 @@ class Size:
 
 
 MINI = Size(name="mini", frame_px=256)
+
+MINI_512 = Size(
+    name="mini-512",
+    frame_px=512,
+    patch=8,
+    latent_channels=32,
+    mesh_encoder=(32, 64),
+    finer=(40, 16),
+    frame_decoder=(48, 96),
+    matte=12,
+)
+"""The next embedded model: later frames move the first one. Trained, not yet shipped."""
 
 SD15 = Size(
     name="sd15",
@@ -224,8 +247,9 @@ def ports(size: Size) -> dict[str, Ports]:
 
     ``identity``, ``content``, ``emotion`` and ``expression`` are PAD (eq. 1-7); ``text`` is the
     text encoder with TIA before it (eq. 8); ``sca`` and ``unet`` imagine a latent (eq. 9);
-    ``encoder`` and ``decoder`` are the autoencoder, with MBA in the decoder (eq. 10); ``matte``
-    finds the person in a frame.
+    ``encoder`` and ``decoder`` are the autoencoder, with MBA in the decoder (eq. 10) or, at sizes
+    that move the first frame, in ``frame_decoder``; ``mesh_encoder`` encodes mesh pictures;
+    ``matte`` finds the person in a frame.
     """
     b, px, feature = "batch", size.frame_px, size.feature_px
     mel = Port("mel", (b, size.window, MELS * MEL_FRAMES))
@@ -242,6 +266,14 @@ def ports(size: Size) -> dict[str, Ports]:
         Port(f"residual_{i}", (b, channels, size.latent_px >> i, size.latent_px >> i))
         for i, channels in enumerate(size.unet)
     )
+    drawing = {"decoder": Ports((Port("latent", latent), background, mask), (image,))}
+    if size.finer:
+        drawing["decoder"] = Ports((Port("latent", latent),), (image,))
+    if size.frame_decoder:
+        drawing["frame_decoder"] = _moving(size, image, Port("latent", latent), mask)
+    if size.mesh_encoder:
+        mesh = Port("mesh", (b, 3, size.mesh_px, size.mesh_px))
+        drawing["mesh_encoder"] = Ports((mesh,), (Port("latent", latent),))
     return {
         "identity": Ports((mel,), (shape, identity, Port("traits", (b, 2)))),
         "content": Ports((mel,), (linguistic,)),
@@ -259,6 +291,22 @@ def ports(size: Size) -> dict[str, Ports]:
             (Port("prediction", latent),),
         ),
         "encoder": Ports((image,), (Port("latent", latent), background)),
-        "decoder": Ports((Port("latent", latent), background, mask), (image,)),
+        **drawing,
         "matte": Ports((image,), (mask,)),
     }
+
+
+def _moving(size: Size, image: Port, latent: Port, mask: Port) -> Ports:
+    """Return the ports of the decoder that moves the first frame."""
+    b, px, mesh_px, feature = "batch", size.frame_px, size.mesh_px, size.feature_px
+    inputs = (
+        latent,
+        Port("first", (b, 3, px, px)),
+        Port("features", (b, size.stages[0], feature, feature)),
+        Port("background", (b, 3, px, px)),
+        Port("mesh", (b, 3, mesh_px, mesh_px)),
+        Port("flow", (b, 2, mesh_px, mesh_px)),
+        Port("cover", (b, 1, mesh_px, mesh_px)),
+        mask,
+    )
+    return Ports(inputs, (image,))

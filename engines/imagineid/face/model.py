@@ -68,6 +68,17 @@ def project(points: F32, size: int = 256) -> F32:
     return np.stack([x, y], -1).astype(np.float32)
 
 
+def posed(points: F32, pose: F32, head_weight: F32) -> F32:
+    """Move points (N, 3) by a pose (6,); ``head_weight`` (N,) is how much each follows the head."""
+    weight = head_weight[:, None]
+    pivot = np.asarray(NECK_PIVOT, np.float32)
+    turned = (points - pivot) @ rotation(*map(float, pose[:3])).T + pivot
+    moved = points + weight * (turned - points)
+    moved[:, :2] += pose[3:5].astype(np.float32) * (0.4 + 0.6 * weight)
+    out: F32 = ((moved - pivot) * np.float32(np.exp(pose[5])) + pivot).astype(np.float32)
+    return out
+
+
 @dataclass(frozen=True)
 class FaceModel:
     """A baked face.
@@ -118,13 +129,7 @@ class FaceModel:
 
     def posed(self, points: F32, pose: F32) -> F32:
         """Move vertices (V, 3) by a pose (6,); see :data:`POSE`."""
-        weight = self.head_weight[:, None]
-        pivot = np.asarray(NECK_PIVOT, np.float32)
-        turned = (points - pivot) @ rotation(*map(float, pose[:3])).T + pivot
-        moved = points + weight * (turned - points)
-        moved[:, :2] += pose[3:5].astype(np.float32) * (0.4 + 0.6 * weight)
-        out: F32 = ((moved - pivot) * np.float32(np.exp(pose[5])) + pivot).astype(np.float32)
-        return out
+        return posed(points, pose, self.head_weight)
 
     def vertices(self, alpha: F32, beta: F32, pose: F32) -> F32:
         """Vertices (V, 3) of an identity (80,) with an expression (52,) and a pose (6,)."""

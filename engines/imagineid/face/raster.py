@@ -7,6 +7,7 @@ are interpolated only for what is left to be seen.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -141,17 +142,46 @@ def _shade(points: F32, model: FaceModel) -> F32:
     return np.asarray(colour * light[:, None], np.float32)
 
 
-def mesh_picture(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.uint8]:
-    """Draw posed vertices as a shaded grey head on black.
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What is nearest at each pixel that posed vertices cover.
 
-    Args:
-        points: (V, 3) metres, from :meth:`~imagineid.face.model.FaceModel.vertices`.
-        model: whose triangles and regions are drawn.
+    Attributes:
+        screen: the vertices in the picture, (V, 2) pixels.
+        area: twice the signed area of each triangle on screen, below 0 where it faces us, (T,).
+        seen: picture indices of the covered pixels, rising, (N,).
+        triangle: the triangle at each, (N,).
+        share: weights of its second and third corner there, (N, 2); the first has the rest.
         size: side of the picture, pixels.
-
-    Returns:
-        (size, size, 3) RGB.
     """
+
+    screen: F32
+    area: F32
+    seen: NDArray[np.int32]
+    triangle: NDArray[np.int32]
+    share: F32
+    size: int
+
+    def interpolate(self, values: F32, triangles: NDArray[np.int32]) -> F32:
+        """Return ``values`` of vertices (V, C) at the covered pixels, (N, C)."""
+        first = values.take(triangles[:, 0], 0)
+        paint = np.concatenate(
+            [
+                first,
+                values.take(triangles[:, 1], 0) - first,
+                values.take(triangles[:, 2], 0) - first,
+            ],
+            1,
+        ).take(self.triangle, 0)
+        width = values.shape[1]
+        out: F32 = paint[:, :width]
+        out += paint[:, width : 2 * width] * self.share[:, :1]
+        out += paint[:, 2 * width :] * self.share[:, 1:]
+        return out
+
+
+def surface(points: F32, model: FaceModel, size: int) -> Surface:
+    """Find the nearest front-facing triangle at each pixel of posed vertices (V, 3)."""
     screen = project(points, size)
     corners = screen[model.triangles]
     e1, e2 = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
@@ -160,12 +190,11 @@ def mesh_picture(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.u
     front = np.flatnonzero(area < -1e-4)
     depth = points[:, 2][model.triangles[front]].sum(1) / 3 - _BEHIND[model.triangle_region[front]]
     order = front[np.argsort(depth)]
-    drawn = model.triangles[order]
     which, row, first, length = spans(corners[order], size)
     run, at = pixels(row, first, length, size)
     top = np.full(size * size, -1, np.int32)
     top[at] = run
-    seen = np.flatnonzero(top >= 0)
+    seen = np.flatnonzero(top >= 0).astype(np.int32)
     triangle = which.take(top.take(seen))
     # Shares of corners 1 and 2 are linear in the pixel: one slope each way and a constant.
     origin, e1, e2 = corners[order, 0], e1[order], e2[order]
@@ -173,31 +202,42 @@ def mesh_picture(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.u
     slope = np.stack([e2[:, 1], -e1[:, 1], -e2[:, 0], e1[:, 0]], 1) * scale
     start = np.float32(0.5) - origin
     constant = slope[:, :2] * start[:, :1] + slope[:, 2:] * start[:, 1:]
-    rows, columns = np.divmod(seen.astype(np.int32), size)
+    rows, columns = np.divmod(seen, size)
     own = slope.take(triangle, 0)
     share = constant.take(triangle, 0)
     share += own[:, :2] * columns.astype(np.float32)[:, None]
     share += own[:, 2:] * rows.astype(np.float32)[:, None]
-    colours = _shade(points, model)
-    base = colours.take(drawn[:, 0], 0)
-    paint = np.concatenate(
-        [base, colours.take(drawn[:, 1], 0) - base, colours.take(drawn[:, 2], 0) - base], 1
-    ).take(triangle, 0)
-    colour = paint[:, :3]
-    colour += paint[:, 3:6] * share[:, :1]
-    colour += paint[:, 6:] * share[:, 1:]
-    eye = np.flatnonzero((model.triangle_region[order] == EYE).take(triangle))
-    corner = model.eye_plane[drawn.take(triangle[eye], 0)]
-    u, v = share[eye, :1], share[eye, 1:]
+    return Surface(screen, area, seen, order.take(triangle).astype(np.int32), share, size)
+
+
+def mesh_picture(
+    points: F32, model: FaceModel, size: int = 256, visible: Surface | None = None
+) -> NDArray[np.uint8]:
+    """Draw posed vertices as a shaded grey head on black.
+
+    Args:
+        points: (V, 3) metres, from :meth:`~imagineid.face.model.FaceModel.vertices`.
+        model: whose triangles and regions are drawn.
+        size: side of the picture, pixels.
+        visible: their :func:`surface` at this size, if it is known.
+
+    Returns:
+        (size, size, 3) RGB.
+    """
+    found = visible or surface(points, model, size)
+    colour = found.interpolate(_shade(points, model), model.triangles)
+    eye = np.flatnonzero((model.triangle_region == EYE).take(found.triangle))
+    corner = model.eye_plane[model.triangles.take(found.triangle[eye], 0)]
+    u, v = found.share[eye, :1], found.share[eye, 1:]
     plane = corner[:, 0] * (1 - u - v) + corner[:, 1] * u + corner[:, 2] * v
     radius = np.sqrt((plane * plane).sum(1, keepdims=True))
     iris = np.clip((IRIS_RADIUS - radius) / 0.0008 + 0.5, 0, 1)
     colour[eye] = colour[eye] * (1 - iris) + _IRIS * iris
     flat = np.zeros((size * size, 3), np.float32)
-    flat[seen] = colour
+    flat[found.seen] = colour
     picture = flat.reshape(size, size, 3)
     for brow in BROWS:
-        _stroke(picture, screen[[model.landmarks[name] for name in brow]])
+        _stroke(picture, found.screen[[model.landmarks[name] for name in brow]])
     return np.asarray(np.clip(picture * 255 + 0.5, 0, 255), np.uint8)
 
 

@@ -36,6 +36,11 @@ class Encoder(nn.Module):
         self.last = Residual(channels[-1])
         self.out = nn.Conv2d(channels[-1], size.latent_channels, 1)
 
+    def features(self, image: Tensor) -> Tensor:
+        """Return F_ve (B, C0, H/4, W/4) of frames (B, 3, H, W) in [-1, 1], the first level."""
+        out: Tensor = self.first(self.stem(F.pixel_unshuffle(image, self.patch)))
+        return out
+
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Encode frames.
 
@@ -45,8 +50,7 @@ class Encoder(nn.Module):
         Returns:
             latent (B, c, H/16, W/16) of about unit variance, and F_ve (B, C0, H/4, W/4).
         """
-        feature = self.first(self.stem(F.pixel_unshuffle(image, self.patch)))
-        x = feature
+        feature = x = self.features(image)
         for down, block in zip(self.down, self.blocks, strict=True):
             x = block(down(x))
         return self.out(F.silu(self.last(x))), feature

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from imagineid.spec import Size
 
 
+FINEST = 4
+"""Pixels a cell along one side that the network looks at; larger frames are averaged first."""
+
+
 class Matte(nn.Module):
     """A small U-shaped network, frame to person probability."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
         c = size.matte
-        self.patch = size.patch
-        self.stem = nn.Conv2d(3 * size.patch**2, c, 3, padding=1)
+        self.patch = min(size.patch, FINEST)
+        self.pool = size.patch // self.patch
+        self.stem = nn.Conv2d(3 * self.patch**2, c, 3, padding=1)
         self.fine = Residual(c)
         self.down1 = nn.Conv2d(c, 2 * c, 3, stride=2, padding=1)
         self.middle = Residual(2 * c)
@@ -33,7 +38,8 @@ class Matte(nn.Module):
 
     def logits(self, image: Tensor) -> Tensor:
         """Return person logits (B, 1, H/4, W/4) from a frame (B, 3, H, W) in [-1, 1]."""
-        fine = self.fine(self.stem(F.pixel_unshuffle(image, self.patch)))
+        small = F.avg_pool2d(image, self.pool) if self.pool > 1 else image
+        fine = self.fine(self.stem(F.pixel_unshuffle(small, self.patch)))
         middle = self.middle(self.down1(fine))
         deep = self.deep(self.down2(middle))
         middle = middle + F.pixel_shuffle(self.up2(deep), 2)

@@ -20,6 +20,9 @@ from imagineid.nn.matte import Matte
 from imagineid.nn.sca import SpatialAdapter
 from imagineid.nn.text import Prompt
 from imagineid.nn.unet import BaseUNet
+from imagineid.nn.first_decoder import FirstDecoder
+from imagineid.nn.frame_decoder import FrameDecoder
+from imagineid.nn.mesh_encoder import MeshEncoder
 
 if TYPE_CHECKING:
     from imagineid.spec import Size
@@ -31,6 +34,15 @@ PAD = {
     "expression": ExpressionDecoder,
 }
 """The networks that listen. They are small, and always computed in float32."""
+
+
+OTHERS = {
+    "sca": SpatialAdapter,
+    "unet": BaseUNet,
+    "matte": Matte,
+    "mesh_encoder": MeshEncoder,
+    "frame_decoder": FrameDecoder,
+}
 
 
 def network(name: str, size: Size, words: int) -> nn.Module:
@@ -47,7 +59,7 @@ def network(name: str, size: Size, words: int) -> nn.Module:
     elif name in ("encoder", "decoder"):
         module = _autoencoder(size)[name](size)
     else:
-        module = {"sca": SpatialAdapter, "unet": BaseUNet, "matte": Matte}[name](size)
+        module = OTHERS[name](size)
     return module.eval()
 
 
@@ -56,7 +68,7 @@ def _autoencoder(size: Size) -> dict[str, type[nn.Module]]:
         from imagineid.nn.kl import KLDecoder, KLEncoder
 
         return {"encoder": KLEncoder, "decoder": KLDecoder}
-    return {"encoder": Encoder, "decoder": Decoder}
+    return {"encoder": Encoder, "decoder": FirstDecoder if size.finer else Decoder}
 
 
 def stored(name: str, size: Size, path: Path) -> nn.Module:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -55,6 +56,7 @@ class Budget:
         rate: peak learning rate; decay: weight decay; clip: largest gradient norm.
         warmup: steps to the peak rate; average: horizon of the moving average, in steps.
         save_s: seconds between checkpoints.
+        rates: of modules, by their prefix, as multiples of ``rate``; 1 for all others.
     """
 
     minutes: float
@@ -65,10 +67,25 @@ class Budget:
     warmup: int = 100
     average: int = 500
     save_s: float = 120.0
+    rates: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass
+class Progress:
+    """How far a stage is: the share of its budget that is used, 0 to 1."""
+
+    share: float = 0.0
+
+
+def device() -> torch.device:
+    """Return where stages train: a card, if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def fast_dtype() -> torch.dtype:
-    """Return bfloat16 where this processor multiplies it faster than float32, else float32."""
+    """Return bfloat16 where this machine multiplies it faster than float32, else float32."""
+    if device().type == "cuda":
+        return torch.bfloat16
     taken: dict[torch.dtype, float] = {}
     for dtype in (torch.float32, torch.bfloat16):
         a = torch.randn(512, 512, dtype=dtype)
@@ -130,6 +147,7 @@ def train(
     budget: Budget,
     check: Callable[[], dict[str, float]] | None = None,
     check_every: int = 500,
+    progress: Progress | None = None,
 ) -> None:
     """Learn until the budget is used up.
 
@@ -140,6 +158,7 @@ def train(
         budget: how long, how fast.
         check: measures on held-out data, called with the averaged weights in place.
         check_every: steps between checks.
+        progress: is told how far the stage is.
     """
     folder = ROOT / stage
     folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +169,7 @@ def train(
         if p.requires_grad
     }
     optimiser = torch.optim.AdamW(
-        named.values(), budget.rate, betas=(0.9, 0.95), weight_decay=budget.decay
+        _groups(named, budget), budget.rate, betas=(0.9, 0.95), weight_decay=budget.decay
     )
     step, used, average = _resume(folder, named, optimiser)
     peak = budget.rate * (GONE_ON if laid_out(stage) else 1)
@@ -164,8 +183,10 @@ def train(
     while used < budget.minutes * 60 and (budget.steps is None or step < budget.steps):
         rate = peak * min(1, (step + 1) / budget.warmup) * _cosine(used, budget)
         for group in optimiser.param_groups:
-            group["lr"] = rate
-        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+            group["lr"] = rate * group["share"]
+        if progress:
+            progress.share = min(1.0, used / (budget.minutes * 60))
+        with torch.autocast(device().type, torch.bfloat16, enabled=dtype == torch.bfloat16):
             terms = loss()
             total = torch.stack([v.float() for v in terms.values()]).sum()
         optimiser.zero_grad(set_to_none=True)
@@ -187,6 +208,15 @@ def train(
     _save(folder, named, average, optimiser, step, used)
     if check:
         _checked(stage, step, modules, named, average, check)
+
+
+def _groups(named: dict[str, nn.Parameter], budget: Budget) -> list[dict[str, Any]]:
+    """Group parameters by their module's share of the rate."""
+    shares = dict(budget.rates)
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in named.items():
+        groups.setdefault(shares.get(name.split(".")[0], 1.0), []).append(parameter)
+    return [{"params": own, "share": share} for share, own in groups.items()]
 
 
 def _cosine(used: float, budget: Budget) -> float:

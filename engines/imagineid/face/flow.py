@@ -1,0 +1,215 @@
+"""The mesh flow: where each pixel of a later frame was in the first frame.
+
+On the face it is exact, the mesh's own; around it hair, ears and neck follow the head as a plane,
+pulled along by the face next to them, and the movement fades out towards the shoulders. What the
+first frame did not show (the inside of a closed mouth, a shut eye, a turned-away cheek) has no
+cover there, and has to be drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid.face.model import (
+    CAMERA_Z,
+    FOV_DEG,
+    NECK_PIVOT,
+    REGIONS,
+    VIEW_CENTRE,
+    posed,
+    project,
+    rotation,
+)
+from imagineid.face.raster import Surface, normals, surface
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imagineid.face.model import FaceModel
+
+    F32 = NDArray[np.float32]
+
+NODES = 49
+"""Nodes along a side of the coarse field around the face."""
+
+HAIR_Z = -0.045
+"""Depth of the plane that hair and ears lie on, metres."""
+
+PULL_CELL = 0.02
+"""One vertex in each square of this side pulls the field along; share of the picture's side."""
+
+HIDDEN_BY = 0.006
+"""How far behind the first frame's surface a point may lie and still count as seen, metres."""
+
+SKIN = REGIONS.index("skin")
+_PART = np.array(
+    [{"eye": 1, "mouth": 2, "teeth": 2, "tongue": 2}.get(name, 0) for name in REGIONS], np.uint8
+)
+_INNER = [REGIONS.index(name) for name in ("lips", "eye", "mouth", "teeth", "tongue")]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Where a frame's pixels come from.
+
+    Attributes:
+        offset: source place minus own place, x and y, (2, N, N); 2 is the picture's side, as
+            torch's ``grid_sample`` counts without aligned corners.
+        cover: how much of each pixel the first frame shows, (1, N, N) in [0, 1]; 0 off the mesh.
+    """
+
+    offset: F32
+    cover: F32
+
+
+def _step(low: float, high: float, x: F32) -> F32:
+    """Smooth step from 0 at ``low`` to 1 at ``high``, which may be below ``low``."""
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+class MeshFlow:
+    """The flow from one first frame to any later mesh of the same person."""
+
+    def __init__(
+        self, model: FaceModel, rest: F32, points: F32, pose: F32, size: int = 256
+    ) -> None:
+        """Prepare what depends on the first frame only.
+
+        Args:
+            model: the face model.
+            rest: the person's vertices at rest, (V, 3), see :meth:`FaceModel.neutral`.
+            points: the first frame's posed vertices, (V, 3).
+            pose: its pose, (6,).
+            size: N, side of the flow, pixels.
+        """
+        self.model, self.size, self.points = model, size, points
+        self.first = surface(points, model, size)
+        self._seen_first()
+        normal = normals(points, model.triangles)[:, 2]
+        self.weight = _mesh_weight(model, normal)
+        self._plane(rest, pose)
+        self._pull(normal)
+        step = np.abs(
+            (np.arange(size, dtype=np.float32)[:, None] + 0.5) * (NODES - 1) / size
+            - np.arange(NODES, dtype=np.float32)
+        )
+        self.up = np.clip(1 - step, 0, 1)  # linear interpolation from nodes to pixels, (N, NODES)
+
+    def _seen_first(self) -> None:
+        """Keep depth (metres; -9 off the mesh) and part of what the first frame shows, (N * N,)."""
+        pixels, first = self.size**2, self.first
+        depth = first.interpolate(self.points[:, 2:], self.model.triangles)[:, 0]
+        self.depth = np.full(pixels, -9, np.float32)
+        self.depth[first.seen] = depth
+        self.part = _PART.take(self.model.triangle_region)
+        self.first_part = np.zeros(pixels, np.uint8)
+        self.first_part[first.seen] = self.part.take(first.triangle)
+
+    def _plane(self, rest: F32, pose: F32) -> None:
+        """Lay the nodes on the head's plane, in the coordinates of a head at rest."""
+        side = np.linspace(0, 1, NODES, dtype=np.float32)
+        x, y = np.meshgrid(side, side)
+        self.nodes = np.stack([x, y], -1).reshape(-1, 2)
+        view = 2 * (CAMERA_Z - HAIR_Z) * float(np.tan(np.radians(FOV_DEG / 2)))
+        flat = np.empty((len(self.nodes), 3), np.float32)
+        flat[:, 0] = (self.nodes[:, 0] - 0.5) * view + VIEW_CENTRE[0]
+        flat[:, 1] = (0.5 - self.nodes[:, 1]) * view + VIEW_CENTRE[1]
+        flat[:, 2] = HAIR_Z
+        pivot = np.asarray(NECK_PIVOT, np.float32)
+        back = (flat - pivot) / np.float32(np.exp(pose[5]))
+        back[:, :2] -= pose[3:5]
+        head = back @ rotation(*map(float, pose[:3])) + pivot
+        chin = float(rest[self.model.landmarks["chin"], 1])
+        follow = _step(chin - 0.055, chin + 0.035, head[:, 1])
+        self.follow = follow * _step(0.24, 0.11, np.abs(head[:, 0]))
+        self.head = np.asarray(head, np.float32)
+        self.plane_first = project(posed(self.head, pose, self.follow), 1)
+
+    def _pull(self, normal: F32) -> None:
+        """Choose the face's vertices that pull nodes along, and how much each node feels them."""
+        model, at = self.model, project(self.points, 1)
+        near = (normal > 0.1) & (model.mean[:, 1] > -0.13) & (model.mean[:, 2] > -0.07)
+        pool = np.flatnonzero(near & (model.vertex_region == SKIN))
+        cell = np.floor(at[pool] / PULL_CELL).astype(np.int64)
+        _, one = np.unique(cell[:, 1] * 4096 + cell[:, 0], return_index=True)
+        self.pulls = pool[one]
+        self.pulled = at[self.pulls]
+        away = np.square(self.nodes[:, None] - self.pulled[None]).sum(2)
+        nearest = away.min(1, keepdims=True)
+        weight = np.exp(-(away - nearest) / (2 * 0.018**2 + 0.5 * nearest))
+        weight /= weight.sum(1, keepdims=True)
+        self.spread = (weight * np.exp(-nearest / (2 * 0.09**2))).astype(np.float32)
+
+    def _around(self, points: F32, pose: F32) -> F32:
+        """The backward field of hair, ears and neck, (NODES, NODES, 2) in picture sides."""
+        far = project(posed(self.head, pose, self.follow), 1) - self.plane_first
+        shape = (NODES, NODES, 2)
+        moved = project(points[self.pulls], 1) - self.pulled
+        moved -= _sampled(far.reshape(shape), self.pulled)
+        forward = (far + self.spread @ moved).reshape(shape)
+        back = -forward
+        for _ in range(5):  # b(p) = -f(p + b(p))
+            back = -_sampled(forward, self.nodes + back.reshape(-1, 2)).reshape(shape)
+        return back
+
+    def __call__(self, points: F32, pose: F32, visible: Surface | None = None) -> Flow:
+        """Return the flow to posed vertices (V, 3) with their pose (6,).
+
+        Args:
+            points: the later frame's posed vertices.
+            pose: its pose.
+            visible: its :func:`surface` at this size, if it is known.
+        """
+        side, triangles = self.size, self.model.triangles
+        now = visible or surface(points, self.model, side)
+        back = self._around(points, pose)
+        offset = np.stack([2 * (self.up @ back[..., axis] @ self.up.T) for axis in range(2)])
+        known = np.concatenate([self.first.screen, self.points[:, 2:], self.weight[:, None]], 1)
+        at = now.interpolate(known, triangles)
+        rows, columns = np.divmod(now.seen, side)
+        own = np.stack([columns, rows], 1).astype(np.float32) + np.float32(0.5)
+        weight = at[:, 3:]
+        flat = offset.reshape(2, -1)
+        exact = (at[:, :2] - own) * np.float32(2 / side)
+        flat[:, now.seen] += (weight * (exact - flat[:, now.seen].T)).T
+        inside = (at[:, :2] >= 0).all(1) & (at[:, :2] < side).all(1)
+        source = np.clip(at[:, :2], 0, side - 1).astype(np.int32)
+        pixel = source[:, 1] * side + source[:, 0]
+        shown = inside & (at[:, 2] > self.depth.take(pixel) - HIDDEN_BY)
+        # A lid is too thin for depth to tell whether it hid the eye.
+        shown &= self.part.take(now.triangle) == self.first_part.take(pixel)
+        # A triangle that was small in the first frame shows less of itself than it is large now.
+        stretched = np.clip(self.first.area / np.minimum(now.area, -1e-4), 0, 1)
+        cover = np.zeros(side * side, np.float32)
+        cover[now.seen] = shown * stretched.take(now.triangle).astype(np.float32)
+        return Flow(
+            np.asarray(flat.reshape(2, side, side), np.float32), cover.reshape(1, side, side)
+        )
+
+
+def _mesh_weight(model: FaceModel, normal: F32) -> F32:
+    """How much each vertex moves by the mesh itself: less at the rim of the face, (V,)."""
+    x = model.mean
+    weight = _step(0.25, 0.7, normal) * _step(-0.125, -0.105, x[:, 1])
+    weight = weight * _step(0.10, 0.075, x[:, 1]) * _step(-0.055, -0.025, x[:, 2])
+    weight = weight * model.head_weight
+    weight[np.isin(model.vertex_region, _INNER)] = 1
+    return np.asarray(weight, np.float32)
+
+
+def _sampled(field: F32, at: F32) -> F32:
+    """Read a field (NODES, NODES, 2) at places (N, 2) in picture sides, bilinearly, (N, 2)."""
+    place = np.clip(at * (NODES - 1), 0, NODES - 1.001)
+    low = place.astype(np.int32)
+    part = (place - low).astype(np.float32)
+    flat = field.reshape(-1, 2)
+    corner = low[:, 1] * NODES + low[:, 0]
+    x, y = part[:, :1], part[:, 1:]
+    upper = flat.take(corner, 0) * (1 - x) + flat.take(corner + 1, 0) * x
+    lower = flat.take(corner + NODES, 0) * (1 - x) + flat.take(corner + NODES + 1, 0) * x
+    out: F32 = upper * (1 - y) + lower * y
+    return out

@@ -1,0 +1,141 @@
+"""The decoder of later frames: the first frame, moved, and what it can't show, drawn.
+
+MBA (eq. 10) blends features of a still background into the decoder's last layer under a mask.
+Here the same blend reaches over the whole picture: each pixel is shared between the first frame
+moved by the mesh's own flow, the still background, and what is drawn from the latent. So a frame
+is as sharp as the first one, and glasses, irises and brows stay what they were.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from imagineid.ccf.autoencoder import Residual
+
+if TYPE_CHECKING:
+    from imagineid.spec import Size
+
+BOUND = 5.0
+"""How far a score may leave what the coverage says. A free mask settles on the moved picture
+before anything is drawn, and never comes back."""
+
+HIDDEN = 96
+"""Channels before the last layer."""
+
+
+class FrameDecoder(nn.Module):
+    """Latent, first frame and mesh flow to a frame."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        wide, deep = size.frame_decoder
+        self.patch, side = size.patch, size.feature_px
+        self.mesh_patch = size.mesh_px // side
+        self.picture = 3 * size.patch**2
+        scores = 3 * self.mesh_patch**2  # masks are finer than features
+        seen = self.picture + 4 * self.mesh_patch**2 + 12 + 2 + 1
+        self.stem = nn.Conv2d(seen, wide, 1)
+        self.moved = nn.Conv2d(size.stages[0], wide, 1, bias=False)
+        self.down = nn.Conv2d(wide, deep, 2, stride=2)
+        self.latent = nn.Sequential(
+            nn.Conv2d(size.latent_channels, deep, 3, padding=1), Residual(deep), nn.SiLU()
+        )
+        self.grow = nn.Conv2d(deep, deep * (side // (2 * size.latent_px)) ** 2, 1)
+        self.low = nn.Sequential(Residual(deep), Residual(deep))
+        self.up = nn.Conv2d(deep, 4 * wide, 1)
+        self.high = Residual(wide)
+        self.head = nn.Conv2d(wide, HIDDEN, 1)
+        self.out = nn.Conv2d(HIDDEN, self.picture + scores, 1)
+        nn.init.zeros_(self.out.weight[self.picture :])  # at first the coverage alone decides
+        assert self.out.bias is not None
+        nn.init.zeros_(self.out.bias)
+
+    def forward(
+        self,
+        latent: Tensor,
+        first: Tensor,
+        features: Tensor,
+        background: Tensor,
+        mesh: Tensor,
+        flow: Tensor,
+        cover: Tensor,
+        mask: Tensor,
+    ) -> Tensor:
+        """Make frames.
+
+        Args:
+            latent: z of the frame, (B, c, h, w).
+            first: I_id, (B, 3, H, W) in [-1, 1].
+            features: F_ve(I_id), (B, C, h', w').
+            background: I_bg, (B, 3, H, W) in [-1, 1].
+            mesh: I_rd, (B, 3, N, N) in [-1, 1].
+            flow: where pixels come from, (B, 2, N, N); see :class:`imagineid.face.flow.Flow`.
+            cover: what of them the first frame shows, (B, 1, N, N) in [0, 1].
+            mask: m, the person in the frame before, (B, 1, h', w') in [0, 1].
+
+        Returns:
+            (B, 3, H, W), about [-1, 1].
+        """
+        return self.layers(latent, first, features, background, mesh, flow, cover, mask)[0]
+
+    def layers(
+        self,
+        latent: Tensor,
+        first: Tensor,
+        features: Tensor,
+        background: Tensor,
+        mesh: Tensor,
+        flow: Tensor,
+        cover: Tensor,
+        mask: Tensor,
+        freedom: float = 1.0,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the frame, the moved first frame, what is drawn and the shares, for training.
+
+        ``freedom`` is how much of :data:`BOUND` the scores may use. The shares (B, 3, H, W) are
+        those of the moved first frame, the background and what is drawn.
+        """
+        side = features.shape[-1]
+        moved = moved_by(first, flow)
+        coarse = F.avg_pool2d(flow, flow.shape[-1] // side)
+        seen = [
+            F.pixel_unshuffle(moved, self.patch),
+            F.pixel_unshuffle(torch.cat([mesh, cover], 1), self.mesh_patch),
+            F.pixel_unshuffle(F.avg_pool2d(background, self.patch // 2), 2),
+            coarse,
+            mask,
+        ]
+        x = self.stem(torch.cat(seen, 1)) + self.moved(moved_by(features, coarse))
+        factor = side // (2 * latent.shape[-1])
+        deep = self.down(x) + F.pixel_shuffle(self.grow(self.latent(latent)), factor)
+        x = x + F.pixel_shuffle(self.up(self.low(deep)), 2)
+        y = self.out(F.silu(self.head(F.silu(self.high(x)))))
+        drawn = F.pixel_shuffle(y[:, : self.picture], self.patch)
+        scores = F.pixel_shuffle(y[:, self.picture :], self.mesh_patch)
+        shares = torch.softmax(
+            self._prior(cover, mask) + freedom * BOUND * torch.tanh(scores / BOUND), 1
+        )
+        if shares.shape[-1] != first.shape[-1]:
+            shares = F.interpolate(shares, size=first.shape[-2:], mode="bilinear")
+        out = shares[:, :1] * moved + shares[:, 1:2] * background + shares[:, 2:] * drawn
+        return out, moved, drawn, shares
+
+    def _prior(self, cover: Tensor, mask: Tensor) -> Tensor:
+        """Scores before anything is learnt, (B, 3, N, N): from coverage and matte."""
+        person = F.interpolate(mask, size=cover.shape[-2:], mode="bilinear")
+        return torch.cat([1 + 3 * cover, 4 * (1 - person), torch.full_like(cover, 2)], 1)
+
+
+def moved_by(picture: Tensor, flow: Tensor) -> Tensor:
+    """Move a picture (B, C, H, W) by a flow (B, 2, N, N), bilinearly; edges are repeated."""
+    height, width = picture.shape[-2:]
+    if flow.shape[-1] != width:
+        flow = F.interpolate(flow, size=(height, width), mode="bilinear")
+    x = (torch.arange(width, device=flow.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
+    y = (torch.arange(height, device=flow.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
+    grid = torch.stack([flow[:, 0] + x, flow[:, 1] + y[:, None]], -1)
+    return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)

@@ -1,0 +1,142 @@
+"""The autoencoder between frames and latents: L1, detail and perceptual distance, then a critic.
+
+When its time is used up the encoder is frozen, and latents get unit variance (:func:`normalise`);
+the stage ``first_decoder`` goes on with the decoder alone.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from imagineid.ccf.autoencoder import Encoder
+from imagineid.nn.first_decoder import FirstDecoder
+from imagineid.spec import Size
+from imagineid_train.adversary import Adversary, Critic, blurred
+from imagineid_train.autoencoder import detail
+from imagineid_train.crops import Frames
+from imagineid_train.data import sheet, to_image, to_picture
+from imagineid_train.loop import ROOT, Budget, Progress, channels_last, device, load_into
+from imagineid_train.measures import decibels, sharpness
+from imagineid_train.perceptual import Perceptual
+from imagineid_train.stage import Learning, Stage
+
+CROP_PX, BATCH = 192, 6
+NOISE = 0.05
+"""Standard deviation of the noise on latents that the decoder learns to live with."""
+PERCEPTUAL_EVERY, PERCEPTUAL_CROPS = 2, 2
+SHOWN = 8
+"""Held-out people on the sheet."""
+
+
+def build(size: Size) -> Learning:
+    """Both halves learn, against a critic in the last half."""
+    encoder, decoder = Encoder(size).to(device()), FirstDecoder(size).to(device())
+    return learning(size, encoder, decoder, {"encoder": encoder, "decoder": decoder}, 0.5)
+
+
+STAGE = Stage("autoencoder", 240.0, build)
+
+
+def learning(
+    size: Size,
+    encoder: Encoder,
+    decoder: FirstDecoder,
+    modules: dict[str, nn.Module],
+    critic_from: float,
+    name: str = "autoencoder",
+    rate: float = 1e-3,
+) -> Learning:
+    """Return what learns to draw frames again from their latents.
+
+    Args:
+        size: of the networks.
+        encoder: frozen, or among the modules.
+        decoder: the same.
+        modules: what learns, beside the critic.
+        critic_from: share of the budget after which the critic is heard.
+        name: of the stage, for its sheet.
+        rate: peak learning rate.
+    """
+    people, held = Frames("train", size.frame_px), Frames("val", size.frame_px)
+    progress, critic = Progress(), Critic().to(device())
+    channels_last((encoder, decoder, critic))
+    against = Adversary(critic, 0.04, critic_from, progress)
+    perceptual, rng, step = Perceptual().to(device()), np.random.default_rng(0), count()
+    crop = min(CROP_PX, size.frame_px)
+
+    def loss() -> dict[str, Tensor]:
+        image = people.crops(rng, BATCH, crop).to(device())
+        latent, _ = encoder(image)
+        made = decoder(latent + NOISE * torch.randn_like(latent)).float()
+        terms = {
+            "absolute": (made - image).abs().mean(),
+            "square": 3 * (made - image).pow(2).mean(),
+            "detail": (detail(made) - detail(image)).abs().mean(),
+            "size": 1e-3 * latent.float().pow(2).mean(),
+        }
+        if next(step) % PERCEPTUAL_EVERY == 0:
+            some = slice(0, PERCEPTUAL_CROPS)
+            terms["perceptual"] = 0.15 * perceptual(made[some], image[some])
+        return terms | against(made, image, blurred(image))
+
+    chosen = range(min(SHOWN, len(held)))
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        true, made = [], []
+        for person in chosen:
+            picture = held.whole(person, 1)
+            latent = encoder(to_image(picture[None]).to(device()))[0]
+            true.append(picture)
+            made.append(to_picture(decoder(latent))[0])
+        folder = ROOT / size.name / name
+        sheet([np.stack(true), np.stack(made)], folder / "sheet.png")
+        everywhere = np.ones(true[0].shape[:2], bool)
+        middle = np.zeros_like(everywhere)
+        side = len(middle)
+        middle[round(0.3 * side) : round(0.8 * side), round(0.3 * side) : round(0.7 * side)] = True
+        pairs = list(zip(made, true, strict=True))
+        return {
+            "db": float(np.mean([decibels(a, b, everywhere) for a, b in pairs])),
+            "face_db": float(np.mean([decibels(a, b, middle) for a, b in pairs])),
+            "sharp": float(np.median([sharpness(a, b, everywhere) for a, b in pairs])),
+            "face_sharp": float(np.median([sharpness(a, b, middle) for a, b in pairs])),
+        }
+
+    budget = Budget(0, rate=rate, rates=(("critic", 0.4),))
+    return Learning({**modules, "critic": critic}, loss, check, budget, 300, progress)
+
+
+@torch.no_grad()
+def normalise(size: Size) -> None:
+    """Fold each latent channel's standard deviation into the layers on both sides of it.
+
+    The encoder is frozen from then on: ``<root>/<size>/latents/average.safetensors``.
+    """
+    encoder, decoder = Encoder(size), FirstDecoder(size)
+    load_into(encoder, STAGE.folder(size), "encoder")
+    load_into(decoder, STAGE.folder(size), "decoder")
+    people = Frames("train", size.frame_px)
+    some = np.random.default_rng(0).choice(len(people), min(96, len(people)), replace=False)
+    latent = torch.cat([encoder(to_image(people.whole(int(i), 0)[None]))[0] for i in some])
+    std = latent.std(dim=(0, 2, 3))
+    encoder.out.weight /= std.view(-1, 1, 1, 1)
+    assert encoder.out.bias is not None
+    encoder.out.bias /= std
+    decoder.stem.weight *= std.view(1, -1, 1, 1)
+    named = {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
+    named |= {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
+    folder = ROOT / frozen(size)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(named, folder / "average.safetensors")
+    print(f"latents: standard deviations were {std.min():.2f} to {std.max():.2f}, now 1")
+
+
+def frozen(size: Size) -> str:
+    """Return the folder of the frozen autoencoder below the root."""
+    return f"{size.name}/latents"

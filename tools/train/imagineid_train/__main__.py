@@ -8,6 +8,7 @@ import importlib
 import torch
 
 from imagineid.spec import SIZES
+from imagineid_train import moving
 from imagineid_train.loop import SEED
 
 STAGES = {
@@ -36,14 +37,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="imagineid_train", description=__doc__)
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}")
     parser.add_argument("--minutes", type=float, help="of training in all, earlier runs included")
-    parser.add_argument("--size", choices=sorted(SIZES), default="mini")
+    parser.add_argument("--size", choices=sorted({*SIZES, *moving.SIZES}), default="mini")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     said = parser.parse_args()
+    torch.set_num_threads(said.threads)
+    torch.manual_seed(SEED)
+    if said.size in moving.SIZES:
+        try:
+            moving.run(moving.SIZES[said.size], said.stages, said.minutes)
+        except ValueError as error:
+            parser.error(str(error))
+        return
     unknown = [s for s in said.stages if s not in STAGES]
     if unknown:
         parser.error(f"no stage {unknown[0]}; there are {', '.join(STAGES)}")
-    torch.set_num_threads(said.threads)
-    torch.manual_seed(SEED)
     for stage in said.stages or [s for s in STAGES if s not in ("unship", "sums")]:
         module, function, minutes = STAGES[stage]
         call = getattr(importlib.import_module(f"imagineid_train.{module}"), function)

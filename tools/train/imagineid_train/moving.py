@@ -1,7 +1,7 @@
-"""``python -m imagineid_train.moving STAGE``: train a stage of a size that moves its first frame.
+"""The stages of sizes that move their first frame, by name and in order.
 
-    python -m imagineid_train.moving                      every stage in turn
-    python -m imagineid_train.moving frame_decoder --minutes 60
+    python -m imagineid_train --size mini-512                                every stage in turn
+    python -m imagineid_train --size mini-512 frame_decoder --minutes 60
 
 A stage goes on until it has had its minutes in all, earlier runs included; a run that was killed
 goes on from its last checkpoint.
@@ -9,11 +9,8 @@ goes on from its last checkpoint.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-
-import torch
 
 from imagineid.spec import MINI, MINI_512, Size
 from imagineid_train import moves
@@ -33,26 +30,23 @@ STEPS: dict[str, Callable[[Size], None]] = {
 ORDER = ("moves", "autoencoder", "normalise", *(s.name for s in STAGES if s.name != "autoencoder"))
 
 
-def main() -> None:
-    """Run the stages named, or all in order."""
-    parser = argparse.ArgumentParser(prog="imagineid_train.moving", description=__doc__)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(ORDER)}")
-    parser.add_argument("--minutes", type=float, help="of training in all, earlier runs included")
-    parser.add_argument("--size", choices=sorted(SIZES), default=MINI_512.name)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    chosen = parser.parse_args()
-    unknown = [name for name in chosen.stages if name not in ORDER]
+def run(size: Size, names: Sequence[str], minutes: float | None) -> None:
+    """Run the stages named, or all in order.
+
+    Args:
+        size: one of :data:`SIZES`.
+        names: of :data:`ORDER`.
+        minutes: of training in all; None: each stage's usual ones.
+
+    Raises:
+        ValueError: there is no such stage.
+    """
+    unknown = [name for name in names if name not in ORDER]
     if unknown:
-        parser.error(f"no stage {unknown[0]}; there are {', '.join(ORDER)}")
-    torch.set_num_threads(chosen.threads)
-    torch.manual_seed(0)
-    size, stages = SIZES[chosen.size], {stage.name: stage for stage in STAGES}
-    for name in chosen.stages or ORDER:
+        raise ValueError(f"no stage {unknown[0]} at {size.name}; there are {', '.join(ORDER)}")
+    stages = {stage.name: stage for stage in STAGES}
+    for name in names or ORDER:
         if name in STEPS:
             STEPS[name](size)
         else:
-            stages[name].run(size, chosen.minutes)
-
-
-if __name__ == "__main__":
-    main()
+            stages[name].run(size, minutes)

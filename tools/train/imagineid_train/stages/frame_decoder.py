@@ -19,6 +19,7 @@ from imagineid.nn.frame_decoder import FrameDecoder
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic
 from imagineid_train.autoencoder import detail
+from imagineid_train.crops import LOOK_AGAIN
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.loop import ROOT, Budget, Progress, channels_last, device, load_into
 from imagineid_train.measures import areas, summary
@@ -67,6 +68,10 @@ def build(size: Size) -> Learning:
         return (*both, views.flow, views.cover, views.mask)
 
     def loss() -> dict[str, Tensor]:
+        nonlocal people
+        done = next(step)
+        if done % LOOK_AGAIN == LOOK_AGAIN - 1:
+            people = Moves.open("train", size)
         views = on_device(windows(people, rng, PAIRS))
         freedom = min(1.0, progress.share / FREE_AFTER)
         made, _, drawn, _ = decoder.layers(*seen(views, rng), freedom=freedom)
@@ -82,7 +87,7 @@ def build(size: Size) -> Learning:
             "time": 0.5 * (weight[::2] * (change(made) - change(true)).abs()).mean(),
         }
         part = middle(made), middle(true)
-        if next(step) % 2 == 0:
+        if done % 2 == 0:
             terms["perceptual"] = 0.3 * perceptual(part[0][:2].clamp(-1, 1), part[1][:2])
         mesh = F.interpolate(views.mesh, size=true.shape[-2:], mode="bilinear")
         return terms | against(part[0], part[1], middle(mesh))

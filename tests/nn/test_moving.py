@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from support.moving import MOVING
 from torch.utils.flop_counter import FlopCounterMode
 
-from imagineid.networks import network, redraw_zeros
 from imagineid.nn.frame_decoder import FrameDecoder, moved_by
+from imagineid.nn.networks import network, redraw_zeros
 from imagineid.spec import MINI_512, ports
 from imagineid_export.graphs import graph
 from imagineid_export.networks import sample
+from support.moving import MOVING
 
 
 def test_a_later_frame_costs_at_most_3_8_gflop() -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imagineid.ccf.autoencoder import Residual
+from imagineid.nn.blocks import Residual
 
 if TYPE_CHECKING:
     from imagineid.spec import Size

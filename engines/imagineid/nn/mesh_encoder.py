@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imagineid.ccf.autoencoder import Residual
+from imagineid.nn.blocks import Residual
 
 if TYPE_CHECKING:
     from imagineid.spec import Size

@@ -15,14 +15,14 @@ from imagineid.nn.autoencoder import Decoder, Encoder
 from imagineid.nn.content import ContentEncoder
 from imagineid.nn.emotion import EmotionEncoder
 from imagineid.nn.expression import ExpressionDecoder
+from imagineid.nn.first_decoder import FirstDecoder
+from imagineid.nn.frame_decoder import FrameDecoder
 from imagineid.nn.identity import IdentityEncoder
 from imagineid.nn.matte import Matte
+from imagineid.nn.mesh_encoder import MeshEncoder
 from imagineid.nn.sca import SpatialAdapter
 from imagineid.nn.text import Prompt
 from imagineid.nn.unet import BaseUNet
-from imagineid.nn.first_decoder import FirstDecoder
-from imagineid.nn.frame_decoder import FrameDecoder
-from imagineid.nn.mesh_encoder import MeshEncoder
 
 if TYPE_CHECKING:
     from imagineid.spec import Size

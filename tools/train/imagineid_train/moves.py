@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid.ccf.background import dilated, inpainted
+from imagineid.ccf.background import dilate, inpaint
 from imagineid.face.flow import MeshFlow
 from imagineid.face.model import load as load_face
 from imagineid.face.model import project
@@ -94,7 +94,7 @@ def _person(
         "mesh": np.stack(
             [mesh_picture(p, model, side, s) for (p, _), s in zip(posed, seen, strict=True)]
         ),
-        "mask": np.stack([np.uint8(dilated(m / np.float32(255)) * 255 + 0.5) for m in mask]),
+        "mask": np.stack([np.uint8(dilate(m / np.float32(255)) * 255 + 0.5) for m in mask]),
         "spots": np.stack([_spots(model, points) for points, _ in posed]),
     }
     flows: list[list[np.ndarray]] = []
@@ -107,7 +107,7 @@ def _person(
         flows.append([f.offset.astype(np.float16) for f in found])
         covers.append([np.uint8(f.cover[0] * 255 + 0.5) for f in found])
         picture = np.asarray(shard["frame"][person][first])
-        grounds.append(inpainted(picture, mask[first] / np.float32(255)))
+        grounds.append(inpaint(picture, mask[first] / np.float32(255)))
     return out | {
         "flow": np.array(flows),
         "cover": np.array(covers),

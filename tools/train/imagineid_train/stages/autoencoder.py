@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from imagineid.ccf.autoencoder import Encoder
+from imagineid.nn.autoencoder import Encoder
 from imagineid.nn.first_decoder import FirstDecoder
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic, blurred

@@ -5,7 +5,7 @@ The encoder is frozen, so every kept latent stays as it is.
 
 from __future__ import annotations
 
-from imagineid.ccf.autoencoder import Encoder
+from imagineid.nn.autoencoder import Encoder
 from imagineid.nn.first_decoder import FirstDecoder
 from imagineid.spec import Size
 from imagineid_train.loop import device, load_into

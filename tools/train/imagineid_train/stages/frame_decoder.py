@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imagineid.ccf.autoencoder import Encoder
+from imagineid.nn.autoencoder import Encoder
 from imagineid.nn.frame_decoder import FrameDecoder
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic

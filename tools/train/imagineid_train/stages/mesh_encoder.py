@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imagineid.ccf.autoencoder import Residual
+from imagineid.nn.blocks import Residual
 from imagineid.nn.mesh_encoder import MeshEncoder
 from imagineid.spec import Size
 from imagineid_train.data import sheet, to_image, to_picture

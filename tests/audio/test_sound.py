@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from imagineid.audio import mel_filters, mel_spectrogram, mel_windows, open_sound
 from imagineid.errors import BadSound
+from imagineid.spec import SAMPLE_RATE
 from support.recordings import add_picture, tone, write_recording
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 16_000 * 6).astype(np.float32)
@@ -269,3 +270,22 @@ def test_a_file_that_may_not_be_read_is_told(
 
         monkeypatch.setattr(Path, "open", refuse)
     assert "may not be read" in bad(path)
+
+
+def test_a_padded_recording_has_silence_at_both_ends(speech: Path) -> None:
+    with open_sound(speech) as sound:
+        longer = sound.padded(0.5)
+        assert longer.samples == sound.samples + SAMPLE_RATE
+        assert not longer.read(0, SAMPLE_RATE // 2).any()
+        assert not longer.read(longer.samples - SAMPLE_RATE // 2, SAMPLE_RATE).any()
+        own = longer.read(SAMPLE_RATE // 2, sound.samples)
+        np.testing.assert_array_equal(own, sound.read(0, sound.samples))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 7, 30])
+def test_few_windows_have_the_bits_of_many(speech: Path, frames: int) -> None:
+    with open_sound(speech) as sound:
+        many = mel_windows(sound, 0, 100)
+        for first in (0, 13, 64):
+            few = mel_windows(sound, first, frames)
+            np.testing.assert_array_equal(few, many[first : first + frames])

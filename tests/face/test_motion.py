@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from imagineid.face.motion import activity, default_motion
+from imagineid.face.motion import (
+    BLINK_UNITS,
+    BLINKS_A_SECOND,
+    activity,
+    default_motion,
+    frame_motions,
+)
 from imagineid.spec import ARKIT, FPS
 
 BLINK = ARKIT.index("eyeBlinkLeft")
@@ -46,3 +53,14 @@ def test_activity_follows_the_level_between_nothing_and_one() -> None:
     assert heard[4 * FPS - 1] == 0
     assert heard[8 * FPS - 1] > 0.98
     assert heard[-1] < 0.02
+
+
+@pytest.mark.parametrize(("amount", "low", "high"), [(0, 0, 0), (0.5, 0.3, 0.75), (2, 1.5, 2.6)])
+def test_lids_close_as_often_as_asked_for(amount: float, low: float, high: float) -> None:
+    def blinks(rate: float) -> int:
+        levels = np.full(25 * 300, -20.0)
+        lids = [m.eyes[BLINK_UNITS[0]] for m in frame_motions(levels, 5, rate)]
+        return int((np.diff((np.array(lids) > 0.8).astype(int)) > 0).sum())
+
+    share = blinks(amount * BLINKS_A_SECOND) / blinks(BLINKS_A_SECOND)
+    assert low <= share <= high

@@ -32,6 +32,7 @@ MEL_FRAMES_PER_SECOND = SAMPLE_RATE // HOP_SAMPLES
 """80 mel frames a second."""
 
 _BLOCK = 64  # mel frames computed together, always from a multiple of it
+_ROWS = 8  # those multiplied together; a block of few mel frames is as small
 
 Floats = NDArray[np.float32]
 Reader = Callable[[int, int], Floats]
@@ -139,28 +140,32 @@ def _array_reader(wave: Floats) -> Reader:
 
 
 def _mel_frames(read: Reader, samples: int, first: int, count: int) -> Floats:
-    """Compute mel frames ``first`` to ``first + count``, (count, 80), whole blocks at a time."""
+    """Compute mel frames ``first`` to ``first + count``, (count, 80), whole blocks at a time.
+
+    Rows have the same bits in blocks of any size.
+    """
     out = np.full((count, MELS), -RANGE, dtype=np.float32)
-    for block in range(first // _BLOCK * _BLOCK, first + count, _BLOCK):
+    rows = _BLOCK if count >= _BLOCK else _ROWS
+    for block in range(first // rows * rows, first + count, rows):
         if block * HOP_SAMPLES - FFT_SAMPLES // 2 >= samples:
             break  # past the end all is silence
-        frames = _mel_block(read, samples, block)
-        low, high = max(block, first), min(block + _BLOCK, first + count)
+        frames = _mel_block(read, samples, block, rows)
+        low, high = max(block, first), min(block + rows, first + count)
         out[low - first : high - first] = frames[low - block : high - block]
     return out
 
 
-def _mel_block(read: Reader, samples: int, block: int) -> Floats:
-    """Compute the mel frames ``block`` to ``block + 64``, (64, 80), in [-4, 4]."""
+def _mel_block(read: Reader, samples: int, block: int, rows: int) -> Floats:
+    """Compute the mel frames ``block`` to ``block + rows``, (rows, 80), in [-4, 4]."""
     start = block * HOP_SAMPLES - FFT_SAMPLES // 2
-    span = (_BLOCK - 1) * HOP_SAMPLES + FFT_SAMPLES
+    span = (rows - 1) * HOP_SAMPLES + FFT_SAMPLES
     wave = read(start - 1, span + 1)
     wave = wave[1:] - np.float32(PRE_EMPHASIS) * wave[:-1]
     wave[max(0, samples - start) :] = 0.0  # pre-emphasis would ring one sample past the end
     pieces = np.lib.stride_tricks.sliding_window_view(wave, FFT_SAMPLES)[::HOP_SAMPLES]
-    spectrum = np.abs(np.fft.rfft(pieces * _hann(), axis=1)).astype(np.float32)  # (64, 401)
+    spectrum = np.abs(np.fft.rfft(pieces * _hann(), axis=1)).astype(np.float32)  # (rows, 401)
     # Eight rows at a time stay under BLAS's threshold for threads, which wait on a busy machine.
-    bands = (spectrum.reshape(_BLOCK // 8, 8, -1) @ mel_filters()).reshape(_BLOCK, MELS)
+    bands = (spectrum.reshape(-1, _ROWS, spectrum.shape[1]) @ mel_filters()).reshape(rows, MELS)
     bands = np.maximum(bands, np.float32(10.0 ** (FLOOR_DB / 20.0)))
     decibels = 20.0 * np.log10(bands) - np.float32(REFERENCE_DB)
     scaled = 2.0 * RANGE * (decibels - FLOOR_DB) / -FLOOR_DB - RANGE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid.face.motion import FrameMotion, Motion, frame_motions
+from imagineid.face.motion import BLINK_UNITS, BLINKS_A_SECOND, FrameMotion, Motion, frame_motions
 from imagineid.face.raster import mesh_picture, mouth_mask
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class FrameControls:
 
 
 def frame_controls(
-    parts: Iterable[Conditioning], seed: int, motion: Motion | None = None
+    parts: Iterable[Conditioning], seed: int, motion: Motion | None = None, blink: float = 1.0
 ) -> Iterator[FrameControls]:
     """Yield an act for each frame: the expression heard, and how head and eyes move.
 
@@ -42,6 +42,8 @@ def frame_controls(
         parts: the factors of a recording, in order; each is asked for when it is needed.
         seed: of the motion that is made up.
         motion: of the whole recording; None: made up.
+        blink: how often lids close, 1 as usual; lids of a given motion close that far, at most as
+            far as they do there.
     """
     told: deque[Array] = deque()
 
@@ -54,9 +56,13 @@ def frame_controls(
 
     def given(motion: Motion) -> Iterator[FrameMotion]:
         for _, pose, eyes in zip(levels(), motion.pose, motion.eyes, strict=True):
-            yield FrameMotion(pose, eyes)
+            lids = eyes.copy()
+            lids[BLINK_UNITS] *= np.float32(min(1.0, blink))
+            yield FrameMotion(pose, lids)
 
-    for move in frame_motions(levels(), seed) if motion is None else given(motion):
+    blinks_a_second = BLINKS_A_SECOND * blink
+    made = frame_motions(levels(), seed, blinks_a_second) if motion is None else given(motion)
+    for move in made:
         beta, level = told.popleft(), told.popleft()
         yield FrameControls(np.clip(np.maximum(beta, move.eyes), 0, 1), move.pose, float(level))
 

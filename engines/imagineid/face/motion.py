@@ -31,7 +31,7 @@ BLINKS_A_SECOND = 0.3
 BLINK = np.array([0.45, 1.0, 0.9, 0.55, 0.2])
 """How far the lids are closed in the frames of one blink (200 ms)."""
 
-_BLINK_UNITS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
+BLINK_UNITS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 _LOOK = {
     name: [ARKIT.index(n) for n in units]
     for name, units in {
@@ -81,24 +81,27 @@ def default_motion(level_db: F32, seed: int) -> Motion:
     return Motion(np.stack([m.pose for m in made]), np.stack([m.eyes for m in made]))
 
 
-def frame_motions(level_db: Iterable[float], seed: int) -> Iterator[FrameMotion]:
+def frame_motions(
+    level_db: Iterable[float], seed: int, blinks_a_second: float = BLINKS_A_SECOND
+) -> Iterator[FrameMotion]:
     """Yield the motion frame by frame, however long the recording is.
 
     Args:
         level_db: loudness of each video frame, dB below full scale.
         seed: of the random drift, blinks and glances.
+        blinks_a_second: how often the lids close.
     """
     drift_rng, blink_rng, look_rng = np.random.default_rng([seed, 101]).spawn(3)
     loud, drifting, stressed = _Smooth(0.35), _Smooth(0.7), _Smooth(0.5)
     loudness = np.sqrt(0.7 * FPS * 4)  # the average shrinks the noise; undo it
-    glances, blinks = _glances(look_rng), _blinks(blink_rng)
+    glances, blinks = _glances(look_rng), _blinks(blink_rng, blinks_a_second)
     for level in level_db:
         speech = _speech(loud, level)
         drift = drifting.next(drift_rng.standard_normal(6)) * loudness
         pose = SWAY * drift * (0.12 + 0.88 * speech)
         pose[0] += 0.10 * (speech - stressed.next(speech))  # a nod with each stress
         eyes = next(glances)
-        eyes[_BLINK_UNITS] = next(blinks)
+        eyes[BLINK_UNITS] = next(blinks)
         yield FrameMotion(pose.astype(np.float32), eyes.astype(np.float32))
 
 
@@ -124,13 +127,14 @@ class _Smooth:
         return self._second
 
 
-def _blinks(rng: np.random.Generator) -> Iterator[float]:
+def _blinks(rng: np.random.Generator, blinks_a_second: float) -> Iterator[float]:
     """Yield how far the lids are closed by blinking, frame by frame."""
     last = -FPS
+    apart = 1.2 * FPS * min(1.0, BLINKS_A_SECOND / max(blinks_a_second, 1e-6))
     for frame in itertools.count():
         chance = rng.random()
-        may = frame >= 5 and frame - last > 1.2 * FPS
-        if may and chance < BLINKS_A_SECOND / FPS * 1.5:
+        may = frame >= 5 and frame - last > apart
+        if may and chance < blinks_a_second / FPS * 1.5:
             last = frame
         yield float(BLINK[frame - last]) if frame - last < len(BLINK) else 0.0
 

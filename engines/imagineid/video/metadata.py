@@ -30,7 +30,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what :class:`VideoWriter` wrote into a video.
 
     Args:
-        path: an mp4 of ours.
+        path: a video of ours.
 
     Returns:
         The metadata, with ``synthetic`` and ``statement``.
@@ -43,7 +43,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise BadInput(f"There is no video {path}.\nSee what there is:  ls {path.parent}")
     try:
         with av.open(f"file:{path}", metadata_errors="replace") as container:
-            known = json.loads(container.metadata.get("comment", ""))
+            tags = {name.lower(): text for name, text in container.metadata.items()}
+            known = json.loads(tags.get("comment", ""))
     except (av.FFmpegError, OSError, ValueError):
         known = None
     if not isinstance(known, dict) or not known.get("synthetic"):

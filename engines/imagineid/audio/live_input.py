@@ -1,0 +1,194 @@
+"""Live input: sound that comes in while it is spoken, in pieces of mono at 16 kHz."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+import av
+import numpy as np
+
+from imagineid.errors import BackendMissing, BadSound
+from imagineid.spec import SAMPLE_RATE
+
+Array = np.ndarray
+
+PIECE_S = 0.02
+"""Seconds of sound that are taken at once."""
+
+
+def pcm_chunks(stream: IO[bytes], rate: int = SAMPLE_RATE, channels: int = 1) -> Iterator[Array]:
+    """Read headerless PCM: 16-bit little-endian, channels interleaved.
+
+    Args:
+        stream: such as standard input; it may grow.
+        rate: Hz.
+        channels: how many.
+
+    Yields:
+        (n,) float32 in [-1, 1], mono at 16 kHz.
+
+    Raises:
+        BadSound: the rate or the channels are none that sound has.
+    """
+    if not (4_000 <= rate <= 384_000 and 1 <= channels <= 8):
+        raise BadSound(
+            f"Sound of {rate} Hz and {channels} channels can't be read.\n"
+            "Say what it is:  --pcm 16000 (mono), or --pcm 48000x2 (stereo)"
+        )
+    resampler = _Resampler()
+    size = 2 * channels
+    wanted = max(1, round(PIECE_S * rate)) * size
+    read = getattr(stream, "read1", stream.read)  # what is there, not what would be enough
+    rest = b""
+    while data := read(wanted):
+        data = rest + data
+        whole = len(data) // size * size
+        data, rest = data[:whole], data[whole:]
+        mono = np.frombuffer(data, "<i2").reshape(-1, channels).mean(axis=1) / 32768
+        if rate == SAMPLE_RATE:
+            yield mono.astype(np.float32)
+        else:
+            yield from resampler.resample(mono.astype(np.float32), rate)
+    if rate != SAMPLE_RATE:
+        yield from resampler.finish()
+
+
+def container_chunks(stream: IO[bytes]) -> Iterator[Array]:
+    """Read a file that grows: wav, mp3, ogg, webm ... from its start.
+
+    Args:
+        stream: such as standard input or an open file; it need not seek.
+
+    Yields:
+        (n,) float32 in [-1, 1], mono at 16 kHz.
+
+    Raises:
+        BadSound: it is no sound that can be read.
+    """
+    try:
+        with av.open(_ReadOnly(stream), metadata_errors="replace") as container:
+            if not container.streams.audio:
+                raise BadSound("There is no sound in this stream.\nGive another:  imagineid live -")
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+            for frame in container.decode(audio=0):
+                frame.pts = None
+                for part in resampler.resample(frame):
+                    yield np.asarray(part.to_ndarray()[0], np.float32)
+            for part in resampler.resample(None):
+                yield np.asarray(part.to_ndarray()[0], np.float32)
+    except av.FFmpegError as error:
+        raise BadSound(
+            "This stream is no sound that can be read.\n"
+            "If it has no header, say its rate:  imagineid live - --pcm 16000"
+        ) from error
+
+
+def microphone_chunks(device: str | int | None = None) -> Iterator[Array]:
+    """Listen to a microphone until the caller stops.
+
+    Args:
+        device: its number or part of its name, as ``python -m sounddevice`` lists them; None is
+            the system's own.
+
+    Yields:
+        (n,) float32 in [-1, 1], mono at 16 kHz.
+
+    Raises:
+        BackendMissing: the extra ``[live]`` is not installed.
+        BadSound: there is no microphone, or it can't be opened.
+    """
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:  # OSError: PortAudio is missing
+        raise BackendMissing("microphone", "live") from error
+    pieces: queue.Queue[Array] = queue.Queue()
+
+    def take(data: Any, _frames: int, _time: Any, _status: Any) -> None:
+        pieces.put(np.array(data[:, 0]))
+
+    try:
+        with sounddevice.InputStream(
+            samplerate=SAMPLE_RATE,
+            channels=1,
+            dtype="float32",
+            blocksize=round(PIECE_S * SAMPLE_RATE),
+            device=device,
+            callback=take,
+        ):
+            while True:
+                yield pieces.get()
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise BadSound(
+            f"The microphone can't be opened: {error}.\n"
+            "See which there are:  python -m sounddevice\n"
+            "Or pipe sound in:  arecord -f S16_LE -r 16000 | imagineid live - --pcm 16000"
+        ) from error
+
+
+class Backlog:
+    """Takes sound in a thread of its own, so that it is known how much of it waits.
+
+    Args:
+        chunks: what comes in, at the pace of who speaks.
+    """
+
+    def __init__(self, chunks: Iterable[Array]) -> None:
+        self._chunks = chunks
+        self._ready: queue.SimpleQueue[Array | BaseException | None] = queue.SimpleQueue()
+        self._came = self._taken = 0  # samples
+        threading.Thread(target=self._work, name="imagineid-sound", daemon=True).start()
+
+    def waiting_s(self) -> float:
+        """Return the seconds of sound that came in and were not taken yet."""
+        return (self._came - self._taken) / SAMPLE_RATE
+
+    def __iter__(self) -> Iterator[Array]:
+        while True:
+            item = self._ready.get()
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            self._taken += len(item)
+            yield item
+
+    def _work(self) -> None:
+        """Take sound until it ends."""
+        try:
+            for chunk in self._chunks:
+                self._came += len(chunk)
+                self._ready.put(chunk)
+            self._ready.put(None)
+        except BaseException as error:
+            self._ready.put(error)
+
+
+class _Resampler:
+    """Brings mono sound to 16 kHz, piece by piece."""
+
+    def __init__(self) -> None:
+        self._inner = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+
+    def resample(self, mono: Array, rate: int) -> Iterator[Array]:
+        frame = av.AudioFrame.from_ndarray(mono[None], format="flt", layout="mono")
+        frame.sample_rate = rate
+        for part in self._inner.resample(frame):
+            yield np.asarray(part.to_ndarray()[0], np.float32)
+
+    def finish(self) -> Iterator[Array]:
+        for part in self._inner.resample(None):
+            yield np.asarray(part.to_ndarray()[0], np.float32)
+
+
+class _ReadOnly:
+    """A stream that is only read, so that nothing tries to seek in it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._read = getattr(stream, "read1", stream.read)
+
+    def read(self, count: int) -> bytes:
+        data: bytes = self._read(count)
+        return data

@@ -1,0 +1,58 @@
+"""Sound whose end is not known: samples come in pieces, the latest seconds can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from imagineid.audio.sound import Floats, Sound
+from imagineid.spec import SAMPLE_RATE
+
+KEPT_S = 8
+"""Seconds that can be read; older ones are forgotten."""
+
+
+class StreamSound(Sound):
+    """Mono sound at 16 kHz that grows; memory does not.
+
+    Attributes:
+        path: ``-``.
+        samples: how many came in so far.
+    """
+
+    def __init__(self) -> None:
+        self.path, self.samples = Path("-"), 0
+        self._ring: Floats = np.zeros(KEPT_S * SAMPLE_RATE, np.float32)
+
+    def push(self, samples: Floats) -> None:
+        """Take more sound.
+
+        Args:
+            samples: what came in, (n,), in [-1, 1].
+        """
+        size = len(self._ring)
+        for start in range(0, len(samples), size):
+            piece = samples[start : start + size]
+            at = (self.samples + np.arange(len(piece))) % size
+            self._ring[at] = piece
+            self.samples += len(piece)
+
+    def read(self, first_sample: int, count: int) -> Floats:
+        """Read samples; see :meth:`Sound.read`. Zeros stand for what is not there yet.
+
+        Raises:
+            ValueError: they are asked for too late, and forgotten.
+        """
+        out = np.zeros(count, np.float32)
+        low, high = max(first_sample, 0), min(first_sample + count, self.samples)
+        if low < high:
+            if low < self.samples - len(self._ring):
+                raise ValueError(f"sample {low} of {self.samples} is forgotten")
+            out[low - first_sample : high - first_sample] = self._ring[
+                np.arange(low, high) % len(self._ring)
+            ]
+        return out
+
+    def close(self) -> None:
+        """Nothing is held open."""

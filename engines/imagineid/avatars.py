@@ -1,0 +1,260 @@
+"""Avatars: a face that stays, in one file that can be given away.
+
+An avatar is a zip: ``avatar.json`` (what made it, and that it is synthetic), ``first.png`` (the
+frame whose appearance is kept) and one ``.npy`` for each array of who speaks. Nothing in it is
+pickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from imagineid import __version__
+from imagineid.errors import BadInput
+from imagineid.files import atomic_output, write_errors
+from imagineid.pad.factors import Identity
+from imagineid.paths import home
+from imagineid.video.framing import lanczos
+from imagineid.video.metadata import SYNTHETIC
+
+Array = np.ndarray
+
+SUFFIX = ".avatar"
+FORMAT = 1
+"""Version of the file's layout."""
+
+LICENCE = "Made with imagineid (Apache-2.0). The face is nobody's; use it as you like."
+
+MOST_BYTES = 20_000_000
+"""The largest part of an avatar that is read."""
+
+_NAME = re.compile(r"\w[\w-]{0,63}")
+_INFO, _FIRST = "avatar.json", "first.png"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """A face that stays.
+
+    Attributes:
+        first: the frame whose appearance is kept, (H, W, 3) uint8.
+        identity: who speaks, whoever is heard.
+        seed: of motion; prompt: what imagined it.
+        model: name of the model that imagined it; model_digest: of its weights.
+        made: when, as ISO 8601 writes it; version: of imagineid.
+        licence: a note for whoever is given it.
+    """
+
+    first: Array
+    identity: Identity
+    seed: int
+    prompt: str
+    model: str
+    model_digest: str
+    made: str = field(default_factory=lambda: _now())
+    version: str = __version__
+    licence: str = LICENCE
+
+    def info(self) -> dict[str, Any]:
+        """Return all but the arrays, as JSON holds it."""
+        known = {name: getattr(self, name) for name in _INFO_FIELDS}
+        size_px = len(self.first)
+        return known | {
+            "format": FORMAT,
+            "size_px": size_px,
+            "gender": self.identity.gender,
+            "age": round(self.identity.age),
+            "synthetic": True,
+            "statement": SYNTHETIC,
+        }
+
+    def first_at(self, size_px: int) -> Array:
+        """Return the first frame at the size of the model that is to go on from it."""
+        return lanczos(self.first, size_px)
+
+
+_INFO_FIELDS = ("seed", "prompt", "model", "model_digest", "made", "version", "licence")
+
+
+def folder() -> Path:
+    """Return the folder of saved avatars; it need not exist."""
+    return home() / "avatars"
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is no plain word.
+
+    Raises:
+        BadInput: it holds other characters than letters, digits, ``-`` and ``_``.
+    """
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"{name!r} can't be an avatar's name: use letters, digits, - and _.\n"
+            "Try:  imagineid avatar save anna VIDEO"
+        )
+
+
+def save(name: str, avatar: Avatar, overwrite: bool = False) -> Path:
+    """Save an avatar under a name.
+
+    Args:
+        name: a plain word.
+        avatar: what to save.
+        overwrite: whether one of that name may be replaced.
+
+    Returns:
+        Its file.
+
+    Raises:
+        BadInput: the name is no plain word, or is taken.
+        BadOutput: the file can't be written.
+    """
+    check_name(name)
+    path = folder() / f"{name}{SUFFIX}"
+    if path.exists() and not overwrite:
+        raise BadInput(
+            f"There is an avatar {name} already.\n"
+            f"Replace it with --overwrite, or remove it:  imagineid avatar remove {name}"
+        )
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, avatar, overwrite)
+    return path
+
+
+def write(path: Path, avatar: Avatar, overwrite: bool = False) -> None:
+    """Write an avatar into a file, the same bytes for the same avatar.
+
+    Raises:
+        BadOutput: it can't be written.
+    """
+    picture = io.BytesIO()
+    Image.fromarray(avatar.first).save(picture, "PNG", optimize=True)
+    text = json.dumps(avatar.info(), ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    parts = {_INFO: text.encode(), _FIRST: picture.getvalue()}
+    for part in fields(Identity):
+        array = io.BytesIO()
+        np.save(array, getattr(avatar.identity, part.name), allow_pickle=False)
+        parts[f"{part.name}.npy"] = array.getvalue()
+    with (
+        atomic_output(path, overwrite) as temporary,
+        write_errors(path),
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file,
+    ):
+        for name, data in parts.items():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(entry, data)
+
+
+def find(name: str) -> Path:
+    """Return the file of an avatar.
+
+    Args:
+        name: of a saved one, or the path of a file.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if name.endswith(SUFFIX) and Path(name).is_file():
+        return Path(name)
+    path = folder() / f"{name}{SUFFIX}"
+    if _NAME.fullmatch(name) and path.is_file():
+        return path
+    raise BadInput(f"There is no avatar {name}.\nSee which there are:  imagineid avatar list")
+
+
+def load(name: str) -> Avatar:
+    """Read an avatar.
+
+    Args:
+        name: of a saved one, or the path of a file.
+
+    Raises:
+        BadInput: there is none, or it is damaged.
+    """
+    path = find(name)
+    try:
+        with zipfile.ZipFile(path) as file:
+            info = json.loads(_part(file, _INFO))
+            if info["format"] != FORMAT:
+                raise BadInput(
+                    f"{path} is of a newer imagineid.\n"
+                    "Update this one:  pip install --upgrade imagineid"
+                )
+            with Image.open(io.BytesIO(_part(file, _FIRST)), formats=["PNG"]) as picture:
+                first = np.asarray(picture.convert("RGB"))
+            arrays = {
+                part.name: np.load(io.BytesIO(_part(file, f"{part.name}.npy")), allow_pickle=False)
+                for part in fields(Identity)
+            }
+        avatar = Avatar(first, _identity(arrays), **_checked(info))
+    except BadInput:
+        raise
+    except Exception as error:  # damaged zips, JSON, PNG and arrays raise a dozen kinds
+        raise BadInput(
+            f"{path} is no avatar, or is damaged ({type(error).__name__}).\n"
+            "Save it again:  imagineid avatar save NAME VIDEO"
+        ) from error
+    return avatar
+
+
+def saved() -> dict[str, Path]:
+    """Return the saved avatars by name, in alphabetical order."""
+    return {path.stem: path for path in sorted(folder().glob(f"*{SUFFIX}"))}
+
+
+def remove(name: str) -> Path:
+    """Remove a saved avatar; return the file that is gone.
+
+    Raises:
+        BadInput: there is none of that name.
+    """
+    path = saved().get(name)
+    if path is None:
+        raise BadInput(f"There is no avatar {name}.\nSee which there are:  imagineid avatar list")
+    with write_errors(path):
+        path.unlink()
+    return path
+
+
+def _part(file: zipfile.ZipFile, name: str) -> bytes:
+    """Read one part, which must not be larger than it says or than is sensible."""
+    if file.getinfo(name).file_size > MOST_BYTES:
+        raise ValueError(f"{name} is too large")
+    return file.read(name)
+
+
+def _identity(arrays: dict[str, Array]) -> Identity:
+    """Check arrays that a stranger may have written."""
+    who = Identity(**{name: np.asarray(array, np.float32) for name, array in arrays.items()})
+    if who.shape.ndim != 1 or who.theta.ndim != 1 or who.traits.shape != (2,):
+        raise ValueError("these arrays are not who speaks")
+    if not all(np.isfinite(array).all() for array in (who.shape, who.theta, who.traits)):
+        raise ValueError("a number is not finite")
+    return who
+
+
+def _checked(info: dict[str, Any]) -> dict[str, Any]:
+    """Take the fields of :class:`Avatar` from JSON that a stranger may have written."""
+    known = {name: info[name] for name in _INFO_FIELDS}
+    if isinstance(known["seed"], bool) or not isinstance(known["seed"], int):
+        raise TypeError("the seed is no whole number")
+    if not all(isinstance(known[name], str) for name in _INFO_FIELDS if name != "seed"):
+        raise TypeError("a text is no text")
+    return known
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,156 @@
+"""Live encoding: expression frame by frame while sound comes in, a fixed look-ahead behind it.
+
+For each frame the networks hear the L frames that end with it and its look-ahead. So a frame needs
+:func:`delay_samples` of sound after its start, and what comes out is the same however the sound is
+cut into pieces.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid.audio.mel import FFT_SAMPLES, MEL_FRAMES_PER_SECOND, RANGE, mel_windows
+from imagineid.audio.stream import StreamSound
+from imagineid.pad.factors import Emotion, Identity
+from imagineid.spec import FPS, FRAME_SAMPLES, HOP_SAMPLES, MEL_FRAMES, MELS, SAMPLE_RATE, Size
+
+if TYPE_CHECKING:
+    from imagineid.engine import Engine
+
+Array = np.ndarray
+
+LOOK_AHEAD = 1
+"""Frames heard beyond the one that is expressed; each frame is the mean of as many and one more
+windows, which steadies it, and each costs 40 ms."""
+
+EMOTION_EVERY = 5
+"""Frames from one hearing of the emotion to the next."""
+
+EMOTION_S = 4.0
+"""Seconds of speech over which what is felt is averaged."""
+
+SPEECH_DB = -45.0
+"""Level from which a frame counts as speech."""
+
+
+@dataclass(frozen=True)
+class LiveFrame:
+    """What was heard for one video frame.
+
+    Attributes:
+        number: of the frame; it shows the moment ``number / FPS``.
+        expression: beta, (52,) in [0, 1].
+        level_db: loudness, dB below full scale.
+    """
+
+    number: int
+    expression: Array
+    level_db: float
+
+
+def delay_samples(look_ahead: int = LOOK_AHEAD) -> int:
+    """Return the most sound that a frame needs after its own start, in samples at 16 kHz."""
+    last_mel = -(-look_ahead * MEL_FRAMES_PER_SECOND // FPS) + MEL_FRAMES - 1
+    return last_mel * HOP_SAMPLES + FFT_SAMPLES // 2
+
+
+class LiveEncoder:
+    """Hears a stream.
+
+    Args:
+        engines: ``content``, ``emotion`` and ``expression``.
+        size: of those networks.
+        identity: who speaks.
+        emotion: what is felt at the start, in one row.
+        follow_emotion: whether what is heard changes what is felt.
+        look_ahead: frames; see :data:`LOOK_AHEAD`.
+    """
+
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        size: Size,
+        identity: Identity,
+        emotion: Emotion,
+        follow_emotion: bool = True,
+        look_ahead: int = LOOK_AHEAD,
+    ) -> None:
+        self._engines, self._size = engines, size
+        self._shape = identity.shape[None]
+        self._theta = emotion.theta[:1]
+        self._follow, self._look_ahead = follow_emotion, look_ahead
+        self._sound = StreamSound()
+        silence = np.full(MELS * MEL_FRAMES, -RANGE, np.float32)
+        self._rows = deque([silence] * size.window, maxlen=size.window)
+        self._levels: deque[float] = deque(maxlen=size.window)
+        self._sums: deque[Array] = deque()  # of frames that not all windows have shown yet
+        self._heard = 0  # frames that went into windows
+        self._last = np.zeros((size.window, size.expression), np.float32)
+
+    def push(self, samples: Array, late: bool = False) -> Iterator[LiveFrame]:
+        """Take more sound and yield the frames that it completes.
+
+        Args:
+            samples: mono at 16 kHz, (n,), in [-1, 1].
+            late: whether to save time: frames get the expression before them.
+        """
+        for start in range(0, len(samples), SAMPLE_RATE):  # no more than the stream remembers
+            self._sound.push(np.asarray(samples[start : start + SAMPLE_RATE], np.float32))
+            while self._sound.samples >= self._needed(self._heard):
+                yield from self._next(late)
+
+    def finish(self) -> Iterator[LiveFrame]:
+        """Yield the frames that are left, as if silence followed."""
+        frames = self._sound.frames if self._sound.samples else 0
+        while self._heard < frames + self._look_ahead:
+            yield from self._next()
+
+    def _needed(self, frame: int) -> int:
+        """Return the samples that must have come in before a frame's mel window is whole."""
+        last = frame * MEL_FRAMES_PER_SECOND // FPS + MEL_FRAMES - 1
+        return last * HOP_SAMPLES + FFT_SAMPLES // 2
+
+    def _next(self, late: bool = False) -> Iterator[LiveFrame]:
+        """Hear one frame more, and yield the frame that is ``look_ahead`` behind it."""
+        newest = self._heard
+        self._rows.append(mel_windows(self._sound, newest, 1)[0])
+        self._levels.append(self._level(newest))
+        self._heard += 1
+        if not late:
+            self._last = self._expressed(newest)
+        self._sums.append(np.zeros(self._size.expression, np.float32))
+        for row, total in zip(self._last, reversed(self._sums), strict=False):
+            total += row
+        if newest >= self._look_ahead:
+            mean = self._sums.popleft() / np.float32(self._look_ahead + 1)
+            level = self._levels[-1 - self._look_ahead]
+            yield LiveFrame(newest - self._look_ahead, np.clip(mean, 0, 1), level)
+
+    def _expressed(self, newest: int) -> Array:
+        """Express the window that ends with a frame, the newest row first, (L, 52)."""
+        mel = np.stack(self._rows)[None]
+        if self._follow and newest % EMOTION_EVERY == 0:
+            self._feel(mel)
+        linguistic = self._engines["content"](mel=mel)["linguistic"]
+        made: Array = self._engines["expression"](
+            linguistic=linguistic, shape=self._shape, emotion=self._theta
+        )["expression"][0]
+        return made[::-1]
+
+    def _level(self, frame: int) -> float:
+        """Return a frame's loudness, dB below full scale."""
+        wave = self._sound.read(frame * FRAME_SAMPLES, FRAME_SAMPLES)
+        return float(10 * np.log10(np.square(wave).mean() + 1e-10))
+
+    def _feel(self, mel: Array) -> None:
+        """Let what is heard now change what is felt, as far as there is speech in it."""
+        share = float(np.mean([level > SPEECH_DB for level in self._levels]))
+        if share > 0:
+            weight = np.float32(share * EMOTION_EVERY / (EMOTION_S * FPS))
+            theta = self._engines["emotion"](mel=mel)["emotion"]
+            self._theta = (1 - weight) * self._theta + weight * theta

@@ -1,0 +1,143 @@
+"""What is written: the options of an output, and the writer that its name asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from imagineid.errors import BadInput
+from imagineid.face.retiming import LONGEST_PAD_S, RATES_FPS
+from imagineid.files import check_output
+from imagineid.spec import FPS
+from imagineid.video.formats import MOV, format_of
+from imagineid.video.framing import Framing
+from imagineid.video.png_folder import PngFolderWriter, check_folder
+from imagineid.video.sound_track import sound_frames
+from imagineid.video.subtitles import Cue, read_subtitles, shifted
+from imagineid.video.writer import VideoWriter
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """How a video is written, beside what it shows.
+
+    Attributes:
+        framing: size, shape and background.
+        fps: frames a second, one of :data:`imagineid.face.retiming.RATES_FPS`.
+        pad_s: seconds of quiet before and after the recording, the mouth shut.
+        subtitles: an SRT, WebVTT or ASS file, or None.
+        burn_in: whether subtitles are drawn into the picture; else they are a track.
+    """
+
+    framing: Framing = field(default_factory=Framing)
+    fps: int = FPS
+    pad_s: float = 0.0
+    subtitles: Path | None = None
+    burn_in: bool = False
+
+    def check(self) -> None:
+        """Check every value.
+
+        Raises:
+            BadInput: a value is none that can be made, or a file can't be read.
+        """
+        self.framing.check()
+        if self.fps not in RATES_FPS:
+            raise BadInput(
+                f"There is no frame rate {self.fps}.\n"
+                f"Use one of:  --fps {'|'.join(str(rate) for rate in RATES_FPS)}"
+            )
+        if not 0 <= self.pad_s <= LONGEST_PAD_S:
+            raise BadInput(
+                f"--pad {self.pad_s} is outside 0 to {LONGEST_PAD_S:g} seconds.\nTry:  --pad 0.5"
+            )
+        if self.burn_in and self.subtitles is None:
+            raise BadInput("--burn-in draws which subtitles?\nAdd:  --subtitles WORDS.srt")
+        self.cues()
+
+    def cues(self) -> tuple[Cue, ...]:
+        """Return the subtitles at times of the video."""
+        if self.subtitles is None:
+            return ()
+        return shifted(read_subtitles(self.subtitles), self.pad_s)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what a video says of itself: only what is not as usual."""
+        framing, usual = self.framing, Framing()
+        said: dict[str, Any] = {
+            name: getattr(framing, name)
+            for name in ("size_px", "aspect", "background")
+            if getattr(framing, name) != getattr(usual, name)
+        }
+        if self.fps != FPS:
+            said["fps"] = self.fps
+        if self.pad_s:
+            said["pad_s"] = self.pad_s
+        if self.subtitles is not None:
+            said["subtitles"] = self.subtitles.name
+        return said
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a name asks for a folder of PNG frames: it has no suffix."""
+    return not path.suffix
+
+
+def check_video_output(path: Path, options: OutputOptions, overwrite: bool) -> None:
+    """Tell before any work whether a video can be written.
+
+    Args:
+        path: where it shall go: a video, or a folder of PNG frames.
+        options: how it shall be written.
+        overwrite: whether what is there may be replaced.
+
+    Raises:
+        BadOutput: it can't be.
+    """
+    if is_folder(path):
+        check_folder(path, overwrite)
+        return
+    form = format_of(path, options.framing.transparent)
+    check_output(path, overwrite, form.suffix)
+
+
+def open_writer(
+    target: Path | IO[bytes],
+    model_px: int,
+    sound: Path,
+    metadata: dict[str, Any],
+    options: OutputOptions,
+    overwrite: bool = False,
+) -> VideoWriter | PngFolderWriter:
+    """Return the writer that a name asks for; use it in a ``with`` block.
+
+    Args:
+        target: a video file, a folder of PNG frames, or a binary stream for an mp4.
+        model_px: side of the model's frames.
+        sound: the recording.
+        metadata: see :class:`VideoWriter`.
+        options: how it is written, checked.
+        overwrite: whether what is there may be replaced.
+
+    Raises:
+        BadOutput: the place can't be written.
+    """
+    size_px, transparent = options.framing.output_px(model_px), options.framing.transparent
+    metadata = metadata | options.metadata()
+    if isinstance(target, Path) and is_folder(target):
+        frames = sound_frames(sound, MOV.sound_rates, options.pad_s, "s16")
+        return PngFolderWriter(
+            target, size_px, frames, metadata, options.fps, transparent, overwrite
+        )
+    return VideoWriter(
+        target,
+        size_px,
+        sound,
+        metadata,
+        options.fps,
+        overwrite,
+        transparent=transparent,
+        pad_s=options.pad_s,
+        subtitles=() if options.burn_in else options.cues(),
+    )

@@ -1,0 +1,180 @@
+"""A folder of PNG frames, with the sound and the metadata beside them: for compositing programs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import wave
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from imagineid.errors import BadOutput
+from imagineid.files import write_errors
+from imagineid.video.metadata import metadata_tags
+
+SOUND, METADATA = "sound.wav", "metadata.json"
+
+COMPRESSION = 3
+"""zlib's level: twice as fast as Pillow's own choice, a tenth larger."""
+
+
+def check_folder(path: Path, overwrite: bool) -> None:
+    """Tell before any work whether a folder of frames can be written.
+
+    Args:
+        path: where the frames shall go.
+        overwrite: whether frames of an earlier run may be replaced.
+
+    Raises:
+        BadOutput: the folder above is missing or can't be written, or something is there: frames
+            that nobody asked to replace, or other files than frames of ours.
+    """
+    parent = path.parent
+    if not parent.is_dir():
+        raise BadOutput(f"There is no folder {parent}.\nMake it:  mkdir -p {parent}")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise BadOutput(f"The folder {parent} can't be written.\nName another place:  -o FOLDER")
+    if not os.path.lexists(path):
+        return
+    if not path.is_dir():
+        raise BadOutput(f"{path} is a file.\nName a folder for the frames:  -o FOLDER")
+    names = [entry.name for entry in path.iterdir()]
+    if not names:
+        return
+    if METADATA not in names or not all(map(_is_ours, names)):
+        raise BadOutput(f"{path} holds other files than frames.\nName a new folder:  -o FOLDER")
+    if not overwrite:
+        raise BadOutput(f"There are frames in {path} already.\nReplace them:  --overwrite")
+
+
+def _is_ours(name: str) -> bool:
+    """Tell whether a file of this name is part of a folder of frames."""
+    number = name.removeprefix("frame-").removesuffix(".png")
+    return name in (SOUND, METADATA) or (name == f"frame-{number}.png" and number.isdecimal())
+
+
+class PngFolderWriter:
+    """Frames as ``frame-00001.png`` and so on, ``sound.wav`` and ``metadata.json``.
+
+    Use it in a ``with`` block: the folder gets its name when the block ends well, and nothing is
+    left of it when the block ends with an error.
+
+    Args:
+        path: the folder.
+        size_px: width and height of the frames.
+        sound: frames of the sound that goes beside them, 16-bit, one rate and layout; it is cut
+            where the picture ends.
+        metadata: as for :class:`imagineid.video.writer.VideoWriter`.
+        fps: frames a second.
+        transparent: whether frames have an alpha channel.
+        overwrite: whether frames of an earlier run may be replaced.
+
+    Raises:
+        BadOutput: the place can't be written, or the disk is full.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size_px: tuple[int, int],
+        sound: Iterator[av.AudioFrame],
+        metadata: dict[str, Any],
+        fps: int,
+        transparent: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.path, self.frames = path, 0
+        width, height = size_px
+        self._shape = (height, width, 4 if transparent else 3)
+        self._sound, self._fps, self._overwrite = sound, fps, overwrite
+        self._metadata = metadata | {"fps": fps}
+
+    def __enter__(self) -> PngFolderWriter:
+        check_folder(self.path, self._overwrite)
+        with write_errors(self.path):
+            name = tempfile.mkdtemp(prefix=".imagineid-", suffix=".part", dir=self.path.parent)
+        self._part = Path(name)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                with write_errors(self.path):
+                    self._write_sound()
+                    known = metadata_tags(self._metadata)["comment"]
+                    (self._part / METADATA).write_text(known + "\n", encoding="utf-8")
+                    self._take_place()
+        finally:
+            shutil.rmtree(self._part, ignore_errors=True)
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Add one frame, (height, width, 3 or 4) uint8.
+
+        Raises:
+            BadOutput: the disk is full.
+            ValueError: the frame has another shape or type.
+        """
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"a frame is uint8 {self._shape}, not {frame.dtype} {frame.shape}")
+        info = PngInfo()
+        info.add_text("Comment", metadata_tags({})["comment"])
+        with write_errors(self.path):
+            path = self._part / f"frame-{self.frames + 1:05}.png"
+            Image.fromarray(frame).save(path, pnginfo=info, compress_level=COMPRESSION)
+        self.frames += 1
+
+    def _write_sound(self) -> None:
+        """Write as much sound as there is picture."""
+        with contextlib.closing(wave.open(str(self._part / SOUND), "wb")) as out:
+            left: int | None = None
+            for frame in self._sound:
+                if left is None:
+                    left = int(Fraction(self.frames, self._fps) * frame.sample_rate)
+                    out.setnchannels(frame.layout.nb_channels)
+                    out.setsampwidth(2)
+                    out.setframerate(frame.sample_rate)
+                block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)[:left]
+                out.writeframes(np.ascontiguousarray(block).tobytes())
+                left -= len(block)
+                if left <= 0:
+                    return
+
+    def _take_place(self) -> None:
+        """Give the folder its name; frames that were there go."""
+        mask = os.umask(0)
+        os.umask(mask)
+        self._part.chmod(0o777 & ~mask)
+        check_folder(self.path, self._overwrite)  # again: something may have come meanwhile
+        if self.path.exists():
+            old = self._part.with_suffix(".old")
+            self.path.rename(old)
+            self._part.rename(self.path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            self._part.rename(self.path)
+
+
+def read_folder_metadata(path: Path) -> dict[str, Any]:
+    """Read the metadata of a folder of frames; {} if it is none."""
+    try:
+        known = json.loads((path / METADATA).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -1,0 +1,117 @@
+"""The sound of a video: a recording in what its encoder takes, with silence before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+
+from imagineid.audio.decode import resample
+
+SILENCE_SAMPLES = 4096
+"""Samples of one frame of silence."""
+
+
+def sound_frames(
+    path: Path, rates: tuple[int, ...], pad_s: float = 0.0, sample_format: str = "fltp"
+) -> Generator[av.AudioFrame, None, None]:
+    """Decode a recording to mono or stereo, at a rate that an encoder takes.
+
+    Args:
+        path: the recording.
+        rates: what the encoder takes, Hz, ascending; the first that loses nothing is chosen.
+        pad_s: seconds of silence before and after.
+        sample_format: FFmpeg's name of it: "fltp" or "s16".
+
+    Yields:
+        Frames without a time: they follow one another without a gap.
+
+    Raises:
+        BadSound: it can't be read.
+    """
+
+    def target(first: av.AudioFrame) -> tuple[str, int]:
+        rate = next((r for r in rates if r >= first.sample_rate), rates[-1])
+        return "mono" if first.layout.nb_channels == 1 else "stereo", rate
+
+    frames = resample(path, sample_format, target)
+    try:
+        first = next(frames)
+        pad_samples = round(pad_s * first.sample_rate)
+        yield from _silence(pad_samples, first)
+        yield first
+        yield from frames
+        yield from _silence(pad_samples, first)
+    finally:
+        frames.close()
+
+
+def _silence(samples: int, like: av.AudioFrame) -> Iterator[av.AudioFrame]:
+    """Yield silence of another frame's kind."""
+    for start in range(0, samples, SILENCE_SAMPLES):
+        count = min(SILENCE_SAMPLES, samples - start)
+        frame = av.AudioFrame(format=like.format.name, layout=like.layout.name, samples=count)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        frame.sample_rate = like.sample_rate
+        yield frame
+
+
+class SoundTrack:
+    """The sound stream of a growing file, which follows its picture.
+
+    Args:
+        container: where the stream is added.
+        codec: FFmpeg's name of the encoder.
+        frames: of the sound, float planes; see :func:`sound_frames`.
+    """
+
+    def __init__(
+        self,
+        container: av.container.OutputContainer,
+        codec: str,
+        frames: Iterator[av.AudioFrame],
+    ) -> None:
+        self._container, self._frames = container, frames
+        self._pending: av.AudioFrame | None = next(frames)
+        self._samples = 0  # that went in
+        first, rate = self._pending, self._pending.sample_rate
+        stream = container.add_stream(codec, rate=rate, layout=first.layout.name)
+        self._stream = cast("av.AudioStream", stream)
+        self._stream.bit_rate = min(96_000, 5 * rate) * first.layout.nb_channels
+
+    def write_until(self, time_s: Fraction) -> None:
+        """Let the sound catch up with the picture, and go no further."""
+        while self._pending is not None:
+            frame = self._pending
+            room = int(time_s * frame.sample_rate) - self._samples
+            if room <= 0:
+                return
+            if frame.samples > room:
+                frame, self._pending = _cut(frame, room)
+            else:
+                self._pending = next(self._frames, None)
+            frame.pts, frame.time_base = self._samples, Fraction(1, frame.sample_rate)
+            self._samples += frame.samples
+            self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        """Write what the encoder still holds."""
+        self._container.mux(self._stream.encode(None))
+
+
+def _cut(frame: av.AudioFrame, samples: int) -> tuple[av.AudioFrame, av.AudioFrame]:
+    """Cut a frame of float planes in two, the first ``samples`` long."""
+    planes = np.asarray(frame.to_ndarray(), dtype=np.float32)  # (channels, samples)
+    halves = []
+    for part in (planes[:, :samples], planes[:, samples:]):
+        half = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(part), format="fltp", layout=frame.layout.name
+        )
+        half.sample_rate = frame.sample_rate
+        halves.append(half)
+    return halves[0], halves[1]

@@ -56,6 +56,7 @@ def write_people(folder: Path, people: int = 2, frames: int = 4, seed: int = 0) 
         }
         for key, value in row.items():
             rows.setdefault(key, []).append(value)
+    note = {"captions": ["woman, red hair", "old man"], "emotions": ["", "happy"] * (frames // 2)}
     folder.mkdir(parents=True)
     np.savez(folder / "shard-00000.npz", **{key: np.stack(value) for key, value in rows.items()})
-    (folder / "shard-00000.json").write_text(json.dumps([{}] * people))
+    (folder / "shard-00000.json").write_text(json.dumps([note] * people))

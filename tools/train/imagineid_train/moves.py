@@ -23,7 +23,7 @@ from imagineid.face.model import project
 from imagineid.face.raster import mesh_picture, surface
 from imagineid.spec import ARKIT, Size
 from imagineid_train.data import fresh, mapped
-from imagineid_train.loop import ROOT
+from imagineid_train.loop import ROOT, device
 from imagineid_world.people import WORLD
 
 SOURCES = ("photos", "faces")
@@ -163,6 +163,8 @@ class Moves:
 
     worlds: list[dict[str, np.ndarray]]
     kept: list[dict[str, np.ndarray]]
+    paths: list[tuple[str, Path]]
+    kept_paths: list[Path]
     index: list[tuple[int, int]]
     size: Size
 
@@ -173,19 +175,20 @@ class Moves:
         Raises:
             FileNotFoundError: there is nothing yet.
         """
-        worlds, kept = [], []
+        paths, kept_paths = [], []
         for source, path in shards(split, size.frame_px):
             own = ROOT / "moves" / f"{source}-{split}" / path.name
             if fresh(own, path):
-                worlds.append(mapped(path))
-                kept.append(mapped(own))
-        if not kept:
+                paths.append((source, path))
+                kept_paths.append(own)
+        if not paths:
             raise FileNotFoundError(
                 f"No moves of {split} under {ROOT / 'moves'}. "
                 "Make them: python -m imagineid_train moves"
             )
+        worlds, kept = [mapped(path) for _, path in paths], [mapped(path) for path in kept_paths]
         index = [(s, p) for s, shard in enumerate(kept) for p in range(len(shard["first"]))]
-        return cls(worlds, kept, index, size)
+        return cls(worlds, kept, paths, kept_paths, index, size)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -233,6 +236,15 @@ class Moves:
             "mask": cut(kept["mask"][row, frame ^ 1], self.size.feature_px),
             "weight": cut(weight, px),
         }
+
+    def picture(self, person: int, frame: int) -> np.ndarray:
+        """Return a frame at the model's size, (H, W, 3) uint8."""
+        shard, row = self.index[person]
+        picture = np.array(self.worlds[shard]["frame"][row, frame])
+        side = (self.size.frame_px, self.size.frame_px)
+        if picture.shape[:2] == side:
+            return picture
+        return cv2.resize(picture, side, interpolation=cv2.INTER_AREA)
 
     def matte(self, person: int, frame: int) -> np.ndarray:
         """Return where the person is in a frame, at the model's size, (H, W) uint8."""
@@ -305,3 +317,13 @@ def _views(rows: list[dict[str, np.ndarray]]) -> Views:
         return made / 255 if name in ("cover", "mask") else made
 
     return Views(**{name: stacked(name) for name in rows[0]})
+
+
+def on_device(views: Views) -> Views:
+    """Move everything to where it is trained, channels last."""
+    return Views(
+        **{
+            name: getattr(views, name).to(device(), memory_format=torch.channels_last)
+            for name in Views.__dataclass_fields__
+        }
+    )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from imagineid.spec import MINI, MINI_512, Size
-from imagineid_train import moves
+from imagineid_train import moves, people
 from imagineid_train.stages import STAGES, autoencoder
 
 MOVING_256 = replace(MINI, name="mini-256", frame_decoder=MINI_512.frame_decoder)
@@ -24,10 +24,13 @@ SIZES = {size.name: size for size in (MINI_512, MOVING_256)}
 STEPS: dict[str, Callable[[Size], None]] = {
     "moves": moves.cache,
     "normalise": autoencoder.normalise,
+    "latents": people.cache,
 }
 """What ends by itself, by name."""
 
-ORDER = ("moves", "autoencoder", "normalise", *(s.name for s in STAGES if s.name != "autoencoder"))
+_BEFORE = {"autoencoder": ("moves",), "mesh_encoder": ("normalise",), "base": ("latents",)}
+ORDER = tuple(name for stage in STAGES for name in (*_BEFORE.get(stage.name, ()), stage.name))
+"""Stages and steps in turn."""
 
 
 def run(size: Size, names: Sequence[str], minutes: float | None) -> None:

@@ -23,7 +23,7 @@ from imagineid_train.crops import LOOK_AGAIN
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.loop import ROOT, Budget, Progress, channels_last, device, load_into
 from imagineid_train.measures import areas, summary
-from imagineid_train.moves import Moves, Views, whole_frames, windows
+from imagineid_train.moves import Moves, Views, on_device, whole_frames, windows
 from imagineid_train.perceptual import Perceptual
 from imagineid_train.stage import Learning, Stage
 from imagineid_train.stages.autoencoder import frozen
@@ -139,16 +139,6 @@ def middle(pictures: Tensor) -> Tensor:
     side = pictures.shape[-1]
     inner = slice(side // 4, side - side // 4)
     return pictures[..., inner, inner].contiguous(memory_format=torch.channels_last)
-
-
-def on_device(views: Views) -> Views:
-    """Move everything to where it is trained, channels last."""
-    return Views(
-        **{
-            name: getattr(views, name).to(device(), memory_format=torch.channels_last)
-            for name in Views.__dataclass_fields__
-        }
-    )
 
 
 STAGE = Stage("frame_decoder", 240.0, build)

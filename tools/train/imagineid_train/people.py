@@ -1,0 +1,216 @@
+"""People as latents with captions: what the base and its adapters learn from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagineid.ccf.vocabulary import Vocabulary
+from imagineid.face.model import load as load_face
+from imagineid.face.raster import mouth_mask
+from imagineid.nn.autoencoder import Encoder
+from imagineid.nn.mesh_encoder import MeshEncoder
+from imagineid.spec import EMOTIONS, Size
+from imagineid_train.data import fresh, mapped, to_image
+from imagineid_train.loop import ROOT, device, load_into
+from imagineid_train.moves import Moves
+from imagineid_train.prompts import shortened
+
+FIELDS = ("frame", "mesh", "neighbour")
+MOUTH, EYES = 2.0, 3.0
+"""How much more a latent cell counts that is all mouth, and one that is all eye."""
+
+
+def cache(size: Size) -> None:
+    """Encode every person's frames, mesh pictures and frames with hidden mouths; skip those done.
+
+    Latents lie under ``<root>/<size>/latents``; the stages ``autoencoder`` and ``mesh_encoder``
+    must have been trained.
+    """
+    encoder, mesh_encoder = Encoder(size), MeshEncoder(size)
+    load_into(encoder, f"{size.name}/latents", "encoder")
+    load_into(mesh_encoder, f"{size.name}/mesh_encoder", "encoder")
+    encoder, mesh_encoder = encoder.to(device()), mesh_encoder.to(device())
+    for split in ("val", "test", "train"):
+        try:
+            moves = Moves.open(split, size)
+        except FileNotFoundError:
+            continue
+        for shard, (source, path) in enumerate(moves.paths):
+            out = _kept(size, source, split, path)
+            if fresh(out, moves.kept_paths[shard]):
+                continue
+            out.parent.mkdir(parents=True, exist_ok=True)
+            rows = [
+                _encoded(moves, person, encoder, mesh_encoder)
+                for person, (own, _) in enumerate(moves.index)
+                if own == shard
+            ]
+            temporary = out.with_suffix(".part.npz")
+            np.savez(temporary, **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
+            temporary.replace(out)
+            print(f"latents: {split} {source} {path.name}", flush=True)
+
+
+def _kept(size: Size, source: str, split: str, path: Path) -> Path:
+    return ROOT / size.name / "latents" / f"{source}-{split}" / path.name
+
+
+@torch.no_grad()
+def _encoded(
+    moves: Moves, person: int, encoder: Encoder, mesh_encoder: MeshEncoder
+) -> dict[str, np.ndarray]:
+    """One person's latents, (F, c, h, w) float16 each, and how much each cell counts."""
+    shard, row = moves.index[person]
+    frame = torch.cat(
+        [to_image(moves.picture(person, n)[None]) for n in range(moves.frames(person))]
+    )
+    mouth = torch.from_numpy(_mouths(moves, person))
+    mesh = to_image(np.array(moves.kept[shard]["mesh"][row]))
+    made = {
+        "frame": encoder(frame.to(device()))[0],
+        "mesh": mesh_encoder(mesh.to(device())),
+        "neighbour": encoder(frame.masked_fill(mouth[:, None], 0.0).to(device()))[0],
+    }
+    out = {key: value.float().cpu().numpy().astype(np.float16) for key, value in made.items()}
+    return out | {"weight": _weight(np.array(moves.kept[shard]["spots"][row]), frame, made["mesh"])}
+
+
+def _mouths(moves: Moves, person: int) -> np.ndarray:
+    """The mouth area of each frame, (F, H, W) bool."""
+    shard, row = moves.index[person]
+    world, face = moves.worlds[shard], load_face()
+    alpha, beta, pose = (
+        np.asarray(world[name][row], np.float32) for name in ("alpha", "beta", "pose")
+    )
+    side = moves.size.frame_px
+    return np.stack(
+        [
+            mouth_mask(face.vertices(alpha, b, p), face, side)
+            for b, p in zip(beta, pose, strict=True)
+        ]
+    )
+
+
+def _weight(spots: np.ndarray, frame: Tensor, like: Tensor) -> np.ndarray:
+    """Loss weight of each latent cell, (F, h, w) float16: 1, more at mouth and eyes."""
+    cells = like.shape[-1]
+    edge = np.arange(cells) / cells
+    out = np.ones((len(frame), cells, cells), np.float16)
+
+    def covered(low: float, high: float) -> np.ndarray:
+        inside = np.minimum(high, edge + 1 / cells) - np.maximum(low, edge)
+        share: np.ndarray = np.clip(inside * cells, 0, 1)
+        return share
+
+    for n, boxes in enumerate(spots):
+        for i, (top, bottom, left, right) in enumerate(boxes):
+            out[n] += (MOUTH if i == 0 else EYES) * np.outer(
+                covered(top, bottom), covered(left, right)
+            ).astype(np.float16)
+    return out
+
+
+@dataclass
+class People:
+    """One split's latents in memory, (P, F, c, h, w) each, with words, traits and feelings.
+
+    Attributes:
+        frame: E(I); mesh: E(I_rd); neighbour: E(I_ad), the frame with its mouth hidden.
+        weight: how much each cell counts, (P, F, h, w).
+        captions: what may be said of each person.
+        traits: (P, 6), see :class:`imagineid_world.people.Traits`.
+        feeling: index into ``EMOTIONS`` of each frame, (P, F).
+        moves: the same people's pictures, mesh pictures and flows.
+    """
+
+    frame: Tensor
+    mesh: Tensor
+    neighbour: Tensor
+    weight: Tensor
+    captions: list[list[str]]
+    traits: np.ndarray
+    feeling: np.ndarray
+    moves: Moves
+
+    @classmethod
+    def open(cls, split: str, size: Size) -> People:
+        """Open what :func:`cache` made of ``split``.
+
+        Raises:
+            FileNotFoundError: there is nothing yet.
+        """
+        moves = Moves.open(split, size)
+        kept, chosen = [], []
+        for shard, (source, path) in enumerate(moves.paths):
+            own = _kept(size, source, split, path)
+            if fresh(own, moves.kept_paths[shard]):
+                kept.append(mapped(own))
+                chosen.append(shard)
+        if not kept:
+            raise FileNotFoundError(
+                f"No latents of {split}. "
+                f"Make them: python -m imagineid_train latents --size {size.name}"
+            )
+        moves.index = [(s, p) for s, p in moves.index if s in chosen]
+        frames = kept[0]["frame"].shape[1]
+        notes = [json.loads(moves.paths[s][1].with_suffix(".json").read_text()) for s in chosen]
+        people = [note for shard in notes for note in shard]
+        fields = {
+            field: torch.from_numpy(np.concatenate([np.asarray(s[field]) for s in kept]))
+            for field in (*FIELDS, "weight")
+        }
+        return cls(
+            **fields,
+            captions=[note["captions"] for note in people],
+            traits=np.concatenate([np.asarray(moves.worlds[s]["traits"]) for s in chosen]),
+            feeling=np.stack([_feelings(note["emotions"], frames) for note in people]),
+            moves=moves,
+        )
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``count`` people and a frame of each."""
+        return rng.integers(len(self), size=count), rng.integers(self.frame.shape[1], size=count)
+
+    def tokens(
+        self, rng: np.random.Generator, people: np.ndarray, words: Vocabulary, size: Size
+    ) -> Tensor:
+        """Return tokens of a caption of each person, whole or a few of its phrases, (B, M)."""
+        said = [
+            shortened(str(rng.choice(self.captions[person])), rng) for person in people.tolist()
+        ]
+        return torch.from_numpy(np.stack([words.tokens(text, size) for text in said]))
+
+    def conditions(
+        self, rng: np.random.Generator, people: np.ndarray, frames: np.ndarray
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return latents of mesh, first frame, neighbour, and of the first without its mouth."""
+        first = rng.integers(2, size=len(frames))
+        own = np.array(
+            [
+                self.moves.kept[s]["first"][r, f]
+                for (s, r), f in zip((self.moves.index[p] for p in people), first, strict=True)
+            ]
+        )
+        found = (
+            self.mesh[people, frames],
+            self.frame[people, own],
+            self.neighbour[people, frames ^ 1],
+            self.neighbour[people, own],
+        )
+        mesh, anchor, neighbour, still = (x.float().to(device()) for x in found)
+        return mesh, anchor, neighbour, still
+
+
+def _feelings(names: list[str], frames: int) -> np.ndarray:
+    """Indices into ``EMOTIONS`` of each frame, from names of frames or of moments, (F,)."""
+    each = [EMOTIONS.index(name or "neutral") for name in names]
+    return np.repeat(each, frames // len(each))

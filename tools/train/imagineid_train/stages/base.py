@@ -1,0 +1,159 @@
+"""The base latent diffusion model, text to latent; frozen ever after.
+
+A base that is to be steered learns faster when it is steered from the start: most samples see a
+spatial adapter's residuals too, of the mesh alone or of all three conditions. The adapter is where
+the stage ``sca`` begins, with the base frozen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imagineid.ccf.sampling import Flow, guided, sample_euler, sampling_times
+from imagineid.nn.first_decoder import FirstDecoder
+from imagineid.nn.sca import SpatialAdapter
+from imagineid.nn.text import TextEncoder
+from imagineid.nn.unet import BaseUNet
+from imagineid.spec import Size
+from imagineid_train.data import sheet, to_picture
+from imagineid_train.loop import (
+    ROOT,
+    Budget,
+    channels_last,
+    device,
+    load_into,
+    plain_attention,
+    trained,
+)
+from imagineid_train.people import People
+from imagineid_train.prompts import Naming, dropped, invented, named_in, vocabulary
+from imagineid_train.stage import Learning, Stage
+from imagineid_train.stages.autoencoder import frozen
+
+BATCH = 32
+TEXT_ALONE, MESH_ALONE, ONE_STEP = 4, 18, 5
+"""Samples of a batch without an adapter, with the mesh alone, and those of all three conditions
+that start from noise alone, as a frame imagined in one step does."""
+INVENTED, NAMING = 16, 0.2
+"""Captions without a picture in a batch, and how much it counts to know whose each colour is."""
+GUIDANCE = 2.0
+SHOWN = (
+    "woman with long red hair",
+    "man with a grey beard and glasses",
+    "black woman, short afro, earrings",
+    "old man with white hair",
+    "young woman, blonde hair, blue background",
+    "bald man in a suit",
+)
+
+
+def build(size: Size) -> Learning:
+    """UNet, text encoder and a first spatial adapter learn together."""
+    words, people = vocabulary(), People.open("train", size)
+    unet, text = BaseUNet(size).to(device()), TextEncoder(size, len(words)).to(device())
+    adapter, naming = SpatialAdapter(size).to(device()), Naming(size).to(device())
+    plain_attention(unet.model)
+    channels_last((unet, adapter))
+    rng, flow = np.random.default_rng(0), Flow()
+    row = torch.arange(BATCH, device=device()).view(-1, 1, 1, 1)
+    steered, coherent = row >= TEXT_ALONE, row >= TEXT_ALONE + MESH_ALONE
+    no_voice = torch.zeros(BATCH, size.pseudo_words, size.text_dim, device=device())
+
+    def loss() -> dict[str, Tensor]:
+        who, which = people.draw(rng, BATCH)
+        clean = people.frame[who, which].float().to(device())
+        mesh, anchor, neighbour, _ = people.conditions(rng, who, which)
+        tokens = dropped(people.tokens(rng, who, words, size), rng)
+        said = text(tokens.to(device()), no_voice)
+        residuals = adapter(mesh, anchor * coherent, neighbour * coherent)
+        time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.8, 1.1, BATCH)))).float()
+        time[-ONE_STEP:] = 1.0
+        time, noise = time.to(device()), torch.randn_like(clean)
+        noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
+        made = unet(noisy, time, said, *(r * steered for r in residuals)).float()
+        counts = people.weight[who, which].float().to(device())[:, None]
+        only_words = invented(rng, INVENTED)
+        tokens = torch.from_numpy(np.stack([words.tokens(c.text, size) for c in only_words]))
+        named = torch.tensor([named_in(caption) for caption in only_words], device=device())
+        unseen = text(tokens.to(device()), no_voice[:INVENTED])
+        return {
+            "flow": (counts * (made - flow.target(clean, noise)).pow(2)).mean(),
+            "naming": NAMING * naming(unseen, named),
+        }
+
+    held = People.open("val", size)
+    decoder = drawing(size)
+
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        count = min(6, len(held))
+        who, which = np.arange(count), np.full(count, 2)
+        mesh, anchor, neighbour, _ = held.conditions(np.random.default_rng(1), who, which)
+        true = held.frame[who, which].float().to(device())
+        generator = torch.Generator().manual_seed(0)
+        start = torch.randn(mesh.shape, generator=generator).to(device())
+        none = torch.zeros(count, size.text_tokens, dtype=torch.long, device=device())
+        unsaid = text(none, no_voice[:count])
+        nothing = torch.zeros_like(mesh)
+        steering = adapter(mesh, nothing, nothing)
+        rows = []
+        for prompt in SHOWN:
+            tokens = torch.from_numpy(words.tokens(prompt, size)).expand(count, -1).to(device())
+            said = text(tokens, no_voice[:count])
+            latent = sample(unet, start, said, unsaid, steering, GUIDANCE)
+            rows.append(to_picture(decoder(latent)))
+        one = flow.split(
+            start,
+            unet(start, torch.ones(count, device=device()), unsaid,
+                 *adapter(mesh, anchor, neighbour)).float(),
+            1.0,
+        )[0]  # fmt: skip
+        rows += [to_picture(decoder(z)) for z in (true, one)]
+        sheet(rows, ROOT / size.name / STAGE.name / "sheet.png")
+        return {
+            "coherent_1": float((one - true).pow(2).mean()),
+            "copying": float((anchor - true).pow(2).mean()),
+        }
+
+    modules: dict[str, nn.Module] = {
+        "unet": unet,
+        "text": text,
+        "adapter": adapter,
+        "naming": naming,
+    }
+    return Learning(modules, loss, check, Budget(0, rate=7e-4, average=2000), 1000)
+
+
+def drawing(size: Size) -> FirstDecoder:
+    """Return the first frame's decoder, as far as it has been trained."""
+    decoder, later = FirstDecoder(size), f"{size.name}/first_decoder"
+    load_into(decoder, later if trained(later) else frozen(size), "decoder")
+    return decoder.to(device())
+
+
+def sample(
+    unet: nn.Module,
+    start: Tensor,
+    said: Tensor,
+    unsaid: Tensor,
+    residuals: tuple[Tensor, ...],
+    guidance: float,
+    steps: int = 20,
+) -> Tensor:
+    """Imagine latents from noise under guidance, (B, c, h, w)."""
+
+    def denoiser(text: Tensor):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        def ask(latent: Tensor, time: float) -> Tensor:
+            at = torch.full((len(latent),), time, device=latent.device)
+            made: Tensor = unet(latent, at, text, *residuals).float()
+            return made
+
+        return ask
+
+    step = guided(denoiser(said), denoiser(unsaid), guidance)
+    return sample_euler(step, start, sampling_times(steps))
+
+
+STAGE = Stage("base", 600.0, build)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagineid.audio import mel_filters, mel_spectrogram, mel_windows, open_sound
+from imagineid.audio.padding import PaddedSound
 from imagineid.errors import BadSound
 from imagineid.spec import SAMPLE_RATE
 from support.recordings import add_picture, tone, write_recording
@@ -274,7 +275,7 @@ def test_a_file_that_may_not_be_read_is_told(
 
 def test_a_padded_recording_has_silence_at_both_ends(speech: Path) -> None:
     with open_sound(speech) as sound:
-        longer = sound.padded(0.5)
+        longer = PaddedSound(sound, 0.5)
         assert longer.samples == sound.samples + SAMPLE_RATE
         assert not longer.read(0, SAMPLE_RATE // 2).any()
         assert not longer.read(longer.samples - SAMPLE_RATE // 2, SAMPLE_RATE).any()

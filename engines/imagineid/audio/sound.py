@@ -98,18 +98,6 @@ class Sound:
         first = first_frame * SAMPLE_RATE // FPS
         return _Part(self, first, min(frames * SAMPLE_RATE // FPS, self.samples - first))
 
-    def padded(self, pad_s: float) -> Sound:
-        """Return the recording with silence before and after it.
-
-        Args:
-            pad_s: seconds of silence at each end.
-
-        Returns:
-            A view, which lasts as long as this recording is open.
-        """
-        pad = round(pad_s * SAMPLE_RATE)
-        return _Part(self, -pad, self.samples + 2 * pad)
-
     def close(self) -> None:
         """Give the temporary file back."""
         self._close()

@@ -1,0 +1,28 @@
+"""Quiet ends: a recording with silence before and after it."""
+
+from __future__ import annotations
+
+from imagineid.audio.sound import Floats, Sound
+from imagineid.spec import SAMPLE_RATE
+
+
+class PaddedSound(Sound):
+    """A recording between two silences: a view, which lasts as long as the recording is open.
+
+    Args:
+        inner: the recording.
+        pad_s: seconds of silence at each end.
+    """
+
+    def __init__(self, inner: Sound, pad_s: float) -> None:
+        self.path = inner.path
+        self._pad = round(pad_s * SAMPLE_RATE)
+        self.samples = inner.samples + 2 * self._pad
+        self._inner = inner
+
+    def read(self, first_sample: int, count: int) -> Floats:
+        """Read samples; see :meth:`Sound.read`."""
+        return self._inner.read(first_sample - self._pad, count)
+
+    def close(self) -> None:
+        """Leave the recording open."""

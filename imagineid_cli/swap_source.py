@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import Colorspace
 
+from imagineid.containers import open_media
 from imagineid.errors import BadInput
 from imagineid.video import read_metadata
 from imagineid_cli import swap_store
@@ -111,7 +112,7 @@ def source_factors(
 def _first_frame(path: Path) -> swap_store.Picture:
     """Decode the first picture of a video of ours, (H, W, 3) uint8."""
     try:
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_media(path) as container:
             frame = next(container.decode(video=0))
             plain = frame.reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
             return np.asarray(plain.to_ndarray())

@@ -23,6 +23,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from imagineid.containers import open_media
 from imagineid.errors import BadInput
 from imagineid.spec import FPS
 
@@ -126,7 +127,7 @@ class Cache:
                 return None
             frames = _read(path)
             os.utime(path)
-        except (OSError, ValueError, LookupError, av.FFmpegError):
+        except (OSError, ValueError, LookupError, BadInput, av.FFmpegError):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
             return None
@@ -217,7 +218,7 @@ def _read(path: Path) -> Frames:
     Raises:
         ValueError: the pixels are not those that were written.
     """
-    with av.open(str(path)) as container:
+    with open_media(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         frames = np.stack([f.to_ndarray(format="rgb24") for f in container.decode(stream)])

@@ -16,6 +16,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 
+from imagineid.containers import open_container
 from imagineid.errors import BadSound
 
 SHORTEST_S = 0.2
@@ -44,12 +45,9 @@ def decode(path: Path) -> Iterator[av.AudioFrame]:
         if expected_s == 0.0:
             _check_length(path, 0.0, None)
         try:
-            container = av.open(
-                file, options={"protocol_whitelist": "file"}, metadata_errors="replace"
-            )
+            container = open_container(file)
         except (av.FFmpegError, ValueError) as error:
             raise BadSound(f"{path} is not a recording that can be read.\n{_OTHER}") from error
-        assert isinstance(container, av.container.InputContainer)  # for the type checker
         with container:
             if not container.streams.audio:
                 raise BadSound(f"There is no sound in {path}.\n{_OTHER}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import math
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -33,7 +35,14 @@ LOOK = 0.5
 EYE_UNITS = [i for i, name in enumerate(ARKIT) if name.startswith(("eyeBlink", "eyeLook"))]
 """The units that a reference's motion is copied of: lids and gaze, not squints and stares."""
 
-LONGEST_ROWS = 1_000_000
+WANTED = [name.lower() for name in ("HeadPitch", "HeadYaw", "HeadRoll")] + [
+    ARKIT[unit].lower() for unit in EYE_UNITS
+]
+"""The columns that are read, as they are compared."""
+
+LONGEST_ROWS, LONGEST_LINE = 1_000_000, 100_000
+"""What a file may hold: eleven hours, and characters of a row."""
+
 _AT = {name: i for i, name in enumerate(ARKIT)}
 
 
@@ -90,12 +99,8 @@ def read(path: Path) -> Motion:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = []
-            for row in csv.DictReader(file):
-                rows.append({(k or "").lower(): v for k, v in row.items()})
-                if len(rows) > LONGEST_ROWS:
-                    raise ValueError("it never ends")
-        return _motion(rows)
+            stamps, rows = _numbers(csv.reader(_lines(file)))
+        return _motion(stamps, rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise BadInput(
             f"{path} is not a Live Link Face CSV that can be read ({error}).\n"
@@ -103,27 +108,57 @@ def read(path: Path) -> Motion:
         ) from error
 
 
-def _motion(rows: list[dict[str, str]]) -> Motion:
-    if not rows or "timecode" not in rows[0] or "headyaw" not in rows[0]:
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield lines, none of them endless.
+
+    Raises:
+        ValueError: a line is too long.
+    """
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise ValueError("it has an endless line")
+        yield line
+
+
+def _numbers(table: Iterator[list[str]]) -> tuple[Array, Array]:
+    """Read what is wanted of each row.
+
+    Returns:
+        Frame numbers of the timecodes, (F,), and the columns of :data:`WANTED`, (F, n) float32.
+
+    Raises:
+        ValueError: a column, a number or a timecode is not as it must be.
+    """
+    heads = [name.lower() for name in next(table, [])]
+    if "timecode" not in heads or "headyaw" not in heads:
         raise ValueError("it lacks rows, or the columns Timecode and HeadYaw")
+    places = [heads.index(name) if name in heads else None for name in WANTED]
+    at = heads.index("timecode")
+    stamps, values = array("f"), array("f")
+    for row in table:
+        if not row:
+            continue
+        stamp = row[at].split(":") if at < len(row) else []
+        if len(stamp) != 4:
+            raise ValueError("a Timecode is not HH:MM:SS:FF")
+        stamps.append(float(stamp[3]))
+        values.extend(float(row[i] or 0) if i is not None and i < len(row) else 0 for i in places)
+        if len(stamps) > LONGEST_ROWS:
+            raise ValueError("it never ends")
+    if not stamps:
+        raise ValueError("it lacks rows, or the columns Timecode and HeadYaw")
+    rows = np.frombuffer(values, np.float32).reshape(len(stamps), len(WANTED))
+    return np.frombuffer(stamps, np.float32), rows
 
-    def column(name: str) -> Array:
-        return np.array([float(row.get(name.lower()) or 0) for row in rows])
 
-    stamps = [row["timecode"].split(":") for row in rows]
-    frames = np.array([float(stamp[3]) for stamp in stamps if len(stamp) == 4])
-    if len(frames) != len(rows):
-        raise ValueError("a Timecode is not HH:MM:SS:FF")
-    fps = next((rate for rate in RATES if rate > frames.max()), RATES[-1])
-    pose = np.zeros((len(rows), 6))
-    for i, name in enumerate(("HeadPitch", "HeadYaw", "HeadRoll")):
-        pose[:, i] = column(name)
-    eyes = np.zeros((len(rows), len(ARKIT)))
-    for unit in EYE_UNITS:
-        eyes[:, unit] = column(ARKIT[unit])
-    if not (np.isfinite(pose).all() and np.isfinite(eyes).all()):
+def _motion(stamps: Array, rows: Array) -> Motion:
+    if not (np.isfinite(rows).all() and np.isfinite(stamps).all()):
         raise ValueError("a number is not finite")
-    return Motion(
-        resampled(pose, fps, FPS).astype(np.float32),
-        resampled(np.clip(eyes, 0, 1), fps, FPS).astype(np.float32),
-    )
+    fps = next((rate for rate in RATES if rate > stamps.max()), RATES[-1])
+    np.clip(rows[:, 3:], 0, 1, out=rows[:, 3:])
+    at_rate = resampled(rows, fps, FPS)
+    pose = np.zeros((len(at_rate), 6), np.float32)
+    pose[:, :3] = at_rate[:, :3]
+    eyes = np.zeros((len(at_rate), len(ARKIT)), np.float32)
+    eyes[:, EYE_UNITS] = at_rate[:, 3:]
+    return Motion(pose, eyes)

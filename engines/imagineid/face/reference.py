@@ -12,6 +12,7 @@ from typing import Any
 import av
 import numpy as np
 
+from imagineid.containers import open_media
 from imagineid.errors import BackendMissing, BadInput
 from imagineid.face import livelink
 from imagineid.face.motion import Motion
@@ -161,7 +162,7 @@ def _landmarks(path: Path, most: int) -> Array:
 def _pictures(path: Path) -> Iterator[Array]:
     """Decode a video to 25 frames a second, each (H, W, 3) uint8, :data:`LARGEST_PX` at most."""
     try:
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_media(path) as container:
             if not container.streams.video:
                 return
             due, start = 0, None

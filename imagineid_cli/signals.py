@@ -1,0 +1,56 @@
+"""Signals: the first ends the command through every ``finally``, and later ones change nothing.
+
+Python would raise ``KeyboardInterrupt`` again for a second Ctrl-C, in the middle of cleaning up, and
+end without any for a terminal that is closed. So every signal that asks for an end is taken once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import NoReturn
+
+from imagineid.files import remove_parts
+
+ENDING = tuple(
+    number
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGABRT")
+    if (number := getattr(signal, name, None)) is not None
+)
+"""What ends a command."""
+
+GRACE_S = 8.0
+"""What cleaning up may take; then the process ends with what is cleaned until then."""
+
+
+class Stopped(SystemExit):
+    """A signal asked for the end."""
+
+
+def install() -> None:
+    """Take the signals of :data:`ENDING`, but for those that whoever started us has ignored."""
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    """End, through every ``finally``, and at the latest when the grace is over."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    end_after(GRACE_S, 128 + number)
+    raise Stopped(128 + number)
+
+
+def end_after(seconds: float, code: int) -> None:
+    """End this process after so many seconds, whatever it is doing then."""
+    timer = threading.Timer(seconds, end_now, (code,))
+    timer.daemon = True
+    timer.start()
+
+
+def end_now(code: int) -> NoReturn:
+    """End this process without waiting for a thread; nothing half-written stays."""
+    remove_parts()
+    os._exit(code)

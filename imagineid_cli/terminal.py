@@ -1,0 +1,90 @@
+"""Text on its way out: escaped where it could steer a terminal, written where it can be."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import sys
+import unicodedata
+
+ERRORS = "imagineid"
+"""Name of the codec error handler: bytes of a file's name as they are, the rest escaped."""
+
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def printable(text: str) -> str:
+    """Escape what is not ours to print: control characters, direction marks, broken bytes.
+
+    Args:
+        text: which may hold names, metadata or messages from anywhere.
+
+    Returns:
+        The text, lines and tabs kept, ``\\x1b`` and the like written out.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if _is_plain(c) else _escaped(c) for c in text)
+
+
+def _is_plain(c: str) -> bool:
+    kinds = ("Cc", "Cs", "Zl", "Zp")
+    return c in "\n\t" or (unicodedata.category(c) not in kinds and c not in _BIDI)
+
+
+def _escaped(c: str) -> str:
+    if "\udc80" <= c <= "\udcff":  # a byte that is not UTF-8, as Python holds it in a name
+        return f"\\x{ord(c) - 0xDC00:02x}"
+    return c.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def prepare_streams() -> None:
+    """Let no name fail to be printed, and no stream that is closed fail the command."""
+    codecs.register_error(ERRORS, _encode_somehow)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None and name == "stderr":
+            sys.stderr = _nowhere()
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=ERRORS)
+
+
+def give_up_stderr() -> None:
+    """Say nothing more: standard error is full or gone, and the video is worth more."""
+    sys.stderr = _nowhere()
+
+
+def flush_results() -> bool:
+    """Tell whether all of standard output could be written."""
+    if sys.stdout is None:
+        return True
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on: as with head
+        _drop_stdout()
+    except (OSError, ValueError):
+        _drop_stdout()
+        return False
+    return True
+
+
+def _drop_stdout() -> None:
+    """Keep Python from writing once more when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _nowhere():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return open(os.devnull, "w", encoding="utf-8")
+
+
+def _encode_somehow(error: UnicodeError) -> tuple[bytes, int]:
+    """Encode what the stream's encoding can't hold."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    made = b"".join(
+        bytes([ord(c) - 0xDC00]) if "\udc80" <= c <= "\udcff" else _escaped(c).encode("ascii")
+        for c in error.object[error.start : error.end]
+    )
+    return made, error.end

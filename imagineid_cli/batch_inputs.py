@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import glob
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from imagineid.data_files import parse_json
 from imagineid.errors import BadInput
 from imagineid_cli.request import Wish
 
@@ -100,7 +100,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError as error:
             raise _bad(path, number, f"is not JSON ({error})") from error
         if not isinstance(row, dict):
@@ -118,8 +118,8 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, wish: Wis
         if not _is_name(str(row.get(name, ""))):
             raise _bad(path, line, f"has a name in {name} that no file can have")
     try:
-        seed = int(row["seed"]) if "seed" in row else wish.seed
-    except (ValueError, TypeError, OverflowError) as error:
+        seed = whole_number(row["seed"]) if "seed" in row else wish.seed
+    except ValueError as error:
         raise _bad(path, line, f"has the seed {row['seed']!r}") from error
     own = replace(wish, prompt=str(row.get("prompt", wish.prompt or "")), seed=seed)
     try:
@@ -128,6 +128,17 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, wish: Wis
         raise _bad(path, line, f"can't be used: {str(error).splitlines()[0]}") from error
     audio = path.parent / row["audio"]
     return Item(audio, folder / str(row.get("out", f"{audio.stem}.mp4")), own)
+
+
+def whole_number(said: object) -> int:
+    """Return a number that a list gives, as a number or as digits.
+
+    Raises:
+        ValueError: it is no whole number.
+    """
+    if isinstance(said, bool) or not isinstance(said, (int, str)):
+        raise ValueError(f"{said!r} is no whole number")
+    return int(said)
 
 
 def _is_name(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -95,8 +94,8 @@ def chains_of(said: str) -> int | None:
 
 
 def _within(option: str, value: float | None, low: float, high: float) -> None:
-    """Refuse a number outside [low, high], and NaN."""
-    if value is not None and not (math.isfinite(value) and low <= value <= high):
+    """Refuse a number outside [low, high], and NaN, which is in no range."""
+    if value is not None and not low <= value <= high:
         raise BadInput(
             f"{option} {value} is outside {low:g} to {high:.10g}.\n"
             f"Leave it out, or try:  {option} 1"

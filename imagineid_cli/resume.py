@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from imagineid.data_files import read_json
 from imagineid_cli.request import Wish
 
 
@@ -41,7 +42,7 @@ def end(output: Path) -> None:
 def begun_seed(audio: Path, output: Path, wish: Wish) -> int | None:
     """Return the seed with which ``output`` was begun of the same recording and prompt, or None."""
     try:
-        said = json.loads(_note(output).read_text(encoding="utf-8"))
+        said = read_json(_note(output))
         same = (said["audio"], said["prompt"]) == (str(audio.resolve()), wish.prompt or "")
         return int(said["seed"]) if same else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,7 +1,7 @@
 """Signals: the first ends the command through every ``finally``, and later ones change nothing.
 
-Python would raise ``KeyboardInterrupt`` again for a second Ctrl-C, in the middle of cleaning up, and
-end without any for a terminal that is closed. So every signal that asks for an end is taken once.
+Python would raise ``KeyboardInterrupt`` again for a second Ctrl-C, in the middle of cleaning up,
+and end without any when a terminal is closed. So each signal that asks for an end is taken once.
 """
 
 from __future__ import annotations

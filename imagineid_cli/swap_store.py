@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from imagineid.data_files import read_arrays, read_json
 from imagineid.paths import home
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ def read(key: object) -> StoredVideo | None:
         return None
     path = home() / "videos" / f"{key}.npz"
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            first = file["first"]
-            kept = StoredVideo(factors_from_arrays(file), first)
+        file = read_arrays(path, MOST_BYTES)
+        first = file["first"]
+        kept = StoredVideo(factors_from_arrays(file), first)
         os.utime(path)
-    except Exception:  # a damaged zip raises a dozen kinds of error
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
     if first.dtype != np.uint8 or first.ndim != 3 or first.shape[2] != 3:
         return None
@@ -109,7 +110,7 @@ def remember_last(video: Path) -> None:
 def last_video() -> Path | None:
     """Return the last video made; None if there is none, or it is not there any more."""
     try:
-        said = json.loads((home() / LAST).read_text(encoding="utf-8"))
+        said = read_json(home() / LAST)
         path = Path(said["video"])
         return path if path.is_file() else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import unicodedata
+from typing import TextIO
 
 ERRORS = "imagineid"
 """Name of the codec error handler: bytes of a file's name as they are, the rest escaped."""
@@ -15,13 +16,13 @@ _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 
 def printable(text: str) -> str:
-    """Escape what is not ours to print: control characters, direction marks, broken bytes.
+    r"""Escape what is not ours to print: control characters, direction marks, broken bytes.
 
     Args:
         text: which may hold names, metadata or messages from anywhere.
 
     Returns:
-        The text, lines and tabs kept, ``\\x1b`` and the like written out.
+        The text, lines and tabs kept, ``\x1b`` and the like written out.
     """
     if text.isprintable():
         return text
@@ -75,7 +76,7 @@ def _drop_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _nowhere():  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _nowhere() -> TextIO:
     return open(os.devnull, "w", encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from imagineid.engine import Engine, Opener
     from imagineid.models import Model
+    from imagineid.spec import Ports
 
 CPU = ("CPUExecutionProvider",)
 CUDA = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -47,7 +48,11 @@ def choose(model: Model) -> tuple[Opener, str]:
         line = f"{line} on CPU, {_count_threads()} (it found no CUDA libraries for the card)"
     else:
         providers, line = CUDA, f"{line} on {gpu.find().name}"
-    return lambda network: load(model.graph(network), providers, model.remedy), line
+
+    def opener(network: str) -> Engine:
+        return load(model.graph(network), providers, model.remedy, model.ports(network))
+
+    return opener, line
 
 
 def _count_threads() -> str:
@@ -60,18 +65,26 @@ def _runs_on_card(model: Model) -> bool:
     return CUDA[0] in _session(model.graph("matte"), CUDA, model.remedy).get_providers()
 
 
-def load(graph: Path, providers: Sequence[str] = CPU, remedy: str = "Report it.") -> Engine:
+def load(
+    graph: Path,
+    providers: Sequence[str] = CPU,
+    remedy: str = "Report it.",
+    ports: Ports | None = None,
+) -> Engine:
     """Open one network.
 
     Args:
         graph: an ``.onnx`` file; its weights may lie beside it.
         providers: what of onnxruntime runs it.
         remedy: what to type if it can't be run.
+        ports: what must go in and come out; None takes what the file says.
 
     Raises:
-        BadWeights: the file is missing or is no network that onnxruntime can run.
+        BadWeights: the file is missing, has other ports, or is no network that onnxruntime can run.
     """
     session = _session(graph, providers, remedy)
+    if ports is not None:
+        _check_ports(session, ports, graph, remedy)
     names = [output.name for output in session.get_outputs()]
 
     def run(**inputs: Any) -> dict[str, Any]:
@@ -81,6 +94,30 @@ def load(graph: Path, providers: Sequence[str] = CPU, remedy: str = "Report it."
             raise _broken(graph, error, remedy) from error
 
     return run
+
+
+def _check_ports(session: Any, ports: Ports, graph: Path, remedy: str) -> None:
+    """Compare what a graph takes and gives with what the model's numbers say.
+
+    Raises:
+        BadWeights: they differ.
+    """
+    for nodes, wanted in (
+        (session.get_inputs(), ports.inputs),
+        (session.get_outputs(), ports.outputs),
+    ):
+        found = {node.name: list(node.shape) for node in nodes}
+        for port in wanted:
+            dims = found.get(port.name, [])
+            pairs = zip(dims, port.dims, strict=False)
+            free = (str, type(None))
+            if len(dims) != len(port.dims) or any(
+                not isinstance(has, free) and has != asked for has, asked in pairs
+            ):
+                raise BadWeights(
+                    f"{graph.name} does not fit the model's numbers: {port.name} is {dims}, "
+                    f"not {list(port.dims)}.\n{remedy}"
+                )
 
 
 def _session(graph: Path, providers: Sequence[str], remedy: str) -> Any:

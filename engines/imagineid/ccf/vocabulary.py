@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagineid.data_files import read_json
 from imagineid.spec import Size
 
 Tokens = np.ndarray
@@ -29,7 +30,7 @@ class Vocabulary:
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
         """Read ``{"known": [...], "alike": {...}}``."""
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = read_json(path)
         return cls(tuple(said["known"]), dict(said["alike"]))
 
     def write(self, path: Path) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imagineid.data_files import read_arrays
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -142,22 +144,22 @@ def load(path: Path | str | None = None) -> FaceModel:
     Raises:
         FileNotFoundError: there is no such file.
     """
-    with np.load(path or FACE_FILE, allow_pickle=False) as file:
-        scaled = {
-            name: file[name].astype(np.float32) * np.float32(file[f"{name}_scale"])
-            for name in ("mean", "shapes", "units")
-        }
-        names = [str(name) for name in file["landmark_names"]]
-        return FaceModel(
-            mean=scaled["mean"],
-            shapes=scaled["shapes"],
-            units=scaled["units"],
-            triangles=file["triangles"].astype(np.int32),
-            triangle_region=file["triangle_region"],
-            vertex_region=file["vertex_region"],
-            head_weight=file["head_weight"].astype(np.float32),
-            landmarks=dict(zip(names, file["landmarks"].tolist(), strict=True)),
-        )
+    file = read_arrays(Path(path or FACE_FILE))
+    scaled = {
+        name: file[name].astype(np.float32) * np.float32(file[f"{name}_scale"])
+        for name in ("mean", "shapes", "units")
+    }
+    names = [str(name) for name in file["landmark_names"]]
+    return FaceModel(
+        mean=scaled["mean"],
+        shapes=scaled["shapes"],
+        units=scaled["units"],
+        triangles=file["triangles"].astype(np.int32),
+        triangle_region=file["triangle_region"],
+        vertex_region=file["vertex_region"],
+        head_weight=file["head_weight"].astype(np.float32),
+        landmarks=dict(zip(names, file["landmarks"].tolist(), strict=True)),
+    )
 
 
 def pack(model: FaceModel) -> dict[str, NDArray[np.generic]]:

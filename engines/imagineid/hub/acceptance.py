@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+from imagineid.data_files import read_json
 from imagineid.errors import BadOutput
 from imagineid.paths import home
 
@@ -39,7 +40,7 @@ def accept(licence: str) -> Path:
 def _accepted() -> dict[str, str]:
     """Return the accepted licences and when; a file that can't be read accepts nothing."""
     try:
-        known = json.loads((home() / "licences.json").read_text(encoding="utf-8"))
+        known = read_json(home() / "licences.json")
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from imagineid.data_files import read_json
 from imagineid.errors import BadOutput, DownloadFailed
 from imagineid.hub.manifest import File
 from imagineid.hub.transport import Response, RetryPolicy, TransferFailed, host, open_url
@@ -159,7 +160,7 @@ class _Part:
     def etag(self, address: str) -> str:
         """Return the version of the bytes, "" if they are of another address."""
         try:
-            story = json.loads(self._story.read_text(encoding="utf-8"))
+            story = read_json(self._story)
             return str(story["etag"]) if story["address"] == address else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""

@@ -5,13 +5,11 @@ Files of the manifest need no such look, their sums are known. Those that a user
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 from typing import IO
 
-import numpy as np
-
+from imagineid.data_files import MOST_JSON_BYTES, array_header, parse_json
 from imagineid.errors import BadWeights
 
 
@@ -39,7 +37,7 @@ def _safetensors(file: IO[bytes]) -> bool:
     size = file.seek(0, 2)
     file.seek(8)
     return 2 <= length <= min(size - 8, 100_000_000) and isinstance(
-        json.loads(file.read(length)), dict
+        parse_json(file.read(length)), dict
     )
 
 
@@ -49,7 +47,7 @@ def _onnx(file: IO[bytes]) -> bool:
 
 
 def _json(file: IO[bytes]) -> bool:
-    return json.loads(file.read()) is not None
+    return parse_json(file.read(MOST_JSON_BYTES)) is not None
 
 
 def _txt(file: IO[bytes]) -> bool:
@@ -68,12 +66,13 @@ def _npz(file: IO[bytes]) -> bool:
 
 def _npy(file: IO[bytes]) -> bool:
     """A header and numbers; an array of Python objects would be a pickle."""
-    version = np.lib.format.read_magic(file)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    return not read(file)[2].hasobject
+    array_header(file)
+    return True
+
+
+def _data(file: IO[bytes]) -> bool:
+    """The numbers of a graph beside it: any bytes are."""
+    return True
 
 
 _LOOKS = {
@@ -83,4 +82,5 @@ _LOOKS = {
     ".txt": _txt,
     ".npz": _npz,
     ".npy": _npy,
+    ".data": _data,
 }

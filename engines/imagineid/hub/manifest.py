@@ -16,7 +16,7 @@ from typing import Any
 
 from imagineid.errors import BadInput
 
-SUFFIXES = (".safetensors", ".onnx", ".json", ".txt", ".npz", ".npy")
+SUFFIXES = (".safetensors", ".onnx", ".json", ".txt", ".npz", ".npy", ".onnx.data")
 """The kinds of file that are taken at all; none of them can run code when it is opened."""
 
 MANIFEST = Path(__file__).with_name("manifest.json")
@@ -93,7 +93,7 @@ def read_files(listing: Mapping[str, Any]) -> tuple[File, ...]:
             File(str(one["path"]), int(one["bytes"]), str(one["sha256"]).lower())
             for one in listing["files"]
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(
             "The list of files can't be read: each needs path, bytes and sha256.\n"
             "See how one looks:  docs/weights.md"

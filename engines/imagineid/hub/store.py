@@ -8,7 +8,6 @@ waits for it and finds the work done.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from imagineid import models
+from imagineid.data_files import read_json
 from imagineid.errors import BadInput, BadOutput, BadWeights
 from imagineid.hub.download import Counter, DownloadListener, cannot_write, copy, fault, fetch
 from imagineid.hub.manifest import LIST, File, Item, items, read_files, select
@@ -85,7 +85,7 @@ def user_weights() -> list[LocalWeights]:
         if name.startswith("."):
             continue
         try:
-            listing = json.loads(path.read_text(encoding="utf-8"))
+            listing = read_json(path)
             files, origin = read_files(listing), str(listing.get("from", "?"))
         except (OSError, ValueError, AttributeError, BadInput):
             files, origin = (), "its list can't be read"

@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from imagineid.data_files import parse_json, read_json
 from imagineid.errors import BadInput, BadWeights, DownloadFailed
 from imagineid.hub.download import Counter, DownloadListener, cannot_write, fault, fetch, sha256
 from imagineid.hub.file_types import check_file_type
@@ -169,7 +170,7 @@ def _keep(name: str, files: tuple[File, ...], origin: str) -> Path:
 
 def _list_of(folder: Path) -> tuple[File, ...]:
     try:
-        return read_files(json.loads((folder / LIST).read_text(encoding="utf-8")))
+        return read_files(read_json(folder / LIST, LIST_BYTES))
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(
             f"{folder / LIST} can't be read.\nLeave it out, or see how one looks:  docs/weights.md"
@@ -193,7 +194,7 @@ def _list_at(address: str, sum_: str, patience: RetryPolicy) -> tuple[File, ...]
                     raise TransferFailed("it is too long for a list of files", again=False)
         if sum_ and hashlib.sha256(came).hexdigest() != sum_:
             raise TransferFailed("it has another sha256 than was given", again=False)
-        return read_files(json.loads(came))
+        return read_files(parse_json(came))
     except (TransferFailed, ValueError, TypeError) as error:
         said = str(error) if isinstance(error, TransferFailed) else "it is no JSON"
         raise DownloadFailed(

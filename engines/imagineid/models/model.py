@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imagineid import __version__
+from imagineid.data_files import read_json
 from imagineid.errors import BadInput, BadWeights
 from imagineid.hub.manifest import File, read_files
 from imagineid.models.embedded import NETWORKS, embedded_folder
@@ -24,6 +25,9 @@ MODEL_FILE = "model.json"
 
 CARD_BYTES = 1 << 20
 """A longer ``model.json`` is not read."""
+
+MOST = 1 << 20
+"""No number of a Size is larger."""
 
 EMBEDDED = (MINI.name,)
 """Models that are inside the package."""
@@ -105,7 +109,7 @@ def embedded_model(name: str) -> Model:
     model = Model(name, embedded_folder(name), SIZES[name], "stored")
     try:
         return replace(model, files=read_files(_card(model.folder)))
-    except (OSError, ValueError, RecursionError, BadInput) as error:
+    except (OSError, ValueError, BadInput) as error:
         raise BadWeights(f"{model.folder / MODEL_FILE} is damaged.\n{model.remedy}") from error
 
 
@@ -121,7 +125,7 @@ def read(folder: Path) -> Model:
         name, files = str(said["name"]), read_files(said)
         model = Model(name, folder, _size(said["size"]), said["precision"], files)
         known = model.precision in ("fp16", "fp32", "stored")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, BadInput):
+    except (OSError, ValueError, KeyError, TypeError, BadInput):
         known = False
     if not known:
         raise BadWeights(
@@ -179,10 +183,7 @@ def _card(folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: it is no JSON object, or far too long.
     """
-    path = folder / MODEL_FILE
-    if path.stat().st_size > CARD_BYTES:
-        raise ValueError("too long")
-    said = json.loads(path.read_text(encoding="utf-8"))
+    said = read_json(folder / MODEL_FILE, CARD_BYTES)
     if not isinstance(said, dict):
         raise ValueError("no object")
     return said
@@ -192,14 +193,33 @@ def _size(said: dict[str, Any]) -> Size:
     """Return the Size that ``asdict`` took apart and JSON kept.
 
     Raises:
-        TypeError: a number is missing or unknown.
-        ValueError: its schedule has a value that is not known.
+        TypeError: a number is missing, unknown or of another kind.
+        ValueError: a number can't be, or its schedule has a value that is not known.
     """
     if set(said) != {field.name for field in fields(Size)}:
         raise TypeError("other numbers than a Size has")
     schedule = ScheduleConfig(**_tuples(said["schedule"]))
     schedule.check()
-    return Size(**{**_tuples(said), "schedule": schedule})
+    size = Size(**{**_tuples(said), "schedule": schedule})
+    for field in fields(Size):
+        if not _is_like(getattr(size, field.name), getattr(MINI, field.name)):
+            raise ValueError(f"{field.name} can't be {getattr(size, field.name)!r}")
+    try:
+        ports(size)
+    except (ArithmeticError, LookupError) as error:
+        raise ValueError("its numbers do not belong together") from error
+    return size
+
+
+def _is_like(value: object, like: object) -> bool:
+    """Tell whether a number, name or list of numbers can stand where ``like`` does."""
+    if isinstance(like, tuple):
+        return isinstance(value, tuple) and 0 < len(value) <= 16 and all(map(_is_count, value))
+    return _is_count(value) if isinstance(like, int) else isinstance(value, type(like))
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MOST
 
 
 def _tuples(said: dict[str, Any]) -> dict[str, Any]:

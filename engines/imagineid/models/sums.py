@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from imagineid.data_files import read_json
 from imagineid.errors import BadWeights
 from imagineid.hub.download import fault, sha256
 from imagineid.hub.manifest import SUFFIXES, File
@@ -30,7 +31,7 @@ Seen = dict[str, list[object]]
 
 def files_of(folder: Path, leave_out: str) -> tuple[File, ...]:
     """List the weights in a folder with their sizes and sums, but for the file ``leave_out``."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    paths = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
     return tuple(
         File(path.name, path.stat().st_size, sha256(path))
         for path in paths
@@ -72,11 +73,9 @@ def _mark(path: Path, file: File) -> tuple[str, list[object]]:
 
 
 def _read() -> Seen:
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        path = home() / MEMORY
-        if path.stat().st_size <= MOST_BYTES:
-            known = json.loads(path.read_text(encoding="utf-8"))
-            return known if isinstance(known, dict) else {}
+    with contextlib.suppress(OSError, ValueError):
+        known = read_json(home() / MEMORY, MOST_BYTES)
+        return known if isinstance(known, dict) else {}
     return {}
 
 

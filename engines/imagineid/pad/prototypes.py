@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imagineid.data_files import read_array
 from imagineid.errors import BadInput, BadWeights
 from imagineid.models import embedded
 from imagineid.pad.factors import Emotion
@@ -32,7 +33,7 @@ def read(folder: Path, name: str) -> Emotion:
     if name not in EMOTIONS:
         raise BadInput(f"There is no emotion {name!r}.\nUse one of:  {', '.join(EMOTIONS)}")
     try:
-        thetas = np.load(folder / FILE, allow_pickle=False)
+        thetas = read_array(folder / FILE)
         if thetas.ndim != 2 or len(thetas) != len(EMOTIONS) or not np.isfinite(thetas).all():
             raise ValueError(f"an array of shape {thetas.shape}")
     except (OSError, ValueError, EOFError) as error:

@@ -9,7 +9,9 @@ from typing import Any
 
 import av
 
-from imagineid.errors import BadInput
+from imagineid.containers import open_media
+from imagineid.data_files import parse_json
+from imagineid.errors import BadInput, BadSound
 
 SYNTHETIC = "Synthetic: this face was made by a machine, and is no real person's."
 """The statement that every video carries."""
@@ -42,10 +44,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"There is no video {path}.\nSee what there is:  ls {path.parent}")
     try:
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_media(path) as container:
             tags = {name.lower(): text for name, text in container.metadata.items()}
-            known = json.loads(tags.get("comment", ""))
-    except (av.FFmpegError, OSError, ValueError):
+            known = parse_json(tags.get("comment", ""))
+    except (av.FFmpegError, OSError, ValueError, BadSound):
         known = None
     if not isinstance(known, dict) or not known.get("synthetic"):
         raise BadInput(

@@ -1,0 +1,119 @@
+"""Reading JSON and arrays that may come from anywhere: sizes are checked before they are believed.
+
+A header can claim an array of gigabytes, a zip can unpack to more than the memory holds, and JSON
+can be nested deeper than the stack. Here each is a ``ValueError``, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+MOST_JSON_BYTES = 64_000_000
+"""A longer JSON file is not read."""
+
+MOST_ARRAY_BYTES = 300_000_000
+"""What the arrays of one file may hold together."""
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: it is none, or is nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def read_json(path: Path, most_bytes: int = MOST_JSON_BYTES) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is no JSON, or longer than ``most_bytes``.
+    """
+    with path.open("rb") as file:
+        text = file.read(most_bytes + 1)
+    if len(text) > most_bytes:
+        raise ValueError(f"it is longer than {most_bytes} bytes")
+    return parse_json(text.decode("utf-8"))
+
+
+def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header of a ``.npy``: shape, whether columns come first, and type.
+
+    Raises:
+        ValueError: it is none, or announces Python objects, which would be pickles.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        shape, columns_first, dtype = _HEADERS[version](file)
+    except (KeyError, SyntaxError, TypeError, MemoryError, RecursionError, EOFError) as error:
+        raise ValueError("its header can't be read") from error
+    if dtype.hasobject or any(length < 0 for length in shape):
+        raise ValueError("it holds no numbers")
+    return shape, columns_first, dtype
+
+
+def _array(file: IO[bytes], most_bytes: int) -> np.ndarray:
+    """Read one ``.npy``.
+
+    Raises:
+        ValueError: its header claims more than is there, or more than ``most_bytes``.
+    """
+    shape, columns_first, dtype = array_header(file)
+    size = math.prod(shape) * dtype.itemsize
+    if size > most_bytes:
+        raise ValueError(f"an array of {size} bytes is too long")
+    data = file.read(size)
+    if len(data) != size:
+        raise ValueError(f"an array of {size} bytes has {len(data)}")
+    flat = np.frombuffer(bytearray(data), dtype)
+    return flat.reshape(shape, order="F" if columns_first else "C")
+
+
+def read_array(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> np.ndarray:
+    """Read a ``.npy`` file.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is none, or not as long as it says.
+    """
+    with path.open("rb") as file:
+        return _array(file, min(most_bytes, path.stat().st_size))
+
+
+def read_arrays(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> dict[str, np.ndarray]:
+    """Read a ``.npz`` file.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is none, or its arrays are together longer than ``most_bytes``.
+    """
+    found: dict[str, np.ndarray] = {}
+    left = most_bytes
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for item in archive.infolist():
+                with archive.open(item) as member:
+                    made = _array(member, min(left, item.file_size))
+                left -= made.nbytes
+                found[item.filename.removesuffix(".npy")] = made
+    except OSError:
+        raise
+    except Exception as error:  # a damaged zip raises a dozen kinds
+        raise ValueError(f"it is no file of arrays ({error})") from error
+    return found

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imagineid.data_files import parse_json
 from imagineid.errors import BadInput
+from imagineid.json_files import parse_json
 from imagineid_cli.request import Wish
 
 SOUNDS = frozenset(

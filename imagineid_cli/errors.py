@@ -9,14 +9,22 @@ from collections.abc import Iterator
 import typer
 
 from imagineid.errors import ImagineIDError
+from imagineid_cli.signals import Stopped
+from imagineid_cli.terminal import give_up_stderr, printable
 
 
 def say(text: str, style: str = "") -> None:
-    """Print to stderr as it is: no markup, no wrapping, colour only on a terminal."""
+    """Print to stderr: no markup, no wrapping, colour only on a terminal, nothing that steers it.
+
+    Where standard error can't be written, nothing more is said: the video is worth more.
+    """
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    console.print(text, style=style or None)
+    try:
+        console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        console.print(printable(text), style=style or None)
+    except (OSError, ValueError):
+        give_up_stderr()
 
 
 @contextlib.contextmanager
@@ -31,6 +39,9 @@ def error_handling(debug: bool) -> Iterator[None]:
     """
     try:
         yield
+    except Stopped:
+        say("Stopped. Nothing half-written is left.")
+        raise
     except KeyboardInterrupt:
         say("Stopped. Nothing half-written is left.")
         raise typer.Exit(130) from None

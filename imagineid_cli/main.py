@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from imagineid import __version__
+from imagineid.errors import BadOutput
+from imagineid_cli import signals, terminal
 from imagineid_cli.commands import cache, weights
 from imagineid_cli.commands.analyze import analyze
 from imagineid_cli.commands.batch import batch
@@ -18,6 +19,7 @@ from imagineid_cli.commands.export import export
 from imagineid_cli.commands.generate import generate
 from imagineid_cli.commands.retrieve import retrieve
 from imagineid_cli.commands.swap import swap
+from imagineid_cli.errors import say
 from imagineid_cli.examples import epilog
 
 app = typer.Typer(
@@ -53,13 +55,16 @@ def main(
 
 def run() -> None:
     """Run the command: the entry point of the package."""
-    signal.signal(signal.SIGTERM, _stop)  # so that a half-written video is removed then, too
+    signals.install()
+    terminal.prepare_streams()
     try:
         app()
-    except KeyboardInterrupt:  # before or after a command's own handling
+    except signals.Stopped as stopped:
+        signals.end_now(int(str(stopped.code)))
+    except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _stop(number: int, _frame: object) -> NoReturn:
-    """End as the signal asks, but through every ``finally``."""
-    sys.exit(128 + number)
+    except SystemExit as ended:
+        if not terminal.flush_results() and not ended.code:
+            say("Error: the result can't be written to standard output.\nLook:  df -h")
+            sys.exit(BadOutput.exit_code)
+        raise

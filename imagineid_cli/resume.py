@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from imagineid.data_files import read_json
+from imagineid.files import part_in
+from imagineid.json_files import read_json
 from imagineid_cli.request import Wish
 
 
@@ -28,9 +29,9 @@ def begin(audio: Path, output: Path, wish: Wish, seed: int) -> None:
     said = {"audio": str(audio.resolve()), "prompt": wish.prompt or "", "seed": seed}
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        part = note.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(said), encoding="utf-8")
-        os.replace(part, note)
+        with part_in(note.parent) as part:
+            part.write_text(json.dumps(said), encoding="utf-8")
+            os.replace(part, note)
 
 
 def end(output: Path) -> None:

@@ -6,9 +6,12 @@ and end without any when a terminal is closed. So each signal that asks for an e
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from typing import NoReturn
 
 from imagineid.files import remove_parts
@@ -19,6 +22,13 @@ ENDING = tuple(
     if (number := getattr(signal, name, None)) is not None
 )
 """What ends a command."""
+
+TERMINAL = tuple(
+    number
+    for name in ("SIGINT", "SIGQUIT", "SIGHUP")
+    if (number := getattr(signal, name, None)) is not None
+)
+"""What a terminal sends to every process at once; workers leave it to their parent."""
 
 GRACE_S = 8.0
 """What cleaning up may take; then the process ends with what is cleaned until then."""
@@ -54,3 +64,28 @@ def end_now(code: int) -> NoReturn:
     """End this process without waiting for a thread; nothing half-written stays."""
     remove_parts()
     os._exit(code)
+
+
+@contextlib.contextmanager
+def hidden_from_children() -> Iterator[None]:
+    """Start processes in this block that do not hear what the terminal sends."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """End this worker when its parent ends, however that ends."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="imagineid-parent", daemon=True).start()

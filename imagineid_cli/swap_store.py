@@ -12,13 +12,13 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from imagineid.data_files import read_arrays, read_json
+from imagineid.files import part_in
+from imagineid.json_files import read_json
 from imagineid.paths import home
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def read(key: object) -> StoredVideo | None:
     """Return what is kept by that name; None if it is gone, or not what was written."""
     import numpy as np
 
+    from imagineid.array_files import read_arrays
     from imagineid.pad.factors import factors_from_arrays
 
     if not isinstance(key, str) or not key.isalnum():
@@ -138,11 +139,6 @@ def _write(key: str, kept: StoredVideo) -> None:
 def _replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name, and ``path`` itself at a clean end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
+    with part_in(path.parent) as part:
         yield part
         os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

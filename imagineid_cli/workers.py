@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid.errors import BackendMissing, BadInput, BadWeights, ImagineIDError
+from imagineid.files import sweep
+from imagineid_cli import signals
 from imagineid_cli.progress import Progress
 from imagineid_cli.render import ModelChoice, Task
 
 if TYPE_CHECKING:
     from imagineid.pipeline import Pipeline
+
+STOP_S = 5.0
+"""What a worker may take to end; then it is killed."""
 
 DIED = "the worker that made it has died (out of memory?)"
 
@@ -51,14 +55,17 @@ def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
         return Done(task, error=f"something went wrong inside ({type(error).__name__}: {error})")
 
 
-def here(tasks: Sequence[Task], runs: ModelChoice, caching: bool) -> Iterator[Done]:
+def here(tasks: Sequence[Task], runs: ModelChoice, caching: bool) -> Generator[Done, None, None]:
     """Make them one after the other in this process; the model is loaded once."""
-    pipe = runs.load()
+    pipe = runs.load() if tasks else None
     for task in tasks:
+        assert pipe is not None  # for the type checker
         yield attempt(pipe, task, caching)
 
 
-def processes(tasks: Sequence[Task], runs: ModelChoice, caching: bool, many: int) -> Iterator[Done]:
+def processes(
+    tasks: Sequence[Task], runs: ModelChoice, caching: bool, many: int
+) -> Generator[Done, None, None]:
     """Make them in ``many`` processes that share out the processors.
 
     Raises:
@@ -73,7 +80,8 @@ def processes(tasks: Sequence[Task], runs: ModelChoice, caching: bool, many: int
             ours, theirs = context.Pipe()
             own = context.Process(target=_work, args=(theirs, runs, caching, i, many))
             own.daemon = True  # ends with this process
-            own.start()
+            with signals.hidden_from_children():
+                own.start()
             theirs.close()
             running[ours] = own
         while running and (left or doing):
@@ -83,10 +91,21 @@ def processes(tasks: Sequence[Task], runs: ModelChoice, caching: bool, many: int
         for task in left:
             yield Done(task, error=DIED)
     finally:
-        for own in running.values():
-            own.terminate()
-        for own in running.values():
-            own.join()
+        _end(running.values())
+        for folder in {task.output.parent for task in tasks if task.output is not None}:
+            sweep(folder)
+
+
+def _end(running: Collection[Any]) -> None:
+    """End the workers: those that do not do so by themselves are killed."""
+    for own in running:
+        own.terminate()
+    until = time.monotonic() + STOP_S
+    for own in running:
+        own.join(max(0.0, until - time.monotonic()))
+        if own.is_alive():
+            own.kill()
+            own.join(STOP_S)
 
 
 def _answer(
@@ -96,7 +115,7 @@ def _answer(
     try:
         said = ready.recv()
     except (EOFError, OSError):
-        running.pop(ready).join()
+        running.pop(ready).join(STOP_S)
         if task := doing.pop(ready, None):
             yield Done(task, error=DIED)
         return
@@ -112,7 +131,8 @@ def _answer(
 
 def _work(main: Connection, runs: ModelChoice, caching: bool, number: int, many: int) -> None:
     """Run in a worker: load the model on its share of the processors, then one task at a time."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every ``finally``
+    signals.install()
+    signals.end_with_parent()
     if hasattr(os, "sched_setaffinity"):
         all_of_them = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, set(all_of_them[number % len(all_of_them) :: many]))
@@ -121,17 +141,17 @@ def _work(main: Connection, runs: ModelChoice, caching: bool, number: int, many:
     except ImagineIDError as error:
         main.send(str(error))
         return
-    main.send(None)
     try:
+        main.send(None)
         while True:
             main.send(attempt(pipe, main.recv(), caching))
-    except (EOFError, KeyboardInterrupt):
+    except (EOFError, OSError):  # the parent is gone, or wants no more
         return
 
 
 def on_ray(
     tasks: Sequence[Task], runs: ModelChoice, caching: bool, address: str, many: int | None
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """Make them on a Ray cluster; recordings and videos travel, no shared disk is needed.
 
     Args:

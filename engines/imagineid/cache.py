@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagineid.containers import open_media
-from imagineid.errors import BadInput
+from imagineid.errors import BadInput, BadOutput
+from imagineid.files import part_in
 from imagineid.spec import FPS
 
 Frames = NDArray[np.uint8]
@@ -33,9 +32,6 @@ Frames = NDArray[np.uint8]
 GIGABYTE = 10**9
 LIMIT_GB = 8.0
 """What the cache may hold if IMAGINEID_CACHE_GB does not say: about three hours at 256 px."""
-
-STALE_S = 24 * 3600.0
-"""A part this old was left by a process that was killed."""
 
 
 def folder() -> Path:
@@ -138,34 +134,44 @@ class Cache:
         if self.trouble:
             return
         path = self._path(key)
-        part: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(suffix=".part", dir=path.parent)
-            os.close(handle)
-            part = Path(name)
-            _write(part, frames)
-            size = part.stat().st_size
-            if self._room_for(size):
-                os.replace(part, path)
-                self._bytes = (self._bytes or 0) + size
-            else:
-                self.trouble = f"the frame cache is full ({self.limit / GIGABYTE:g} GB)"
+            with part_in(path.parent) as part:
+                _write(part, frames)
+                size = part.stat().st_size
+                if self._room_for(size):
+                    os.replace(part, path)
+                    self._bytes = (self._bytes or 0) + size
+                else:
+                    self.trouble = f"the frame cache is full ({self.limit / GIGABYTE:g} GB)"
         except (OSError, av.FFmpegError) as error:
             self.trouble = f"frames can't be kept in {self.folder}: {error}"
-        finally:
-            if part is not None:
-                part.unlink(missing_ok=True)
 
     def size(self) -> tuple[int, int]:
         """Return how many pieces there are and the bytes they take."""
         pieces = self._pieces()
         return len(pieces), sum(size for _, size, _ in pieces)
 
-    def clear(self) -> None:
-        """Throw everything away."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def clear(self) -> int:
+        """Throw away every piece, and nothing else; return the bytes that are free again.
+
+        Raises:
+            BadOutput: some can't be removed.
+        """
+        pieces, freed, kept = self._pieces(), 0, ""
+        for _, size, path in pieces:
+            try:
+                path.unlink()
+                freed += size
+            except OSError as error:
+                kept = f"{path} can't be removed: {error.strerror}."
+        for folder in (*self.folder.glob("??"), self.folder):
+            with contextlib.suppress(OSError):  # something else lies there
+                folder.rmdir()
         self._bytes = None
+        if kept:
+            raise BadOutput(f"{kept}\nLook who may write there:  ls -ld {self.folder}")
+        return freed
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.mp4"
@@ -190,11 +196,9 @@ class Cache:
         found = []
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(FileNotFoundError):  # another process was quicker
-                status = path.stat()
+                status = path.lstat()
                 if path.suffix == ".mp4":
                     found.append((status.st_mtime, status.st_size, path))
-                elif time.time() - status.st_mtime > STALE_S:
-                    path.unlink()
         return sorted(found)
 
 
@@ -221,7 +225,8 @@ def _read(path: Path) -> Frames:
     with open_media(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        frames = np.stack([f.to_ndarray(format="rgb24") for f in container.decode(stream)])
+        pictures = [f.to_ndarray(format="rgb24") for f in container.decode(stream)]
+        frames: Frames = np.stack(pictures).astype(np.uint8, copy=False)
         if container.metadata.get("comment") != key_of(frames):
             raise ValueError(f"{path} is damaged")
     return frames

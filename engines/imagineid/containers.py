@@ -16,6 +16,7 @@ import av
 from av.container import InputContainer
 
 from imagineid.errors import BadSound
+from imagineid.files import open_regular_file
 
 SELF_CONTAINED = (
     "3dostr 3g2 3gp 4xm aa aac aax ac3 ac4 ace acm act adf adp ads adx aea afc aiff aix alaw alp "
@@ -51,7 +52,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
         OSError: it can't be opened.
         av.FFmpegError, ValueError: it is no sound or video that can be read.
     """
-    with path.open("rb") as file, open_container(file) as container:
+    with open_regular_file(path) as file, open_container(file) as container:
         yield container
 
 

@@ -5,20 +5,33 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
+import hashlib
 import os
-import tempfile
+import platform
+import secrets
+import stat
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from imagineid.errors import BadOutput
 
 Place = tuple[int, int, tuple[str, ...]]
 """Device and inode of the nearest thing that exists, and the names that are still missing."""
 
+NAME_BYTES = 255
+"""The longest name of a file that common file systems take."""
+
+PREFIX = ".imagineid-"
+"""How the names of half-written files begin."""
+
 STALE_S = 60.0
-"""A part this old whose process is gone was left by a kill."""
+"""A part this old that nobody has locked was left by a kill on another machine."""
+
+_parts: set[Path] = set()
 
 
 def check_output(path: Path, overwrite: bool, suffix: str = ".mp4") -> None:
@@ -48,6 +61,8 @@ def check_output(path: Path, overwrite: bool, suffix: str = ".mp4") -> None:
             raise BadOutput(
                 f"The folder {path.parent} can't be written.\nName another place:  -o OUT{suffix}"
             )
+        if len(os.fsencode(path.name)) > NAME_BYTES:
+            raise BadOutput(f"{path.name} is too long for a name.\nName another:  -o OUT{suffix}")
         if os.path.lexists(path) and not overwrite:
             raise BadOutput(f"{path} is there already.\nReplace it:  --overwrite")
     except (OSError, ValueError) as error:  # a name too long, a loop of links, a null character
@@ -62,7 +77,7 @@ def atomic_output(path: Path, overwrite: bool) -> Iterator[Path]:
 
     Args:
         path: where the result shall go.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether a file that is there may be replaced; its mode is kept.
 
     Yields:
         An empty file to write to. It is removed on any error.
@@ -71,32 +86,111 @@ def atomic_output(path: Path, overwrite: bool) -> Iterator[Path]:
         BadOutput: the place can't be written.
     """
     check_output(path, overwrite, path.suffix.lower())
-    with write_errors(path):
-        handle, name = tempfile.mkstemp(prefix=".imagineid-", suffix=".part", dir=path.parent)
-    part = Path(name)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        _sweep(path.parent)
+    with contextlib.ExitStack() as stack:
+        with write_errors(path):
+            part = stack.enter_context(part_in(path.parent))
         yield part
         if not overwrite and os.path.lexists(path):
             raise BadOutput(f"{path} has come to be meanwhile.\nReplace it:  --overwrite")
         with write_errors(path):
-            mask = os.umask(0)
-            os.umask(mask)
-            part.chmod(0o666 & ~mask)
+            with contextlib.suppress(OSError):  # some network shares have no modes
+                part.chmod(_mode_for(path))
             os.replace(part, path)
+
+
+@contextlib.contextmanager
+def part_in(folder: Path) -> Iterator[Path]:
+    """Make an empty hidden file, which is removed at the end unless it was given another name.
+
+    What killed processes have left in the folder is removed first.
+
+    Raises:
+        OSError: none can be made.
+    """
+    sweep(folder)
+    part = folder / f"{PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part"
+    _parts.add(part)  # before it exists: a signal may come at any moment
+    handle = -1
+    try:
+        handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        with contextlib.suppress(OSError):  # some network shares have no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield part
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        _parts.discard(part)
+        if handle >= 0:
+            os.close(handle)
+
+
+def remove_parts() -> None:
+    """Remove every half-written file of this process, which is about to end."""
+    for part in tuple(_parts):
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def open_regular_file(path: Path) -> BinaryIO:
+    """Open a file to read; never wait for a pipe or a device.
+
+    Raises:
+        OSError: it can't be opened, or is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return open(handle, "rb")
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left in a folder: parts a minute old that nobody holds."""
-    for part in folder.glob(".imagineid-*.part"):
-        with contextlib.suppress(OSError), part.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if time.time() - part.stat().st_mtime > STALE_S:
-                part.unlink()
+def _mode_for(path: Path) -> int:
+    """Return the mode of the file that is replaced, else what a new file gets."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+@functools.cache
+def _machine() -> str:
+    """Name this machine in a few letters: process numbers mean nothing on another."""
+    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left in a folder: parts that nobody holds."""
+    with contextlib.suppress(OSError):
+        for part in folder.glob(f"{PREFIX}*.part"):
+            with contextlib.suppress(OSError):
+                _remove_abandoned(part)
+
+
+def _remove_abandoned(part: Path) -> None:
+    """Remove a part if its process is gone, or if it is old and not locked."""
+    if not stat.S_ISREG(part.lstat().st_mode):
+        return
+    _, machine, number, *_ = [*part.name.split("-"), "", "", ""]
+    own = machine == _machine() and number.isdecimal()
+    if own and not _is_alive(int(number)):
+        part.unlink()
+        return
+    with open_regular_file(part) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if time.time() - part.stat().st_mtime > STALE_S:
+            part.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 @contextlib.contextmanager

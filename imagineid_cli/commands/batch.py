@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,7 +89,8 @@ def batch(
             if i.output not in before
         ]
         making = _makers(tasks, ModelChoice(model, engine.value), not no_cache, workers, ray)
-        _tell(making, len(tasks), sorted(map(str, before)), Progress(quiet), as_json)
+        with contextlib.closing(making):  # so that workers are ended at once
+            _tell(making, len(tasks), sorted(map(str, before)), Progress(quiet), as_json)
 
 
 def _make_folders(items: Sequence[Item], folder: Path) -> None:
@@ -116,12 +118,12 @@ def _seed(item: Item, resume: bool) -> int:
 
 def _makers(
     tasks: Sequence[Task], runs: ModelChoice, caching: bool, workers: int | None, ray: str | None
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """Choose who makes the videos."""
     from imagineid_cli.workers import here, on_ray, processes
 
     if not tasks:
-        return iter(())
+        return here([], runs, caching)
     if ray is not None:
         return on_ray(tasks, runs, caching, ray, workers)
     if workers is not None and workers > 1:

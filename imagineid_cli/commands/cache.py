@@ -41,6 +41,4 @@ def clear(
 
     with error_handling(debug):
         cache = Cache.usual()
-        _, taken = cache.size()
-        cache.clear()
-        say(f"{taken / GIGABYTE:.2f} GB are free again.")
+        say(f"{cache.clear() / GIGABYTE:.2f} GB are free again.")

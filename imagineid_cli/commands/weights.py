@@ -12,6 +12,7 @@ import typer
 from imagineid_cli import options
 from imagineid_cli.download_progress import DownloadProgress, size_text
 from imagineid_cli.errors import error_handling, say
+from imagineid_cli.signals import Stopped
 
 if TYPE_CHECKING:
     from imagineid.hub.manifest import Item
@@ -140,9 +141,9 @@ def pull(
                     typer.echo(_pull_known(name, chosen, origin, offline, watch))
                 else:
                     typer.echo(_pull_other(name, origin, sha256, offline, watch))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped) as stopped:
             say("Stopped. What came is kept: the same command goes on.")
-            raise typer.Exit(130) from None
+            raise typer.Exit(int(getattr(stopped, "code", 130))) from None
 
 
 @app.command()

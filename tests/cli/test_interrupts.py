@@ -153,7 +153,7 @@ def test_what_a_killed_run_left_is_swept_by_the_next(here: Path) -> None:
     process = started(here, COMMANDS[0])
     wait_for_part(here, process)
     process.kill()
-    process.wait()
+    process.communicate()
     assert leftovers(here)
     again = started(here, "generate talks/0.wav -o other.mp4")
     _, told = again.communicate(timeout=120)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagineid.data_files import read_json
+from imagineid.json_files import read_json
 from imagineid.spec import Size
 
 Tokens = np.ndarray

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid.data_files import read_arrays
+from imagineid.array_files import read_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

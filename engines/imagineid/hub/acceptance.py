@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
-from imagineid.data_files import read_json
 from imagineid.errors import BadOutput
+from imagineid.files import part_in
+from imagineid.json_files import read_json
 from imagineid.paths import home
 
 
@@ -25,11 +25,11 @@ def accept(licence: str) -> Path:
     """
     path = home() / "licences.json"
     known = {**_accepted(), licence: time.strftime("%Y-%m-%dT%H:%M:%S%z")}
-    new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-        new.replace(path)
+        with part_in(path.parent) as part:
+            part.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+            part.replace(path)
     except OSError as error:
         raise BadOutput(
             f"{path} can't be written: {error.strerror}.\nName another place:  IMAGINEID_HOME=DIR"

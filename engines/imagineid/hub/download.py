@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from imagineid.data_files import read_json
 from imagineid.errors import BadOutput, DownloadFailed
 from imagineid.hub.manifest import File
 from imagineid.hub.transport import Response, RetryPolicy, TransferFailed, host, open_url
+from imagineid.json_files import read_json
 
 
 class DownloadListener(Protocol):

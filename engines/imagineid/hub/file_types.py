@@ -9,8 +9,9 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
-from imagineid.data_files import MOST_JSON_BYTES, array_header, parse_json
+from imagineid.array_files import array_header
 from imagineid.errors import BadWeights
+from imagineid.json_files import MOST_JSON_BYTES, parse_json
 
 
 def check_file_type(path: Path) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from imagineid import models
-from imagineid.data_files import read_json
 from imagineid.errors import BadInput, BadOutput, BadWeights
 from imagineid.hub.download import Counter, DownloadListener, cannot_write, copy, fault, fetch
 from imagineid.hub.manifest import LIST, File, Item, items, read_files, select
 from imagineid.hub.transport import RetryPolicy
+from imagineid.json_files import read_json
 from imagineid.paths import weights_home
 from imagineid.spec import MINI
 

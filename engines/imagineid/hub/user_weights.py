@@ -14,13 +14,13 @@ import shutil
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
-from imagineid.data_files import parse_json, read_json
 from imagineid.errors import BadInput, BadWeights, DownloadFailed
 from imagineid.hub.download import Counter, DownloadListener, cannot_write, fault, fetch, sha256
 from imagineid.hub.file_types import check_file_type
 from imagineid.hub.manifest import LIST, SUFFIXES, File, check_path, read_files, select
 from imagineid.hub.store import INCOMING, check_room, locked
 from imagineid.hub.transport import RetryPolicy, TransferFailed, host, open_url
+from imagineid.json_files import parse_json, read_json
 from imagineid.paths import weights_home
 
 LIST_BYTES = 1 << 20

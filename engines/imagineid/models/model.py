@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imagineid import __version__
-from imagineid.data_files import read_json
 from imagineid.errors import BadInput, BadWeights
 from imagineid.hub.manifest import File, read_files
+from imagineid.json_files import read_json
 from imagineid.models.embedded import NETWORKS, embedded_folder
 from imagineid.models.sums import check_files, files_of
 from imagineid.spec import MINI, SIZES, Ports, ScheduleConfig, Size, ports

@@ -12,10 +12,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagineid.data_files import read_json
 from imagineid.errors import BadWeights
+from imagineid.files import part_in
 from imagineid.hub.download import fault, sha256
 from imagineid.hub.manifest import SUFFIXES, File
+from imagineid.json_files import read_json
 from imagineid.paths import home
 
 MEMORY = "checked.json"
@@ -82,11 +83,9 @@ def _read() -> Seen:
 def _remember(seen: Seen) -> None:
     """Write down which files were right; where that can't be, they are read again."""
     path = home() / MEMORY
-    new = path.with_name(f".{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         last = dict(list(seen.items())[-MOST_REMEMBERED:])
-        new.write_text(json.dumps(last, indent=0) + "\n", encoding="utf-8")
-        new.replace(path)
-    with contextlib.suppress(OSError):
-        new.unlink(missing_ok=True)
+        with part_in(path.parent) as part:
+            part.write_text(json.dumps(last, indent=0) + "\n", encoding="utf-8")
+            part.replace(path)

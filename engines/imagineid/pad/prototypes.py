@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagineid.data_files import read_array
+from imagineid.array_files import read_array
 from imagineid.errors import BadInput, BadWeights
 from imagineid.models import embedded
 from imagineid.pad.factors import Emotion

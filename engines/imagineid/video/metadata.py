@@ -10,8 +10,8 @@ from typing import Any
 import av
 
 from imagineid.containers import open_media
-from imagineid.data_files import parse_json
 from imagineid.errors import BadInput, BadSound
+from imagineid.json_files import parse_json
 
 SYNTHETIC = "Synthetic: this face was made by a machine, and is no real person's."
 """The statement that every video carries."""

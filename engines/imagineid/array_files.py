@@ -1,12 +1,11 @@
-"""Reading JSON and arrays that may come from anywhere: sizes are checked before they are believed.
+"""Reading arrays that may come from anywhere: sizes are checked before they are believed.
 
-A header can claim an array of gigabytes, a zip can unpack to more than the memory holds, and JSON
-can be nested deeper than the stack. Here each is a ``ValueError``, and nothing is unpickled.
+A header can claim an array of gigabytes, and a zip can unpack to more than the memory holds. Here
+each is a ``ValueError``, and nothing is unpickled.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import zipfile
 from pathlib import Path
@@ -14,8 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-MOST_JSON_BYTES = 64_000_000
-"""A longer JSON file is not read."""
+from imagineid.files import open_regular_file
 
 MOST_ARRAY_BYTES = 300_000_000
 """What the arrays of one file may hold together."""
@@ -24,32 +22,6 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Parse JSON.
-
-    Raises:
-        ValueError: it is none, or is nested too deep.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
-
-
-def read_json(path: Path, most_bytes: int = MOST_JSON_BYTES) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        OSError: it can't be read.
-        ValueError: it is no JSON, or longer than ``most_bytes``.
-    """
-    with path.open("rb") as file:
-        text = file.read(most_bytes + 1)
-    if len(text) > most_bytes:
-        raise ValueError(f"it is longer than {most_bytes} bytes")
-    return parse_json(text.decode("utf-8"))
 
 
 def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -92,7 +64,7 @@ def read_array(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> np.ndarray:
         OSError: it can't be read.
         ValueError: it is none, or not as long as it says.
     """
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         return _array(file, min(most_bytes, path.stat().st_size))
 
 
@@ -106,7 +78,7 @@ def read_arrays(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> dict[str, np.
     found: dict[str, np.ndarray] = {}
     left = most_bytes
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular_file(path) as file, zipfile.ZipFile(file) as archive:
             for item in archive.infolist():
                 with archive.open(item) as member:
                     made = _array(member, min(left, item.file_size))

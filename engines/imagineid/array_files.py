@@ -6,6 +6,7 @@ each is a ``ValueError``, and nothing is unpickled.
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 from pathlib import Path
@@ -55,6 +56,15 @@ def _array(file: IO[bytes], most_bytes: int) -> np.ndarray:
         raise ValueError(f"an array of {size} bytes has {len(data)}")
     flat = np.frombuffer(bytearray(data), dtype)
     return flat.reshape(shape, order="F" if columns_first else "C")
+
+
+def parse_array(data: bytes) -> np.ndarray:
+    """Read the bytes of a ``.npy``.
+
+    Raises:
+        ValueError: they are none, or not as many as they say.
+    """
+    return _array(io.BytesIO(data), len(data))
 
 
 def read_array(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> np.ndarray:

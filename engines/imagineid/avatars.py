@@ -20,8 +20,10 @@ import numpy as np
 from PIL import Image
 
 from imagineid import __version__
+from imagineid.array_files import parse_array
 from imagineid.errors import BadInput
 from imagineid.files import atomic_output, write_errors
+from imagineid.json_files import parse_json
 from imagineid.pad.factors import Identity
 from imagineid.paths import home
 from imagineid.video.framing import lanczos
@@ -187,7 +189,7 @@ def load(name: str) -> Avatar:
     path = find(name)
     try:
         with zipfile.ZipFile(path) as file:
-            info = json.loads(_part(file, _INFO))
+            info = parse_json(_part(file, _INFO))
             if info["format"] != FORMAT:
                 raise BadInput(
                     f"{path} is of a newer imagineid.\n"
@@ -196,8 +198,7 @@ def load(name: str) -> Avatar:
             with Image.open(io.BytesIO(_part(file, _FIRST)), formats=["PNG"]) as picture:
                 first = np.asarray(picture.convert("RGB"))
             arrays = {
-                part.name: np.load(io.BytesIO(_part(file, f"{part.name}.npy")), allow_pickle=False)
-                for part in fields(Identity)
+                part.name: parse_array(_part(file, f"{part.name}.npy")) for part in fields(Identity)
             }
         avatar = Avatar(first, _identity(arrays), **_checked(info))
     except BadInput:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -35,6 +35,9 @@ SELF_CONTAINED = (
 ).split()
 """FFmpeg's names of the formats that may be opened: those that hold sound, themselves."""
 
+SUBTITLES = "srt ass webvtt subviewer subviewer1 microdvd sami mpl2 mpsub pjs realtext stl vplayer"
+"""Names of the formats of subtitles, alone in a file."""
+
 LISTS = {
     b"#EXTM3U": "an HLS playlist",
     b"ffconcat": "an ffconcat list",
@@ -44,19 +47,23 @@ LISTS = {
 
 
 @contextlib.contextmanager
-def open_media(path: Path) -> Iterator[InputContainer]:
+def open_media(path: Path, formats: str = "") -> Iterator[InputContainer]:
     """Open a file as sound or video.
+
+    Args:
+        path: of the file.
+        formats: FFmpeg's names of other formats that may be opened, with blanks between.
 
     Raises:
         BadSound: it is a list of other files.
         OSError: it can't be opened.
         av.FFmpegError, ValueError: it is no sound or video that can be read.
     """
-    with open_regular_file(path) as file, open_container(file) as container:
+    with open_regular_file(path) as file, open_container(file, formats) as container:
         yield container
 
 
-def open_container(file: BinaryIO) -> InputContainer:
+def open_container(file: BinaryIO, formats: str = "") -> InputContainer:
     """Open what an open file holds, from where the file is; see :func:`open_media`."""
     head = file.read(64)
     file.seek(-len(head), 1)
@@ -67,9 +74,15 @@ def open_container(file: BinaryIO) -> InputContainer:
                 f"{file.name} is {what}: it names other files, which are not read.\n"
                 "Give the recording itself:  imagineid generate OTHER.wav"
             )
+    return open_stream(file, formats)
+
+
+def open_stream(stream: Any, formats: str = "") -> InputContainer:
+    """Open what a stream holds that need not seek; see :func:`open_media`."""
+    allowed = ",".join([*SELF_CONTAINED, *formats.split()])
     container = av.open(
-        file,
-        options={"protocol_whitelist": "none", "format_whitelist": ",".join(SELF_CONTAINED)},
+        stream,
+        options={"protocol_whitelist": "none", "format_whitelist": allowed},
         metadata_errors="replace",
     )
     assert isinstance(container, InputContainer)  # for the type checker

@@ -10,6 +10,7 @@ import hashlib
 import os
 import platform
 import secrets
+import shutil
 import stat
 import time
 import unicodedata
@@ -108,7 +109,7 @@ def part_in(folder: Path) -> Iterator[Path]:
         OSError: none can be made.
     """
     sweep(folder)
-    part = folder / f"{PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part"
+    part = _new_name(folder)
     _parts.add(part)  # before it exists: a signal may come at any moment
     handle = -1
     try:
@@ -124,9 +125,32 @@ def part_in(folder: Path) -> Iterator[Path]:
             os.close(handle)
 
 
+@contextlib.contextmanager
+def part_folder_in(folder: Path) -> Iterator[Path]:
+    """Make an empty hidden folder, as :func:`part_in` makes a file.
+
+    Raises:
+        OSError: none can be made.
+    """
+    sweep(folder)
+    part = _new_name(folder)
+    _parts.add(part)
+    try:
+        part.mkdir(mode=0o700)
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        _parts.discard(part)
+
+
+def _new_name(folder: Path) -> Path:
+    return folder / f"{PREFIX}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part"
+
+
 def remove_parts() -> None:
-    """Remove every half-written file of this process, which is about to end."""
+    """Remove everything half-written of this process, which is about to end."""
     for part in tuple(_parts):
+        shutil.rmtree(part, ignore_errors=True)
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
 
@@ -170,12 +194,16 @@ def sweep(folder: Path) -> None:
 
 def _remove_abandoned(part: Path) -> None:
     """Remove a part if its process is gone, or if it is old and not locked."""
-    if not stat.S_ISREG(part.lstat().st_mode):
-        return
+    mode = part.lstat().st_mode
     _, machine, number, *_ = [*part.name.split("-"), "", "", ""]
     own = machine == _machine() and number.isdecimal()
     if own and not _is_alive(int(number)):
-        part.unlink()
+        if stat.S_ISDIR(mode):
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink()
+        return
+    if not stat.S_ISREG(mode):
         return
     with open_regular_file(part) as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

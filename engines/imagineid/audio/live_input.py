@@ -10,6 +10,7 @@ from typing import IO, Any
 import av
 import numpy as np
 
+from imagineid.containers import open_stream
 from imagineid.errors import BackendMissing, BadSound
 from imagineid.spec import SAMPLE_RATE
 
@@ -69,7 +70,7 @@ def container_chunks(stream: IO[bytes]) -> Iterator[Array]:
         BadSound: it is no sound that can be read.
     """
     try:
-        with av.open(_ReadOnly(stream), metadata_errors="replace") as container:
+        with open_stream(_ReadOnly(stream)) as container:
             if not container.streams.audio:
                 raise BadSound("There is no sound in this stream.\nGive another:  imagineid live -")
             resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)

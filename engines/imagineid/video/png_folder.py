@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
 import wave
 from collections.abc import Iterator
 from fractions import Fraction
@@ -21,7 +20,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from imagineid.errors import BadOutput
-from imagineid.files import write_errors
+from imagineid.files import part_folder_in, write_errors
 from imagineid.video.metadata import metadata_tags
 
 SOUND, METADATA = "sound.wav", "metadata.json"
@@ -103,9 +102,9 @@ class PngFolderWriter:
 
     def __enter__(self) -> PngFolderWriter:
         check_folder(self.path, self._overwrite)
+        self._undo = contextlib.ExitStack()
         with write_errors(self.path):
-            name = tempfile.mkdtemp(prefix=".imagineid-", suffix=".part", dir=self.path.parent)
-        self._part = Path(name)
+            self._part = self._undo.enter_context(part_folder_in(self.path.parent))
         return self
 
     def __exit__(
@@ -122,7 +121,7 @@ class PngFolderWriter:
                     (self._part / METADATA).write_text(known + "\n", encoding="utf-8")
                     self._take_place()
         finally:
-            shutil.rmtree(self._part, ignore_errors=True)
+            self._undo.close()
 
     def write(self, frame: NDArray[np.uint8]) -> None:
         """Add one frame, (height, width, 3 or 4) uint8.

@@ -12,6 +12,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from imagineid.containers import SUBTITLES, open_media
 from imagineid.errors import BadInput
 
 Array = np.ndarray
@@ -59,7 +60,7 @@ def read_subtitles(path: Path) -> tuple[Cue, ...]:
 
 def _cues(path: Path) -> Iterator[Cue]:
     """Decode a subtitle file."""
-    with av.open(f"file:{path}", metadata_errors="replace") as container:
+    with open_media(path, SUBTITLES) as container:
         if not container.streams.subtitles:
             return
         for packet in container.demux(subtitles=0):

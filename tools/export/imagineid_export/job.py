@@ -7,7 +7,6 @@ import errno
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid.errors import BadEngine, BadInput
-from imagineid.files import check_outputs
+from imagineid.files import check_outputs, part_folder_in
 from imagineid.models import MODEL_FILE, NETWORKS, STORE, Model, Precision, find, write_model_file
 from imagineid.paths import weights_home
 from imagineid.spec import SIZES
@@ -180,19 +179,16 @@ def _check_place(folder: Path, overwrite: bool, source: Path) -> None:
 def _appearing(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``folder``, and its name at a clean end; else nothing."""
     parent = folder.absolute().parent
-    with _telling(folder):
-        part = Path(tempfile.mkdtemp(prefix=".imagineid-", suffix=".part", dir=parent))
-    old = part.with_suffix(".old")
-    try:
-        with _telling(folder):
-            yield part
-            part.chmod(0o755)
-            if folder.exists():
-                folder.rename(old)
+    with _telling(folder), part_folder_in(parent) as part:
+        yield part
+        part.chmod(0o755)
+        if folder.exists():
+            old = part.with_suffix(".old")
+            folder.rename(old)
             part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            part.rename(folder)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Look at nine faces for a voice, then make the video of the one you like.
+# Choose one of nine faces for a voice, then make its video.
 #
-#   sh pick.sh SPEECH          # writes a sheet of faces, with the seed under each
-#   sh pick.sh SPEECH SEED     # makes the video of that one
+#   sh pick.sh SPEECH          # writes a sheet of faces with their seeds
+#   sh pick.sh SPEECH SEED     # makes the video with that seed
 set -eu
 if [ $# -eq 1 ]; then
     imagineid generate "$1" --preview 9 --seed 0 --quiet --overwrite

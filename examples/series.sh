@@ -1,5 +1,5 @@
 #!/bin/sh
-# A series with one face: the first episode decides it, the others are made like it.
+# Make a series with one face: the first episode chooses it, the others reuse it.
 #
 #   sh series.sh FIRST.wav OTHERS.wav...
 set -eu

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Send a video on while it is made: here into a file, in life into a player, ffmpeg or a socket.
+# Stream a video while it is generated: here to a file, in practice to a player, ffmpeg or a socket.
 #
 #   sh stream.sh SPEECH OUT.mp4
 set -eu

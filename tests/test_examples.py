@@ -1,4 +1,4 @@
-"""The shell scripts of examples/, run as they are typed, upon plain functions for networks."""
+"""The shell scripts of examples/ run as typed, with plain functions as networks."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_every_example_is_run_here() -> None:
     assert [p.name for p in EXAMPLES.glob("*.sh") if f'"{p.name}"' not in text] == []
 
 
-def test_many(here: Path) -> None:
-    ended = sh(here, "many.sh", "in", "out")
+def test_batch(here: Path) -> None:
+    ended = sh(here, "batch.sh", "in", "out")
     assert (ended.returncode, ended.stdout) == (0, "out/one.mp4\nout/two.mp4\nall done\n")
     (here / "in" / "broken.wav").write_text("no recording")
-    again = sh(here, "many.sh", "in", "out")
+    again = sh(here, "batch.sh", "in", "out")
     assert (again.returncode, again.stdout) == (0, "some failed; see above\n"), again.stderr
 
 
@@ -83,6 +83,6 @@ def test_stream(here: Path) -> None:
     assert read_metadata(here / "streamed.mp4")["seed"] == 1
 
 
-def test_told(here: Path) -> None:
-    assert sh(here, "told.sh", "a.wav").stdout == "a.mp4\n"
-    assert sh(here, "told.sh", "a.wav").stdout == "a.mp4\n", "a second time, too"
+def test_json(here: Path) -> None:
+    assert sh(here, "json.sh", "a.wav").stdout == "a.mp4\n"
+    assert sh(here, "json.sh", "a.wav").stdout == "a.mp4\n", "a second time, too"

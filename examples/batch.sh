@@ -1,7 +1,7 @@
 #!/bin/sh
-# Every recording of a folder becomes a video. Run it again after a stop: what is done is left alone.
+# Make a video of every recording in a folder. Run it again after an interruption: finished videos are kept.
 #
-#   sh many.sh RECORDINGS VIDEOS
+#   sh batch.sh RECORDINGS VIDEOS
 set -eu
 status=0
 imagineid batch "$1" -o "$2" --prompt "short black hair" --resume || status=$?

@@ -25,7 +25,7 @@ Progress = Callable[[float], None]
 def encode_conditioning(
     engines: Engines, size: Size, sound: Sound, on_progress: Progress | None = None
 ) -> Conditioning:
-    """Hear a recording and make its expression: :func:`encode`, then :func:`express`."""
+    """Predict the factors of a recording and its expression: ``encode``, then ``express``."""
     return express(engines, size, encode(engines, size, sound, on_progress))
 
 

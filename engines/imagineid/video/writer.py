@@ -49,8 +49,8 @@ class VideoWriter:
             stream, such as a pipe, for an mp4.
         size_px: width and height of the frames, even; one number for a square.
         sound: the recording whose sound goes in; it is cut where the picture ends.
-        metadata: what to write into the file, as :func:`imagineid.video.read_metadata` gives it
-            back; values that JSON can hold. Keys ``synthetic`` and ``statement`` are added.
+        metadata: what to write into the file, as ``read_metadata`` returns it;
+            values that JSON can hold. Keys ``synthetic`` and ``statement`` are added.
         fps: frames a second.
         overwrite: whether a file that is there may be replaced.
         transparent: whether frames have an alpha channel.

@@ -11,7 +11,6 @@ import cv2
 from imagineid.errors import ImagineIDError
 from imagineid_world.people import WORLD
 from imagineid_world.photos.build import Options, build, sheet
-from imagineid_world.photos.shards import OtherRun
 
 
 def main() -> None:
@@ -34,7 +33,7 @@ def main() -> None:
             sheet(args.folder, args.out, args.sheet, options)
         else:
             build(args.folder, args.out, options)
-    except (OSError, OtherRun, ImagineIDError) as error:
+    except (OSError, ImagineIDError) as error:
         sys.exit(str(error))
 
 

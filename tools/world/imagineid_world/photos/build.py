@@ -21,6 +21,7 @@ from imagineid_world.photos.index import Label, Tile, read_labels, read_tiles
 from imagineid_world.photos.person import PhotoPerson
 from imagineid_world.photos.survey import Survey, survey
 from imagineid_world.photos.variants import vary
+from imagineid_world.split import write_split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,14 +168,15 @@ def build(folder: Path, out: Path, options: Options) -> None:
 
     Raises:
         FileNotFoundError: the folder has no index.
-        OtherRun: ``out`` holds the people of another run.
+        SystemExit: ``out`` holds the people of another seed, count or choice.
     """
     studio = Studio(folder, out)
     chosen = studio.select(options.people)
     for test, left in chosen.funnel.items():
         print(f"{left:5d} tiles: {test}")
     parts = shards.split_people(chosen.people, chosen.judges, options.seed)
-    shards.write_split(out, parts, options.seed)
+    people = sum(map(len, parts.values()))
+    write_split(out / "split.json", {"seed": options.seed, "people": people, **parts})
     jobs = shards.jobs(parts, options.variants)
     for number, (path, variant, split, names) in enumerate(jobs, 1):
         if options.resume and (out / path).exists():

@@ -74,6 +74,7 @@ class Label:
         background: "plain", "room", "wall", "out", "city" or "lights".
         extras: of "earrings freckles necklace suit scarf lipstick".
         mouth: "open" where it smiles or stands open: such pictures do not speak.
+        fixed: of "hair clothes background", what programs cannot tell apart well enough to change.
     """
 
     sex: str
@@ -86,6 +87,7 @@ class Label:
     background: str
     extras: str
     mouth: str
+    fixed: str
 
 
 def read_labels(folder: Path) -> dict[str, Label]:

@@ -35,10 +35,6 @@ HELD_OUT = 0.08
 """Share of people in each of val and test."""
 
 
-class OtherRun(Exception):
-    """The folder holds the people of another run."""
-
-
 def split_people(names: Sequence[str], judges: Sequence[str], seed: int) -> dict[str, list[str]]:
     """Share people among train, val and test by a hash of their names; judges stay apart."""
     digest = lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()  # noqa: E731
@@ -50,27 +46,6 @@ def split_people(names: Sequence[str], judges: Sequence[str], seed: int) -> dict
         "test": order[held : 2 * held],
         "judge": sorted(judges, key=digest),
     }
-
-
-def write_split(out: Path, parts: dict[str, list[str]], seed: int) -> None:
-    """Write ``split.json``, or check that it is the same as before.
-
-    Raises:
-        OtherRun: the folder holds people of another seed, count or choice.
-    """
-    listing = out / "split.json"
-    text = json.dumps({"seed": seed, "people": sum(map(len, parts.values())), **parts}, indent=1)
-    if listing.exists():
-        if listing.read_text() != text:
-            raise OtherRun(
-                f"{listing} is of another seed, count or choice of photographs.\n"
-                "Repeat the command it was made with, or choose another --out."
-            )
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    part = listing.with_suffix(".part")
-    part.write_text(text)
-    os.replace(part, listing)
 
 
 def jobs(parts: dict[str, list[str]], variants: int) -> list[tuple[Path, int, str, list[str]]]:

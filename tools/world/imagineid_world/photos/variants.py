@@ -143,7 +143,9 @@ class _Draft:
 
     def change(self, others: Sequence[str]) -> None:
         """Take every step that the odds want."""
-        wanted = {key: self.rng.random() < odds for key, odds in ODDS.items()}
+        label = self.studio.label(self.name)
+        fixed = label.fixed.split() if label else []
+        wanted = {key: self.rng.random() < odds and key not in fixed for key, odds in ODDS.items()}
         if wanted["face"]:
             self._face(others)
         layers = self._measured()

@@ -60,7 +60,7 @@ def test_a_flow_of_two_pixels_moves_a_picture_by_two_pixels() -> None:
 def inputs(cover: float, mask: float) -> list[torch.Tensor]:
     torch.manual_seed(0)
     made = list(sample(ports(MOVING)["frame_decoder"], batch=2))
-    made[5] = torch.zeros_like(made[5])
+    made[4], made[5] = torch.ones_like(made[4]), torch.zeros_like(made[5])
     made[6], made[7] = torch.full_like(made[6], cover), torch.full_like(made[7], mask)
     return made
 

@@ -23,6 +23,9 @@ BOUND = 5.0
 """How far a score may leave what the coverage says. A free mask settles on the moved picture
 before anything is drawn, and never comes back."""
 
+OFF_MESH = -0.95
+"""A mesh picture is darker where there is no mesh."""
+
 HIDDEN = 96
 """Channels before the last layer."""
 
@@ -117,17 +120,22 @@ class FrameDecoder(nn.Module):
         drawn = F.pixel_shuffle(y[:, : self.picture], self.patch)
         scores = F.pixel_shuffle(y[:, self.picture :], self.mesh_patch)
         shares = torch.softmax(
-            self._prior(cover, mask) + freedom * BOUND * torch.tanh(scores / BOUND), 1
+            self._prior(cover, mask, mesh) + freedom * BOUND * torch.tanh(scores / BOUND), 1
         )
         if shares.shape[-1] != first.shape[-1]:
             shares = F.interpolate(shares, size=first.shape[-2:], mode="bilinear")
         out = shares[:, :1] * moved + shares[:, 1:2] * background + shares[:, 2:] * drawn
         return out, moved, drawn, shares
 
-    def _prior(self, cover: Tensor, mask: Tensor) -> Tensor:
-        """Scores before anything is learnt, (B, 3, N, N): from coverage and matte."""
+    def _prior(self, cover: Tensor, mask: Tensor, mesh: Tensor) -> Tensor:
+        """Scores before anything is learnt, (B, 3, N, N): from coverage, matte and mesh.
+
+        Off the mesh the person is hair, ears and clothes, which move with it.
+        """
         person = F.interpolate(mask, size=cover.shape[-2:], mode="bilinear")
-        return torch.cat([1 + 3 * cover, 4 * (1 - person), torch.full_like(cover, 2)], 1)
+        off_mesh = (mesh.amax(1, keepdim=True) < OFF_MESH).to(person.dtype)
+        moved = 1 + 3 * cover + 2 * off_mesh * person
+        return torch.cat([moved, 4 * (1 - person), torch.full_like(cover, 2)], 1)
 
 
 def moved_by(picture: Tensor, flow: Tensor) -> Tensor:

@@ -301,7 +301,7 @@ def _moving(size: Size, image: Port, latent: Port, mask: Port) -> Ports:
     b, px, mesh_px, feature = "batch", size.frame_px, size.mesh_px, size.feature_px
     inputs = (
         latent,
-        Port("first", (b, 3, px, px)),
+        Port("first", (b, 3, 2 * px, 2 * px)),
         Port("features", (b, size.stages[0], feature, feature)),
         Port("background", (b, 3, px, px)),
         Port("mesh", (b, 3, mesh_px, mesh_px)),

@@ -53,7 +53,7 @@ def test_a_flow_of_two_pixels_moves_a_picture_by_two_pixels() -> None:
     picture = torch.rand(1, 3, 32, 32)
     flow = torch.zeros(1, 2, 16, 16)
     flow[:, 0] = 2 * 2 / 32
-    moved = moved_by(picture, flow)
+    moved = moved_by(picture, flow, 32)
     torch.testing.assert_close(moved[..., :-2], picture[..., 2:], atol=1e-5, rtol=0)
 
 

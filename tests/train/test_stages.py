@@ -83,7 +83,8 @@ def test_a_mirrored_window_is_moved_as_its_frame_is(root: Path) -> None:
     held = moves.Moves.open("val", MOVING)
     view = held.view(0, 0, 3)
     plain, mirrored = (moves._views([each]) for each in (view, moves._mirrored(view)))
-    moved = moved_by(plain.first, plain.flow)
+    side = MOVING.frame_px
+    moved = moved_by(plain.first, plain.flow, side)
     torch.testing.assert_close(
-        moved_by(mirrored.first, mirrored.flow), moved.flip(-1), atol=1e-4, rtol=0
+        moved_by(mirrored.first, mirrored.flow, side), moved.flip(-1), atol=1e-4, rtol=0
     )

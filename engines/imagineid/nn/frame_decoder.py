@@ -23,6 +23,9 @@ BOUND = 5.0
 """How far a score may leave what the coverage says. A free mask settles on the moved picture
 before anything is drawn, and never comes back."""
 
+FINE = 2
+"""How many times larger than a frame the first frame is given."""
+
 OFF_MESH = -0.95
 """A mesh picture is darker where there is no mesh."""
 
@@ -72,7 +75,8 @@ class FrameDecoder(nn.Module):
 
         Args:
             latent: z of the frame, (B, c, h, w).
-            first: I_id, (B, 3, H, W) in [-1, 1].
+            first: I_id enlarged by :data:`FINE`, (B, 3, 2H, 2W) in [-1, 1]: read between its
+                pixels, it stays sharper than the frame itself would.
             features: F_ve(I_id), (B, C, h', w').
             background: I_bg, (B, 3, H, W) in [-1, 1].
             mesh: I_rd, (B, 3, N, N) in [-1, 1].
@@ -103,7 +107,7 @@ class FrameDecoder(nn.Module):
         those of the moved first frame, the background and what is drawn.
         """
         side = features.shape[-1]
-        moved = moved_by(first, flow)
+        moved = moved_by(first, flow, background.shape[-1])
         coarse = F.avg_pool2d(flow, flow.shape[-1] // side)
         seen = [
             F.pixel_unshuffle(moved, self.patch),
@@ -112,7 +116,7 @@ class FrameDecoder(nn.Module):
             coarse,
             mask,
         ]
-        x = self.stem(torch.cat(seen, 1)) + self.moved(moved_by(features, coarse))
+        x = self.stem(torch.cat(seen, 1)) + self.moved(moved_by(features, coarse, side))
         factor = side // (2 * latent.shape[-1])
         deep = self.down(x) + F.pixel_shuffle(self.grow(self.latent(latent)), factor)
         x = x + F.pixel_shuffle(self.up(self.low(deep)), 2)
@@ -122,8 +126,8 @@ class FrameDecoder(nn.Module):
         shares = torch.softmax(
             self._prior(cover, mask, mesh) + freedom * BOUND * torch.tanh(scores / BOUND), 1
         )
-        if shares.shape[-1] != first.shape[-1]:
-            shares = F.interpolate(shares, size=first.shape[-2:], mode="bilinear")
+        if shares.shape[-1] != moved.shape[-1]:
+            shares = F.interpolate(shares, size=moved.shape[-2:], mode="bilinear")
         out = shares[:, :1] * moved + shares[:, 1:2] * background + shares[:, 2:] * drawn
         return out, moved, drawn, shares
 
@@ -138,12 +142,10 @@ class FrameDecoder(nn.Module):
         return torch.cat([moved, 4 * (1 - person), torch.full_like(cover, 2)], 1)
 
 
-def moved_by(picture: Tensor, flow: Tensor) -> Tensor:
-    """Move a picture (B, C, H, W) by a flow (B, 2, N, N), bilinearly; edges are repeated."""
-    height, width = picture.shape[-2:]
-    if flow.shape[-1] != width:
-        flow = F.interpolate(flow, size=(height, width), mode="bilinear")
-    x = (torch.arange(width, device=flow.device, dtype=flow.dtype) + 0.5) * (2 / width) - 1
-    y = (torch.arange(height, device=flow.device, dtype=flow.dtype) + 0.5) * (2 / height) - 1
-    grid = torch.stack([flow[:, 0] + x, flow[:, 1] + y[:, None]], -1)
+def moved_by(picture: Tensor, flow: Tensor, side: int) -> Tensor:
+    """Move a picture (B, C, N, N) by a flow (B, 2, M, M): (B, C, side, side), edges repeated."""
+    if flow.shape[-1] != side:
+        flow = F.interpolate(flow, size=(side, side), mode="bilinear")
+    own = (torch.arange(side, device=flow.device, dtype=flow.dtype) + 0.5) * (2 / side) - 1
+    grid = torch.stack([flow[:, 0] + own, flow[:, 1] + own[:, None]], -1)
     return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)

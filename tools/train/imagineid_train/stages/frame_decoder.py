@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imagineid.nn.autoencoder import Encoder
-from imagineid.nn.frame_decoder import FrameDecoder
+from imagineid.nn.frame_decoder import FINE, FrameDecoder
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic
 from imagineid_train.autoencoder import detail
@@ -64,7 +64,8 @@ def build(size: Size) -> Learning:
         with torch.no_grad():
             latent = latents(encoder, views.target, draw)
             features = encoder.features(views.first).float()
-        both = (latent, views.first, features, views.background, views.mesh)
+        fine = enlarged(views.first)
+        both = (latent, fine, features, views.background, views.mesh)
         return (*both, views.flow, views.cover, views.mask)
 
     def loss() -> dict[str, Tensor]:
@@ -127,6 +128,11 @@ def build(size: Size) -> Learning:
     budget = Budget(0, rate=1e-3, rates=(("critic", 0.4),), average=300)
     modules: dict[str, nn.Module] = {"decoder": decoder, "critic": critic}
     return Learning(modules, loss, check, budget, 300, progress)
+
+
+def enlarged(first: Tensor) -> Tensor:
+    """Return first frames (B, 3, H, W) as the frame decoder reads them."""
+    return F.interpolate(first, scale_factor=FINE, mode="bicubic", align_corners=False)
 
 
 def change(pictures: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from imagineid_train.people import People
 from imagineid_train.perceptual import Perceptual
 from imagineid_train.stage import Learning, Stage
 from imagineid_train.stages.autoencoder import frozen
+from imagineid_train.stages.frame_decoder import enlarged
 from imagineid_train.stages.sca import Steered, judge
 from imagineid_train.stages.tia import Voices, heard
 
@@ -56,7 +57,14 @@ def learning(size: Size, voices: Voices | None) -> Learning:
         latent = steered.one_step(torch.randn_like(mesh), said, mesh, anchor, neighbour)
         with torch.no_grad():
             features = encoder.features(views.first).float()
-        parts = (views.first, features, views.background, views.mesh, views.flow, views.cover)
+        parts = (
+            enlarged(views.first),
+            features,
+            views.background,
+            views.mesh,
+            views.flow,
+            views.cover,
+        )
         return latent, decoder(latent, *parts, views.mask).float(), views
 
     def loss() -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ PAIRS = 3
 """Windows of a batch, of two neighbouring frames each."""
 FREE_AFTER = 0.05
 """Share of the budget until scores may use their whole bound."""
-CRITIC_FROM = 0.5
+CRITIC_FROM = 0.3
 NO_LATENT = 0.15
 """Share of frames without a latent: what can be had from the first frame is to come from there."""
 SHOWN = 12
@@ -51,7 +51,7 @@ def latents(encoder: Encoder, target: Tensor, rng: np.random.Generator | None) -
 
 
 def build(size: Size) -> Learning:
-    """The decoder learns against a frozen encoder; a critic joins in the second half."""
+    """The decoder learns against a frozen encoder; a critic joins later."""
     encoder, decoder = Encoder(size).to(device()), FrameDecoder(size).to(device())
     load_into(encoder, frozen(size), "encoder")
     progress, critic = Progress(), Critic().to(device())

@@ -6,8 +6,8 @@ and stay in step.
 
 from __future__ import annotations
 
+import re
 import stat
-import struct
 from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,53 +16,86 @@ from typing import BinaryIO
 import av
 import numpy as np
 
+from imagineid.audio.headers import guess_kind, is_encrypted, read_header
+from imagineid.audio.survey import LOUDEST, Survey, samples_of, survey
 from imagineid.containers import open_container
 from imagineid.errors import BadSound
+
+GAP_S = Fraction(1, 25)
+"""A gap longer than a video frame becomes silence."""
+
+MOST_SILENCE_S = 3600
+"""Longer gaps are no gaps but broken times, and no more silence than that is added."""
+
+SILENCE_SAMPLES = 4096
+"""Samples of one frame of silence."""
+
+LOWEST_RATE = 1000
+"""Samples a second below which there is no speech."""
 
 SHORTEST_S = 0.2
 """A recording under this many seconds is refused."""
 
 _DECLARES = ("wav", "w64", "aiff", "caf", "flac", "mov", "mp4", "matroska", "webm", "mp3")
+_MUXED = frozenset("ogg matroska webm mov mp4 mpegts mpeg flv avi asf nut 3gp".split())
+"""Formats in which packets have times; a gap in any other is damage."""
+
 _OTHER = "Give another recording:  imagineid generate OTHER.wav"
 _AGAIN = "Copy or download it again, then:  imagineid generate FILE"
 
 
-def decode(path: Path) -> Iterator[av.AudioFrame]:
-    """Decode the first sound stream of a file.
+def decode(path: Path, notes: list[str] | None = None) -> Iterator[av.AudioFrame]:
+    """Decode the sound of a file: the first track, or the one that speaks.
+
+    Gaps in it become silence, so that it stays in step with a picture beside it.
 
     Args:
         path: a file that PyAV reads: wav, flac, mp3, ogg, opus, m4a, a video with sound and more.
+        notes: where lines are put that the user should know.
 
     Yields:
         The frames of the stream as they are coded: its own rate, channels and sample format.
+        Channels that are too many for a layout come mixed.
 
     Raises:
         BadSound: the file is missing, a directory, empty, not readable, not a recording, damaged,
-            cut off before its declared end, without sound, under 0.2 s, or holds NaN.
+            encrypted, cut off before its declared end, without sound, under 0.2 s, or holds NaN.
     """
     with open_regular(path) as file:
-        expected_s = _promised_seconds(file, path)
+        header = read_header(file, path)
+        expected_s = header.expected_s
         if expected_s == 0.0:
             _check_length(path, 0.0, None)
+        if is_encrypted(file):
+            raise BadSound(f"The sound of {path} is encrypted: it can't be decoded.\n{_OTHER}")
         try:
             container = open_container(file)
         except (av.FFmpegError, ValueError) as error:
-            raise BadSound(f"{path} is not a recording that can be read.\n{_OTHER}") from error
+            raise _unreadable(path, file) from error
         with container:
             if not container.streams.audio:
                 raise BadSound(f"There is no sound in {path}.\n{_OTHER}")
-            stream = container.streams.audio[0]
+            found = survey(path)
+            stream = container.streams.audio[found.track]
             if expected_s is None:
                 expected_s = _declared_seconds(container, stream)
+            if notes is not None:
+                notes.extend(f"{path}: {note}" for note in header.notes + found.notes)
             decoded_s = Fraction(0)
-            for frame in _whole_frames(container, stream, path):
+            frames = _whole_frames(container, stream, path)
+            if not _MUXED.isdisjoint(container.format.name.split(",")):
+                frames = _in_step(frames, _picture_starts(container))
+            for frame in frames:
                 decoded_s += Fraction(frame.samples, frame.sample_rate)
-                yield frame
+                yield _adjusted(frame, found)
     _check_length(path, float(decoded_s), expected_s)
 
 
 def resample(
-    path: Path, sample_format: str, target: Callable[[av.AudioFrame], tuple[str, int]]
+    path: Path,
+    sample_format: str,
+    target: Callable[[av.AudioFrame], tuple[str, int]],
+    notes: list[str] | None = None,
 ) -> Generator[av.AudioFrame, None, None]:
     """Decode a recording and bring it to one format, layout and rate.
 
@@ -71,6 +104,7 @@ def resample(
         sample_format: FFmpeg's name of a sample format, as "s16" or "fltp".
         target: maps the first frame to the layout's name and the rate wanted; both stay, even
             where the recording changes its own on the way.
+        notes: where lines are put that the user should know.
 
     Yields:
         Frames without a time: they follow one another without a gap.
@@ -81,7 +115,7 @@ def resample(
     resampler: av.AudioResampler | None = None
     heard: tuple[str, str, int] | None = None
     layout, rate = "", 0
-    for frame in decode(path):
+    for frame in decode(path, notes):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         frame.pts = None
         if kind != heard:
@@ -94,7 +128,7 @@ def resample(
         assert resampler is not None  # made with the first frame
         try:
             yield from resampler.resample(frame)
-        except av.FFmpegError as error:
+        except (av.FFmpegError, ValueError) as error:
             raise BadSound(
                 f"The channels of {path} can't be mixed ({kind[1]}).\n{_OTHER}"
             ) from error
@@ -126,6 +160,11 @@ def open_regular(path: Path) -> BinaryIO:
             raise BadSound(f"{path} is empty.\n{_OTHER}")
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
+        if re.match(r"(https?|ftp):/", str(path)):
+            raise BadSound(
+                f"{path} is an address, and nothing is fetched.\n"
+                "Fetch it yourself:  curl -LO ADDRESS"
+            ) from error
         raise BadSound(f"There is no file {path}.\nSee what there is:  ls {path.parent}") from error
     except PermissionError as error:
         raise BadSound(f"{path} may not be read.\nAllow it:  chmod u+r {path}") from error
@@ -148,12 +187,89 @@ def _whole_frames(
                 continue
             for frame in frames:
                 if frame.samples:
+                    _check_rate(frame, path)
                     _check_numbers(frame, path)
                     yield frame
     except av.FFmpegError as error:
         raise BadSound(f"{path} is damaged: reading it stops with an error.\n{_AGAIN}") from error
     if bad > max(2, packets // 100):
         raise BadSound(f"{path} is damaged: {bad} of {packets} pieces can't be read.\n{_AGAIN}")
+
+
+def _picture_starts(container: av.container.InputContainer) -> Fraction | None:
+    """Return when the picture beside the sound begins; None where there is none."""
+    for stream in container.streams.video:
+        cover = stream.disposition & av.stream.Disposition.attached_pic
+        if not cover and stream.start_time is not None and stream.time_base is not None:
+            return Fraction(stream.start_time * stream.time_base)
+    return None
+
+
+def _in_step(frames: Iterator[av.AudioFrame], starts: Fraction | None) -> Iterator[av.AudioFrame]:
+    """Put silence where packets are missing, or where sound begins after the picture.
+
+    Args:
+        frames: with their times.
+        starts: when the picture begins, seconds; None: the sound's own beginning counts.
+    """
+    due, left_s = starts, Fraction(MOST_SILENCE_S)
+    for frame in frames:
+        if frame.pts is not None and frame.time_base is not None:
+            time = Fraction(frame.pts) * frame.time_base
+            gap = time - due if due is not None else Fraction(0)
+            if GAP_S < gap < left_s:
+                samples = int(gap * frame.sample_rate)
+                yield from silence(samples, frame)
+                left_s -= gap
+            if gap > GAP_S or gap < -1 or due is None:
+                due = time
+        yield frame
+        due = (due or Fraction(0)) + Fraction(frame.samples, frame.sample_rate)
+
+
+def silence(samples: int, like: av.AudioFrame) -> Iterator[av.AudioFrame]:
+    """Yield silence of another frame's kind."""
+    nothing = b"\x80" if like.format.name.startswith("u8") else b"\0"
+    for start in range(0, samples, SILENCE_SAMPLES):
+        count = min(SILENCE_SAMPLES, samples - start)
+        frame = av.AudioFrame(format=like.format.name, layout=like.layout.name, samples=count)
+        for plane in frame.planes:
+            plane.update(nothing * plane.buffer_size)
+        frame.sample_rate = like.sample_rate
+        yield frame
+
+
+def _adjusted(frame: av.AudioFrame, found: Survey) -> av.AudioFrame:
+    """Bring a frame to [-1, 1], and channels without a place to one."""
+    if found.gain == 1.0 and found.weights is None:
+        return frame
+    block = samples_of(frame) * np.float32(found.gain)
+    layout = frame.layout.name
+    if found.weights is not None and len(found.weights) == len(block):
+        block = np.asarray(found.weights, np.float32)[None] @ block
+        layout = "mono"
+    block = np.ascontiguousarray(np.clip(block, -LOUDEST, LOUDEST))
+    made = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+    made.sample_rate = frame.sample_rate
+    return made
+
+
+def _unreadable(path: Path, file: BinaryIO) -> BadSound:
+    """Return what is said of a file that is no recording."""
+    what = guess_kind(file)
+    seems = f": it seems to be {what}" if what else ""
+    remedy = _OTHER
+    if what.startswith("sound without"):
+        remedy = f"If so, say what it is:  ffmpeg -f s16le -ar 16000 -ac 1 -i {path} OUT.wav"
+    return BadSound(f"{path} is not a recording that can be read{seems}.\n{remedy}")
+
+
+def _check_rate(frame: av.AudioFrame, path: Path) -> None:
+    """Refuse rates at which nothing can be heard."""
+    if frame.sample_rate < LOWEST_RATE:
+        raise BadSound(
+            f"{path} has {frame.sample_rate} samples a second: no speech can be in it.\n{_OTHER}"
+        )
 
 
 def _check_numbers(frame: av.AudioFrame, path: Path) -> None:
@@ -189,60 +305,3 @@ def _declared_seconds(
     if container.duration and len(container.streams) == 1:
         return float(container.duration / av.time_base)
     return None
-
-
-def _promised_seconds(file: BinaryIO, path: Path) -> float | None:
-    """Read the length from an mp3's or a wav's header; leave the file at its start.
-
-    The reader below believes the size of a file more than its header, and so would take a file
-    that was cut off for a whole one.
-    """
-    head = file.read(10)
-    try:
-        if head[:4] == b"RIFF":
-            return _wav_seconds(file, path.stat().st_size)
-        skip = 0
-        if head[:3] == b"ID3":  # the tag's size: four bytes of seven bits
-            skip = 10 + sum(
-                (b & 0x7F) << s for b, s in zip(head[6:10], (21, 14, 7, 0), strict=True)
-            )
-        file.seek(skip)
-        return _xing_seconds(file.read(4096))
-    except (struct.error, ValueError):
-        return None
-    finally:
-        file.seek(0)
-
-
-def _wav_seconds(file: BinaryIO, size: int) -> float | None:
-    """Read data bytes over bytes a second from a wav's chunks; None where a stream left no size."""
-    file.seek(12)
-    bytes_per_second = 0
-    while len(chunk := file.read(8)) == 8:
-        name, length = struct.unpack("<4sI", chunk)
-        if name == b"fmt ":
-            bytes_per_second = struct.unpack("<8xI", file.read(12))[0]
-            file.seek(length - 12, 1)
-        elif name == b"data":
-            if length == 0 and file.tell() == size:
-                return 0.0
-            unknown = length == 0 or length >= 0x7FF00000 or not bytes_per_second
-            whole = file.tell() + length <= size
-            return None if unknown or whole else float(length / bytes_per_second)
-        else:
-            file.seek(length + length % 2, 1)
-    return None
-
-
-def _xing_seconds(data: bytes) -> float | None:
-    """Read frames x samples / rate from the Xing or Info header of an mp3's first frame."""
-    at = next((i for i in (data.find(b"Xing"), data.find(b"Info")) if 0 < i <= 64), -1)
-    if at < 0 or data[0] != 0xFF or data[1] & 0xE0 != 0xE0:
-        return None
-    flags, frames = struct.unpack(">II", data[at + 4 : at + 12])
-    version = data[1] >> 3 & 3  # 3: MPEG 1, 2: MPEG 2, 0: MPEG 2.5
-    rate_index = data[2] >> 2 & 3
-    if not flags & 1 or version == 1 or rate_index == 3:
-        return None
-    rate = (44_100, 48_000, 32_000)[rate_index] // {3: 1, 2: 2, 0: 4}[version]
-    return float(frames * (1152 if version == 3 else 576) / rate)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagineid.audio.decode import resample
+from imagineid.audio.survey import mix_weights
 from imagineid.errors import BadOutput
 from imagineid.spec import FPS, SAMPLE_RATE
 
@@ -34,7 +35,10 @@ class Sound:
     Attributes:
         path: the recording.
         samples: its length at 16 kHz.
+        notes: what the user should know of it, a line each.
     """
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path, spool: IO[bytes], samples: int, mix: Floats) -> None:
         self.path = path
@@ -145,10 +149,10 @@ def open_sound(path: str | os.PathLike[str]) -> Sound:
         BadSound: it can't be read, or there is nothing to hear.
         BadOutput: there is no room for its temporary file.
     """
-    path = Path(path)
+    path, notes = Path(path), list[str]()
     spool = tempfile.TemporaryFile(prefix="imagineid-")
     try:
-        samples, gram = _spool_channels(path, spool)
+        samples, gram = _spool_channels(path, spool, notes)
     except OSError as error:
         with contextlib.suppress(OSError):  # closing writes once more, to the same full disk
             spool.close()
@@ -159,10 +163,14 @@ def open_sound(path: str | os.PathLike[str]) -> Sound:
     except BaseException:
         spool.close()
         raise
-    return Sound(path, spool, samples, _mix_weights(gram))
+    sound = Sound(path, spool, samples, mix_weights(gram))
+    sound.notes = tuple(notes)
+    return sound
 
 
-def _spool_channels(path: Path, spool: IO[bytes]) -> tuple[int, NDArray[np.float64]]:
+def _spool_channels(
+    path: Path, spool: IO[bytes], notes: list[str]
+) -> tuple[int, NDArray[np.float64]]:
     """Write a recording's channels as 16 kHz int16, interleaved.
 
     Returns:
@@ -171,7 +179,7 @@ def _spool_channels(path: Path, spool: IO[bytes]) -> tuple[int, NDArray[np.float
     """
     gram: NDArray[np.float64] | None = None
     samples = 0
-    for frame in resample(path, "s16", lambda first: (first.layout.name, SAMPLE_RATE)):
+    for frame in resample(path, "s16", lambda first: (first.layout.name, SAMPLE_RATE), notes):
         channels = frame.layout.nb_channels
         block = frame.to_ndarray().reshape(-1, channels)  # (samples, channels) int16
         spool.write(block.tobytes())
@@ -182,22 +190,3 @@ def _spool_channels(path: Path, spool: IO[bytes]) -> tuple[int, NDArray[np.float
     spool.flush()
     assert gram is not None  # a recording has one frame at least
     return samples, gram
-
-
-def _mix_weights(gram: NDArray[np.float64]) -> Floats:
-    """Weigh the channels: live ones evenly, dead ones not at all, inverted ones negatively.
-
-    Args:
-        gram: products of the channels summed over time, (channels, channels).
-
-    Returns:
-        (channels,), whose absolute values add up to 1.
-    """
-    power = np.diag(gram)
-    loudest = int(power.argmax())
-    live = power >= max(1e-4 * float(power[loudest]), 1e-9)  # 40 dB under the loudest is dead
-    if not live.any():
-        return np.full(len(power), 1.0 / len(power), dtype=np.float32)
-    likeness = gram[loudest] / np.sqrt(np.maximum(power * power[loudest], 1e-9))
-    signs = np.where(likeness < -0.5, -1.0, 1.0)
-    return np.asarray(np.where(live, signs / live.sum(), 0.0), dtype=np.float32)

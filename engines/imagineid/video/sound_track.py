@@ -10,10 +10,7 @@ from typing import cast
 import av
 import numpy as np
 
-from imagineid.audio.decode import resample
-
-SILENCE_SAMPLES = 4096
-"""Samples of one frame of silence."""
+from imagineid.audio.decode import resample, silence
 
 
 def sound_frames(
@@ -42,23 +39,12 @@ def sound_frames(
     try:
         first = next(frames)
         pad_samples = round(pad_s * first.sample_rate)
-        yield from _silence(pad_samples, first)
+        yield from silence(pad_samples, first)
         yield first
         yield from frames
-        yield from _silence(pad_samples, first)
+        yield from silence(pad_samples, first)
     finally:
         frames.close()
-
-
-def _silence(samples: int, like: av.AudioFrame) -> Iterator[av.AudioFrame]:
-    """Yield silence of another frame's kind."""
-    for start in range(0, samples, SILENCE_SAMPLES):
-        count = min(SILENCE_SAMPLES, samples - start)
-        frame = av.AudioFrame(format=like.format.name, layout=like.layout.name, samples=count)
-        for plane in frame.planes:
-            plane.update(bytes(plane.buffer_size))
-        frame.sample_rate = like.sample_rate
-        yield frame
 
 
 class SoundTrack:

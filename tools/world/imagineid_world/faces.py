@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from imagineid.face import FaceModel
 
 PER_SHARD = 32
+"""People a shard at :data:`SIZE`; larger pictures go into proportionally smaller shards."""
+
 HELD_OUT = 24
 """People at least in each of val and test."""
 
@@ -122,15 +124,18 @@ def write_shard(
     os.replace(part, shard)
 
 
-def build(out: Path, count: int, seed: int, resume: bool, share: tuple[int, int]) -> None:
-    """Write all shards that belong to this process's share."""
+def build(
+    out: Path, count: int, seed: int, resume: bool, share: tuple[int, int], size: int = SIZE
+) -> None:
+    """Write all shards that belong to this process's share; frames are ``size`` pixels wide."""
     parts = split(count, seed)
+    most = max(1, PER_SHARD * SIZE**2 // size**2)
     write_split(out / "split.json", {"seed": seed, "people": count, **parts})
-    studio, model, tie = Studio(SIZE), load(), people.load_tie()
+    studio, model, tie = Studio(size), load(), people.load_tie()
     jobs = [
-        (name, k, parts[name][k * PER_SHARD : (k + 1) * PER_SHARD])
+        (name, k, parts[name][k * most : (k + 1) * most])
         for name in ("val", "test", "train")
-        for k in range(-(-len(parts[name]) // PER_SHARD))
+        for k in range(-(-len(parts[name]) // most))
     ]
     for number, (name, k, numbers) in enumerate(jobs):
         path = out / name / f"shard-{k:05d}.npz"
@@ -171,6 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=people.WORLD / "faces")
     parser.add_argument("--people", type=int, default=1200)
+    parser.add_argument("--size", type=int, default=SIZE, help="side of the frames, pixels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--share", type=_share, default=(0, 1), help="which part of the work: 1/2")
@@ -181,7 +187,7 @@ def main() -> None:
     if args.sheet:
         sheet(args.sheet, args.seed)
     else:
-        build(args.out, args.people, args.seed, args.resume, args.share)
+        build(args.out, args.people, args.seed, args.resume, args.share, args.size)
 
 
 if __name__ == "__main__":

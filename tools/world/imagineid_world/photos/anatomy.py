@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid.face import load, project
+from imagineid.face import load, raster
 from imagineid.face.model import REGIONS
-from imagineid.face.raster import normals, pixels, spans
+from imagineid.face.raster import normals
 from imagineid.spec import ARKIT
 from imagineid_prepare import correspondence
 
@@ -27,8 +27,6 @@ SKIN, LIPS, EYE, MOUTH, TEETH, TONGUE = (
     REGIONS.index(name) for name in ("skin", "lips", "eye", "mouth", "teeth", "tongue")
 )
 INSIDE = (MOUTH, TEETH, TONGUE)
-_BEHIND_M = 0.006
-"""Whole triangles are sorted by depth: the mouth's inside yields to the lips by this much."""
 
 
 def smoothstep(low: float, high: float, x: F32) -> F32:
@@ -158,30 +156,15 @@ def _along(weights: F32, values: F32) -> F32:
 
 def surface(points: F32, model: FaceModel, size: int) -> Surface:
     """Find what is on top at each pixel of posed vertices (V, 3)."""
-    corners = project(points, size)[model.triangles]
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    front = np.flatnonzero(area < -1e-4)
-    behind = np.isin(model.triangle_region[front], INSIDE) * np.float32(_BEHIND_M)
-    order = front[np.argsort(points[:, 2][model.triangles[front]].mean(1) - behind)]
-    which, row, start, length = spans(corners[order], size)
-    run, spot = pixels(row, start, length, size)
-    top = np.full(size * size, -1, np.int32)
-    top[spot] = run
-    pixel = np.flatnonzero(top >= 0)
-    triangle = order[which[top[pixel]]]
-    away = np.stack([pixel % size + 0.5, pixel // size + 0.5], 1).astype(np.float32)
-    away -= corners[triangle, 0]
-    one, two, scale = first[triangle], second[triangle], area[triangle]
-    u = (away[:, 0] * two[:, 1] - away[:, 1] * two[:, 0]) / scale
-    v = (one[:, 0] * away[:, 1] - one[:, 1] * away[:, 0]) / scale
+    top = raster.surface(points, model, size)
+    first = 1 - top.share.sum(1, keepdims=True)
     return Surface(
         points=points,
         size=size,
-        pixel=pixel,
-        corners=model.triangles[triangle],
-        weights=np.stack([1 - u - v, u, v], 1).astype(np.float32),
-        region=model.triangle_region[triangle],
+        pixel=top.seen.astype(np.int64),
+        corners=model.triangles[top.triangle],
+        weights=np.concatenate([first, top.share], 1).astype(np.float32),
+        region=model.triangle_region[top.triangle],
     )
 
 

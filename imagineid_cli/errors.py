@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import typer
 
 from imagineid.errors import ImagineIDError
-from imagineid_cli.signals import Stopped
+from imagineid.signals import Stopped
 from imagineid_cli.terminal import give_up_stderr, printable
 
 

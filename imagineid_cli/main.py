@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from imagineid import __version__
+from imagineid import __version__, signals
 from imagineid.errors import BadOutput
-from imagineid_cli import signals, terminal
+from imagineid_cli import terminal
 from imagineid_cli.commands import cache, weights
 from imagineid_cli.commands.analyze import analyze
 from imagineid_cli.commands.batch import batch

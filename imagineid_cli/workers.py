@@ -12,9 +12,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagineid import signals
 from imagineid.errors import BackendMissing, BadInput, BadWeights, ImagineIDError
 from imagineid.files import sweep
-from imagineid_cli import signals
 from imagineid_cli.progress import Progress
 from imagineid_cli.render import ModelChoice, Task
 

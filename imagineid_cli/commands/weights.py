@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagineid.signals import Stopped
 from imagineid_cli import options
 from imagineid_cli.download_progress import DownloadProgress, size_text
 from imagineid_cli.errors import error_handling, say
-from imagineid_cli.signals import Stopped
 
 if TYPE_CHECKING:
     from imagineid.hub.manifest import Item

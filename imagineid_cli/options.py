@@ -44,6 +44,14 @@ Guidance = Annotated[
     typer.Option(metavar="X", help="How strongly the prompt pulls; 1 is not at all."),
 ]
 
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Follow the paper's algorithm as written: 50 steps, each frame from the last. Slow.",
+    ),
+]
+
 # ---- how it feels and moves
 
 Emotion = Annotated[
@@ -64,7 +72,14 @@ Still = Annotated[bool, typer.Option("--still", help="Hold the head still, and d
 
 # ---- what runs it
 
-Model = Annotated[str, typer.Option(metavar="mini|DIR", help="The model; DIR is what export made.")]
+Model = Annotated[
+    str,
+    typer.Option(metavar="mini|sd15|DIR", help="The model; DIR is what export made, or adapters."),
+]
+Adapters = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|DIR", help="Which adapters, where there are several for sd15."),
+]
 Engine = Annotated[EngineName, typer.Option(help="What runs the networks.")]
 Chains = Annotated[
     str, typer.Option(metavar="K|auto", help="Stretches of the video imagined side by side.")
@@ -79,3 +94,20 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
+
+
+def with_adapters(model: str, adapters: str | None) -> str:
+    """Return the model that ``--model`` and ``--adapters`` name together.
+
+    Raises:
+        BadInput: adapters are asked for upon a model that takes none.
+    """
+    from imagineid.errors import BadInput
+
+    if adapters is None:
+        return model
+    if model != "sd15":
+        raise BadInput(
+            f"--adapters are for sd15, not for {model}.\nUse:  --model sd15 --adapters {adapters}"
+        )
+    return adapters

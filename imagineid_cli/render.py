@@ -76,6 +76,7 @@ def request_of(task: Task, frames: int) -> Request:
         guidance=wish.guidance,
         motion=task.moves.motion(frames),
         chains=task.chains,
+        exact=bool(wish.exact),
     )
 
 
@@ -163,7 +164,7 @@ def metadata_of(pipe: Pipeline, request: Request, task: Task) -> dict[str, Any]:
         "seed": request.seed,
         "steps": request.steps,
         "guidance": request.guidance,
-        **{n: v for n in ("emotion", "strength") if (v := getattr(wish, n)) is not None},
+        **{n: v for n in ("emotion", "strength", "exact") if (v := getattr(wish, n)) is not None},
         **task.moves.said(),
     }
 

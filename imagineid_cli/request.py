@@ -39,6 +39,7 @@ class Wish:
         guidance: how strongly the prompt pulls; 1 is not at all.
         emotion: felt instead of what is heard; one of :data:`imagineid.spec.EMOTIONS`.
         strength: how much of that, 0 to 1; None is all.
+        exact: whether the paper's algorithm is followed as it is written.
     """
 
     prompt: str | None = None
@@ -47,6 +48,7 @@ class Wish:
     guidance: float | None = None
     emotion: str | None = None
     strength: float | None = None
+    exact: bool | None = None
 
     def check(self) -> None:
         """Check every range.
@@ -124,10 +126,12 @@ def wish_of(path: Path) -> tuple[Wish, dict[str, Any]]:
         "guidance": (int, float),
         "emotion": str,
         "strength": (int, float),
+        "exact": bool,
     }
     for name, kind in kinds.items():
         value = known.get(name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+        wrong = isinstance(value, bool) and kind is not bool
+        if value is not None and (wrong or not isinstance(value, kind)):
             raise BadInput(
                 f"{path} says {name} is {value!r}: it can't be repeated.\n"
                 f"Say it yourself:  --prompt TEXT --seed N"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,23 +19,29 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from imagineid import backends, models
+from imagineid.backends import pretrained
 from imagineid.cache import Cache, code, key_of, key_of_files
+from imagineid.ccf.background import Paint, inpaint
 from imagineid.ccf.chains import FADE, Segment, batched, segments
+from imagineid.ccf.clip_tokenizer import ClipTokenizer
 from imagineid.ccf.generation import Text, encode_images, first_frame, initial_noise
 from imagineid.ccf.rollout import (
     RolloutStart,
     ShownFrame,
     encode_state,
     rollout_chained,
+    rollout_exact,
     rollout_sequential,
     start_rollout,
 )
+from imagineid.ccf.sampling import Sampling
 from imagineid.ccf.vocabulary import Vocabulary
-from imagineid.errors import BadWeights
+from imagineid.errors import BadWeights, ImagineIDError
 from imagineid.face import FaceModel
 from imagineid.face.controls import FrameControls, frame_controls, render_mesh
 from imagineid.face.model import load as load_face
 from imagineid.face.motion import Motion, still
+from imagineid.hub.manifest import File
 from imagineid.pad import prototypes
 from imagineid.pad.conditioning import Conditioning, express
 from imagineid.pad.encode import encode, encode_identity
@@ -51,17 +57,11 @@ if TYPE_CHECKING:
 Array = np.ndarray
 T = TypeVar("T")
 
-FIRST_STEPS = 24
-"""Steps of the first frame, which has no neighbour to lean on."""
-
-COHERENT_STEPS = 1
-"""Steps of each later frame."""
+EXACT_STEPS = 50
+"""DDIM steps of each frame in the paper's Algorithm 1 as it is written."""
 
 TOGETHER = 5
 """Frames of a chain imagined together: all of them lean on the last of those before."""
-
-GUIDANCE = 4.0
-"""How hard the prompt pulls on the first frame."""
 
 PIECES_AHEAD = 2
 """Seconds whose meshes may be ready before they are imagined."""
@@ -74,10 +74,12 @@ class Request:
     Attributes:
         prompt: what the voice can't tell: hair, glasses, clothes, background ...
         seed: another seed, another person.
-        steps: of the sampler, all frames alike; None leaves each mode its own.
+        steps: of the sampler, all frames alike; None leaves each mode the model's own.
         guidance: how hard the prompt pulls, 1 not at all; None for the usual.
         motion: of head and eyes; None: made up, the same for the same seed.
         chains: stretches imagined side by side, each from the first frame on; None for one.
+        exact: follow Algorithm 1 as the paper writes it: :data:`EXACT_STEPS` of DDIM unless
+            ``steps`` says otherwise, each frame from the one right before it, in one chain.
     """
 
     prompt: str = ""
@@ -86,6 +88,7 @@ class Request:
     guidance: float | None = None
     motion: Motion | None = None
     chains: int | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,12 @@ class Pipeline:
     size: Size
     engines: Mapping[str, Engine]
     engine_line: str
-    words: Vocabulary
+    words: Vocabulary | ClipTokenizer
     face: FaceModel
     folder: Path
+    prompt: str = ""
+    paint: Paint = inpaint
+    sums: tuple[File, ...] = ()
 
     @property
     def size_px(self) -> int:
@@ -127,7 +133,9 @@ class Pipeline:
 
     @cached_property
     def digest(self) -> str:
-        """What the weights are, by their bytes."""
+        """What the weights are, by their bytes; known sums are not made again."""
+        if self.sums:
+            return key_of(*(file.sha256 for file in self.sums))
         return key_of_files(path for path in self.folder.iterdir() if path.is_file())
 
     def encode_conditioning(
@@ -196,7 +204,16 @@ class Pipeline:
             made = self.engines["text"](tokens=tokens, identity=identity, emotion=emotion)
             return np.asarray(made["text"])
 
-        return Text(said=encode(prompt), unsaid=encode(""))
+        return Text(said=encode(self.whole_prompt(prompt)), unsaid=encode(""))
+
+    def whole_prompt(self, prompt: str) -> str:
+        """Return ``prompt`` behind the model's own, which asks for a good picture of a face."""
+        return ", ".join(part for part in (self.prompt, prompt) if part)
+
+    def sampling(self, request: Request, usual: int) -> Sampling:
+        """Return the sampling that is asked for; ``usual`` are the model's own steps."""
+        steps = request.steps or (EXACT_STEPS if request.exact else usual)
+        return Sampling.of(self.size, steps, "ddim" if request.exact else None)
 
     def imagine(
         self,
@@ -218,7 +235,8 @@ class Pipeline:
         voice = next(parts)
         told = frame_controls(chain([voice], parts), request.seed, request.motion)
         opening = next(told)
-        steps, chains = request.steps or COHERENT_STEPS, request.chains or 1
+        sampling = self.sampling(request, self.size.steps)
+        chains = 1 if request.exact else request.chains or 1
         key, late = self._key(voice, request, first), FADE if chains > 1 else 0
         pieces = self._pieces(chain([opening], told), chains, key, voice, cache)
         stage: RolloutStart | None = None  # made when the first piece is to be imagined
@@ -232,12 +250,14 @@ class Pipeline:
                     stage = stage or self._stage(voice, request, opening, first, key, cache)
                     if chains > 1:
                         frames = rollout_chained(
-                            self.engines, stage, piece.runs, tuple(tail), steps
+                            self.engines, stage, piece.runs, tuple(tail), sampling
                         )
+                    elif request.exact:
+                        frames = rollout_exact(self.engines, stage, piece.runs[0], before, sampling)
                     else:
                         (run,) = piece.runs
                         frames = rollout_sequential(
-                            self.engines, stage, run, before, steps, TOGETHER
+                            self.engines, stage, run, before, sampling, TOGETHER
                         )
                 made: list[Array] = []
                 for frame in frames:
@@ -256,9 +276,11 @@ class Pipeline:
         """Name everything that makes the frames, but for what each is told to show."""
         return key_of(
             *(code(), self.digest, self.engine_line, self.model),
-            *(self.words.tokens(request.prompt, self.size), voice.identity, voice.emotion),
-            *(voice.shape, first, request.seed, request.steps or (FIRST_STEPS, COHERENT_STEPS)),
-            *(GUIDANCE if request.guidance is None else request.guidance, request.chains or 1),
+            self.words.tokens(self.whole_prompt(request.prompt), self.size),
+            *(voice.identity, voice.emotion, voice.shape, first, request.seed, request.exact),
+            request.steps or (self.size.first_steps, self.size.steps),
+            self.size.guidance if request.guidance is None else request.guidance,
+            request.chains or 1,
         )
 
     def _pieces(
@@ -316,16 +338,16 @@ class Pipeline:
             kept = cache.get(key) if cache else None
             first = kept[0] if kept is not None else None
         if first is None:
-            guidance = GUIDANCE if request.guidance is None else request.guidance
-            steps = request.steps or FIRST_STEPS
-            first = first_frame(self.engines, self.size, text, mesh, start, steps, guidance)
+            guidance = self.size.guidance if request.guidance is None else request.guidance
+            sampling = self.sampling(request, self.size.first_steps)
+            first = first_frame(self.engines, self.size, text, mesh, start, sampling, guidance)
             if cache:
                 cache.put(key, first[None])
-        stage = start_rollout(self.engines, text, ShownFrame(first, mouth), start)
+        stage = start_rollout(self.engines, text, ShownFrame(first, mouth), start, self.paint)
         if given:  # it wears another expression, and a neighbour should wear this one
             run = Segment(encode_images(self.engines, mesh[None]), mouth[None], 0)
-            steps = request.steps or COHERENT_STEPS
-            (near,) = rollout_sequential(self.engines, stage, run, None, steps, 1)
+            sampling = self.sampling(request, self.size.steps)
+            (near,) = rollout_sequential(self.engines, stage, run, None, sampling, 1)
             stage = replace(stage, opening=encode_state(self.engines, ShownFrame(near, mouth)))
         return stage
 
@@ -334,7 +356,7 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
     """Load a model.
 
     Args:
-        model: ``mini``, the embedded one, or a folder that ``imagineid export`` wrote.
+        model: ``mini``, the embedded one, or another, see :func:`imagineid.models.find`.
         engine: see :func:`imagineid.backends.choose`.
         attention: of the torch engine, see there.
 
@@ -346,14 +368,25 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
     found = models.find(model)
     words, face = models.vocabulary_and_face(found)
     open_network, line = backends.choose(engine, found, attention)
+    engines = {name: open_network(name) for name in found.networks}
+    if found.size.matting == "modnet":
+        engines["matte"] = pretrained.modnet(found.part("matting"), found.remedy)
+    paint: Paint = inpaint
+    if found.size.inpainting == "lama":
+        fill = pretrained.lama(found.part("inpainting"), found.remedy)
+        paint = partial(inpaint, fill=fill, working_px=pretrained.LAMA_PX)
+    read = Vocabulary.read if found.size.text == "words" else ClipTokenizer.read
     return Pipeline(
         model=found.name,
         size=found.size,
-        engines={name: open_network(name) for name in models.NETWORKS},
+        engines=engines,
         engine_line=line,
-        words=_undamaged(Vocabulary.read, words, found.remedy),
+        words=_undamaged(read, words, found.remedy),
         face=_undamaged(load_face, face, found.remedy),
         folder=found.folder,
+        prompt=found.prompt,
+        paint=paint,
+        sums=found.sums,
     )
 
 
@@ -365,5 +398,7 @@ def _undamaged(read: Callable[[Path], T], path: Path, remedy: str) -> T:
     """
     try:
         return read(path)
+    except ImagineIDError:
+        raise
     except Exception as error:  # damaged JSON and zip files raise a dozen kinds
         raise BadWeights(f"{path} is damaged ({type(error).__name__}).\n{remedy}") from error

@@ -114,7 +114,14 @@ class Size:
         unet_heads: attention heads; unet_groups: GroupNorm groups.
         sca: channels inside the spatial adapter, a level each; sca_layers: blocks a level.
         matte: channels of the matte network.
+        matting: what finds the person, ``own`` is the network of ``matte`` channels, ``modnet`` is
+            MODNet, which is not one of the model's own networks.
+        inpainting: what paints the person out, ``harmonic`` or ``lama``.
         schedule: how latents are noised, and what the UNet predicts.
+        sampler: the usual one, of :data:`imagineid.ccf.sampling.SAMPLERS`.
+        first_steps: its usual steps for the first frame, which has no neighbour; steps: for each
+            later one.
+        guidance: how strongly the prompt usually pulls; 1 is no guidance.
         mesh_px: height and width of a mesh picture and of the mesh flow.
         mesh_encoder: channels of each level of the mesh pictures' own encoder; none: the
             autoencoder's encodes them, too.
@@ -155,7 +162,13 @@ class Size:
     sca: tuple[int, ...] = (128, 160, 192)
     sca_layers: int = 2
     matte: int = 24
+    matting: Literal["own", "modnet"] = "own"
+    inpainting: Literal["harmonic", "lama"] = "harmonic"
     schedule: ScheduleConfig = ScheduleConfig()
+    sampler: Literal["euler", "ddim", "dpmpp-2m"] = "euler"
+    first_steps: int = 24
+    steps: int = 1
+    guidance: float = 4.0
     mesh_px: int = 256
     mesh_encoder: tuple[int, ...] = ()
     finer: tuple[int, ...] = ()
@@ -216,8 +229,13 @@ SD15 = Size(
     unet_groups=32,
     sca=(192, 384, 768, 768),
     sca_layers=2,
-    matte=24,
+    matting="modnet",
+    inpainting="lama",
     schedule=ScheduleConfig(prediction="epsilon", steps_offset=1),
+    sampler="dpmpp-2m",
+    first_steps=20,
+    steps=8,
+    guidance=7.5,
     batch=2,
 )
 """The paper's scale: Stable Diffusion 1.5 under PAD and the three adapters."""
@@ -249,7 +267,7 @@ def ports(size: Size) -> dict[str, Ports]:
     text encoder with TIA before it (eq. 8); ``sca`` and ``unet`` imagine a latent (eq. 9);
     ``encoder`` and ``decoder`` are the autoencoder, with MBA in the decoder (eq. 10) or, at sizes
     that move the first frame, in ``frame_decoder``; ``mesh_encoder`` encodes mesh pictures;
-    ``matte`` finds the person in a frame.
+    ``matte`` finds the person in a frame, where it is one of the model's own.
     """
     b, px, feature = "batch", size.frame_px, size.feature_px
     mel = Port("mel", (b, size.window, MELS * MEL_FRAMES))
@@ -274,7 +292,7 @@ def ports(size: Size) -> dict[str, Ports]:
     if size.mesh_encoder:
         mesh = Port("mesh", (b, 3, size.mesh_px, size.mesh_px))
         drawing["mesh_encoder"] = Ports((mesh,), (Port("latent", latent),))
-    return {
+    own = {
         "identity": Ports((mel,), (shape, identity, Port("traits", (b, 2)))),
         "content": Ports((mel,), (linguistic,)),
         "emotion": Ports((mel,), (emotion, Port("emotions", (b, len(EMOTIONS))))),
@@ -294,6 +312,9 @@ def ports(size: Size) -> dict[str, Ports]:
         **drawing,
         "matte": Ports((image,), (mask,)),
     }
+    if size.matting != "own":
+        del own["matte"]
+    return own
 
 
 def _moving(size: Size, image: Port, latent: Port, mask: Port) -> Ports:

@@ -39,6 +39,7 @@ def export(
         typer.Option("-o", "--output", metavar="DIR", help="The folder to make."),
     ] = None,
     overwrite: options.Overwrite = False,
+    adapters: options.Adapters = None,
     random_weights: Annotated[
         bool,
         typer.Option("--random-weights", help="Draw what weights are not here, to try engines."),
@@ -64,7 +65,7 @@ def export(
         from imagineid_export.job import export as do
 
         job = Job(
-            model=model,
+            model=options.with_adapters(model, adapters),
             precision="fp16" if fp16 else "fp32",
             format=format.value,
             targets=tuple(t for each in target or ["current"] for t in each.lower().split(",")),

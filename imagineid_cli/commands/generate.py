@@ -74,6 +74,7 @@ def generate(
     ] = None,
     steps: options.Steps = None,
     guidance: options.Guidance = None,
+    exact: options.Exact = False,
     preview: Annotated[
         int | None,
         typer.Option(
@@ -101,6 +102,7 @@ def generate(
     as_json: options.Json = False,
     debug: options.Debug = False,
     model: options.Model = "mini",
+    adapters: options.Adapters = None,
     engine: options.Engine = options.EngineName.auto,
     attention: Annotated[
         Attention, typer.Option(help="How the torch engine attends.")
@@ -114,7 +116,7 @@ def generate(
     """
     with error_handling(debug):
         named = emotion.value if emotion is not None else None
-        wish = Wish(prompt, seed, steps, guidance, named, strength)
+        wish = Wish(prompt, seed, steps, guidance, named, strength, exact or None)
         known: dict[str, Any] = {}
         if like is not None:
             before, known = wish_of(like)
@@ -132,7 +134,8 @@ def generate(
         else:
             chosen = _seed(audio, output, wish, resume)
             task = Task(audio, output, wish, chosen, chains_of(chains), overwrite, moves)
-            runs = ModelChoice(model, engine.value, attention.value)
+            chosen_model = options.with_adapters(model, adapters)
+            runs = ModelChoice(chosen_model, engine.value, attention.value)
             job = _plan(task, preview, not no_cache, runs, known, like)
             result = _run(job, Progress(quiet))
         if output != PIPE:

@@ -22,6 +22,7 @@ from imagineid.ccf.generation import (
     to_images,
     to_pictures,
 )
+from imagineid.ccf.sampling import Sampling
 from imagineid.spec import MINI
 
 SIZE = replace(MINI, name="tiny", frame_px=64)
@@ -75,13 +76,19 @@ def asked() -> Asked:
     return Asked()
 
 
+def in_steps(steps: int) -> Sampling:
+    return Sampling.of(SIZE, steps)
+
+
 def a_picture(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
 def test_the_first_frame_sees_only_the_mesh_and_the_words(asked: Asked) -> None:
     start = initial_noise(SIZE, 1)
-    frame = first_frame(asked.engines(), SIZE, Text(SAID, UNSAID), a_picture(0), start, 4, 2.0)
+    frame = first_frame(
+        asked.engines(), SIZE, Text(SAID, UNSAID), a_picture(0), start, in_steps(4), 2.0
+    )
     assert frame.shape == (64, 64, 3)
     assert frame.dtype == np.uint8
     assert not asked["sca"][0]["anchor"].any()
@@ -94,7 +101,7 @@ def test_the_first_frame_sees_only_the_mesh_and_the_words(asked: Asked) -> None:
 
 def test_without_guidance_the_empty_prompt_is_never_asked(asked: Asked) -> None:
     start = initial_noise(SIZE, 1)
-    first_frame(asked.engines(), SIZE, Text(SAID, UNSAID), a_picture(0), start, 4, 1.0)
+    first_frame(asked.engines(), SIZE, Text(SAID, UNSAID), a_picture(0), start, in_steps(4), 1.0)
     assert len(asked["unet"]) == 4
 
 
@@ -117,7 +124,7 @@ def test_sca_and_the_unet_are_told_what_holds_and_what_came_before(asked: Asked)
     engines, before = asked.engines(), a_picture(2)
     scene = encode_scene(engines, Text(SAID, UNSAID), before, initial_noise(SIZE, 1))
     mesh, state = encode_images(engines, a_picture(3)[None]), a_state(engines, a_picture(5)[None])
-    next_frames(engines, scene, mesh, state, steps=2)
+    next_frames(engines, scene, mesh, state, in_steps(2))
     assert (asked["sca"][-1]["anchor"] == scene.anchor).all()
     assert (asked["sca"][-1]["mesh"] == mesh).all()
     assert (asked["sca"][-1]["neighbour"] == state.neighbour).all()
@@ -129,7 +136,7 @@ def test_the_background_is_blended_outside_a_grown_matte(asked: Asked) -> None:
     engines, before = asked.engines(), a_picture(2)
     scene = encode_scene(engines, Text(SAID, UNSAID), before, initial_noise(SIZE, 1))
     mesh = encode_images(engines, a_picture(3)[None])
-    next_frames(engines, scene, mesh, a_state(engines, before[None]), steps=1)
+    next_frames(engines, scene, mesh, a_state(engines, before[None]), in_steps(1))
     said = asked["decoder"][-1]
     assert said["background"] is scene.background
     assert said["mask"][0, 0, 4:12, 5:11].min() == 1
@@ -140,10 +147,10 @@ def test_frames_imagined_together_are_those_imagined_alone(asked: Asked) -> None
     engines, many = asked.engines(), np.stack([a_picture(i) for i in (3, 4, 5)])
     scene = encode_scene(engines, Text(SAID, UNSAID), a_picture(2), initial_noise(SIZE, 1))
     meshes, states = encode_images(engines, many), a_state(engines, many[::-1])
-    together = next_frames(engines, scene, meshes, states, steps=2)
+    together = next_frames(engines, scene, meshes, states, in_steps(2))
     for i in range(3):
         state = State(states.neighbour[i : i + 1], states.mask[i : i + 1])
-        alone = next_frames(engines, scene, meshes[i : i + 1], state, steps=2)
+        alone = next_frames(engines, scene, meshes[i : i + 1], state, in_steps(2))
         np.testing.assert_array_equal(together[i], alone[0])
 
 

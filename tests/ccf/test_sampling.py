@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imagineid.ccf.sampling import guided, sample_euler, sampling_times
+from imagineid.ccf.sampling import guided, sample_euler
 from imagineid.ccf.schedule import Flow
 
+FLOW = Flow()
 RNG = np.random.default_rng(0)
 
 
@@ -19,12 +20,12 @@ def perfect(clean: np.ndarray) -> object:
 @pytest.mark.parametrize("steps", [1, 2, 7, 50])
 def test_a_perfect_denoiser_gives_the_clean_latent_in_any_number_of_steps(steps: int) -> None:
     clean, noise = RNG.standard_normal((2, 1, 4, 8, 8))
-    found = sample_euler(perfect(clean), noise, sampling_times(steps))  # type: ignore[arg-type]
+    found = sample_euler(perfect(clean), noise, FLOW.times(steps), FLOW)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, clean, atol=1e-9)
 
 
 def test_split_undoes_mix_when_the_prediction_is_the_target() -> None:
-    flow = Flow()
+    flow = FLOW
     clean, noise = RNG.standard_normal((2, 3, 4))
     latent = flow.mix(clean, noise, 0.3)
     again_clean, again_noise = flow.split(latent, flow.target(clean, noise), 0.3)
@@ -39,7 +40,7 @@ def test_more_steps_follow_a_curved_path_more_closely() -> None:
     start = np.ones(1)
     exact = start * np.exp(-np.sin(3) / 3)
     errors = [
-        abs(float(sample_euler(curved, start, sampling_times(n))[0] - exact[0]))
+        abs(float(sample_euler(curved, start, FLOW.times(n), FLOW)[0] - exact[0]))
         for n in (4, 16, 64)
     ]
     assert errors[0] > errors[1] > errors[2]
@@ -48,12 +49,12 @@ def test_more_steps_follow_a_curved_path_more_closely() -> None:
 @pytest.mark.parametrize("wrong", [[], [0.5, 0.5], [0.2, 0.9], [1.0, 0.0]])
 def test_times_that_do_not_fall_are_refused(wrong: list[float]) -> None:
     with pytest.raises(ValueError, match="fall"):
-        sample_euler(perfect(np.zeros(1)), np.ones(1), wrong)  # type: ignore[arg-type]
+        sample_euler(perfect(np.zeros(1)), np.ones(1), wrong, FLOW)  # type: ignore[arg-type]
 
 
 def test_no_steps_are_refused() -> None:
     with pytest.raises(ValueError, match="1 or more"):
-        sampling_times(0)
+        FLOW.times(0)
 
 
 def test_guidance_of_one_never_asks_without_the_prompt() -> None:

@@ -22,8 +22,8 @@ ATTENTION = ("auto", "sdpa", "xformers")
 def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, str]:
     """Return what opens a model's networks, and one line that says what will run them.
 
-    ``auto`` takes a TensorRT whose engines were built for the card here, else onnxruntime, which
-    says in its line where it can't use a card that is there.
+    ``auto`` takes torch for adapters, else a TensorRT whose engines were built for the card here,
+    else onnxruntime, which says in its line where it can't use a card that is there.
 
     Args:
         engine: one of :data:`ENGINES`.
@@ -72,7 +72,12 @@ def finite(engine: Engine, network: str, remedy: str) -> Engine:
 
 
 def _chosen(engine: str, model: Model, attention: str) -> tuple[Opener, str]:
-    if engine == "torch":
+    if model.precision == "adapters" and engine not in ("auto", "torch"):
+        raise BadInput(
+            f"{model.name} is a base with adapters, which only torch runs as they are.\n"
+            f"Export it first:  imagineid export --fp16 --model {model.folder}"
+        )
+    if engine == "torch" or model.precision == "adapters":
         from imagineid.backends import torch
 
         return torch.choose(model, attention)

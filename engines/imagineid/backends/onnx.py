@@ -62,7 +62,7 @@ def _count_threads() -> str:
 
 def _runs_on_card(model: Model) -> bool:
     """Tell whether CUDA is really used: onnxruntime falls back to the processor without a word."""
-    return CUDA[0] in _session(model.graph("matte"), CUDA, model.remedy).get_providers()
+    return CUDA[0] in _session(model.graph(model.networks[-1]), CUDA, model.remedy).get_providers()
 
 
 def load(
@@ -118,6 +118,15 @@ def _check_ports(session: Any, ports: Ports, graph: Path, remedy: str) -> None:
                     f"{graph.name} does not fit the model's numbers: {port.name} is {dims}, "
                     f"not {list(port.dims)}.\n{remedy}"
                 )
+
+
+def input_names(graph: Path, remedy: str = "Report it.") -> tuple[str, ...]:
+    """Return the names of a graph's inputs, in order; for networks that are not of our ports.
+
+    Raises:
+        BadWeights: see :func:`load`.
+    """
+    return tuple(each.name for each in _session(graph, CPU, remedy).get_inputs())
 
 
 def _session(graph: Path, providers: Sequence[str], remedy: str) -> Any:

@@ -20,7 +20,6 @@ from imagineid.backends import engine_cache, gpu, onnx
 from imagineid.backends.cuda import Stream
 from imagineid.backends.parity import COSINE, cosines, random_inputs
 from imagineid.errors import BadEngine
-from imagineid.models import NETWORKS
 from imagineid.spec import Ports
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def choose(model: Model, engine: str) -> tuple[Opener, str]:
     version = engine_cache.version_of(trt)
     paths = {
         network: engine_cache.find_engine(model, network, flavour, version, found.target)
-        for network in NETWORKS
+        for network in model.networks
     }
     stream = Stream()
 

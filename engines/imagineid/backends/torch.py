@@ -34,7 +34,7 @@ def choose(model: Model, attention: str) -> tuple[Opener, str]:
         raise BackendMissing("torch", "torch") from error
     del diffusers, safetensors  # only whether they are there matters here
     store = model.folder / STORE
-    if not store.is_file():
+    if model.precision != "adapters" and not store.is_file():
         raise BadWeights(
             f"{model.folder} holds graphs but no {STORE}, which torch needs.\n"
             "Use another engine:  --engine onnx"
@@ -88,9 +88,10 @@ def load(model: Model, network: str, device: str, attention: str, half: bool = T
     """
     import torch
 
-    from imagineid.nn.networks import PAD, Half, stored
+    from imagineid.nn.networks import PAD, Half
+    from imagineid.nn.stored import load_network
 
-    module = stored(network, model.size, model.folder / STORE)
+    module = load_network(network, model)
     if attention == "xformers":
         use_xformers(module)
     if half and device == "cuda" and network not in PAD:

@@ -6,7 +6,6 @@ made small, and each word is split into the byte pairs of the vocabulary.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from imagineid.errors import BackendMissing, BadWeights
+from imagineid.json_files import read_json
 from imagineid.spec import Size
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -111,12 +111,12 @@ def _padding(marks: Path) -> str:
     """Return the padding's name: CLIP's end mark, or what Stable Diffusion 2 has in its place."""
     if not marks.is_file():
         return END
-    said = json.loads(marks.read_text(encoding="utf-8")).get("pad_token", END)
+    said = read_json(marks).get("pad_token", END)
     return str(said["content"] if isinstance(said, dict) else said)
 
 
 def _last(vocabulary: Path) -> int:
-    return max(json.loads(vocabulary.read_text(encoding="utf-8")).values())
+    return max(read_json(vocabulary).values())
 
 
 def _damaged(folder: Path, reason: str) -> BadWeights:

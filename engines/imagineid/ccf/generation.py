@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid.ccf.background import dilate, inpaint
-from imagineid.ccf.sampling import guided, sample_euler, sampling_times
+from imagineid.ccf.background import Paint, dilate, inpaint
+from imagineid.ccf.sampling import Sampling, guided
 from imagineid.spec import Size
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def first_frame(
     text: Text,
     mesh: Array,
     start: Array,
-    steps: int,
+    sampling: Sampling,
     guidance: float,
 ) -> Array:
     """Imagine I_1 in diverse mode: from noise, Y and the mesh picture alone.
@@ -94,7 +94,7 @@ def first_frame(
         text: the prompt and its absence.
         mesh: I_rd, (H, W, 3) uint8.
         start: z_T, see :func:`initial_noise`.
-        steps: of the sampler.
+        sampling: how noise becomes a latent.
         guidance: how hard the prompt pulls; 1 is no guidance.
 
     Returns:
@@ -116,7 +116,7 @@ def first_frame(
         return ask
 
     step = guided(denoiser(text.said), denoiser(text.unsaid), guidance)
-    latent = sample_euler(step, start, sampling_times(steps)).astype(np.float32)
+    latent = sampling(step, start).astype(np.float32)
     side = size.feature_px
     made = engines["decoder"](
         latent=latent,
@@ -126,11 +126,16 @@ def first_frame(
     return np.asarray(to_pictures(made["image"])[0])
 
 
-def encode_scene(engines: Engines, text: Text, frame: Array, start: Array) -> Scene:
-    """Return what the first frame fixes for all the others: I_id and I_bg = G_IA(I_1)."""
+def encode_scene(
+    engines: Engines, text: Text, frame: Array, start: Array, paint: Paint = inpaint
+) -> Scene:
+    """Return what the first frame fixes for all the others: I_id and I_bg = G_IA(I_1).
+
+    ``paint`` is G_IA.
+    """
     image = to_images(frame[None])
     mask = engines["matte"](image=image)["mask"][0, 0]
-    background = to_images(inpaint(frame, mask)[None])
+    background = to_images(paint(frame, mask)[None])
     return Scene(
         text=text.said,
         initial_noise=start,
@@ -164,7 +169,9 @@ def predict_matte(engines: Engines, frames: Array) -> Array:
     return np.stack([dilate(mask[0])[None] for mask in masks])
 
 
-def next_frames(engines: Engines, scene: Scene, meshes: Array, state: State, steps: int) -> Array:
+def next_frames(
+    engines: Engines, scene: Scene, meshes: Array, state: State, sampling: Sampling
+) -> Array:
     """Imagine frames in coherent mode from their mesh latents and those before them.
 
     Args:
@@ -172,7 +179,7 @@ def next_frames(engines: Engines, scene: Scene, meshes: Array, state: State, ste
         scene: what holds for the video.
         meshes: E(I_rd), (B, c, h, w).
         state: of one frame for each of them, or of one for all.
-        steps: of the sampler.
+        sampling: how noise becomes a latent.
 
     Returns:
         (B, H, W, 3) uint8. Each frame has the same bits whatever the others are.
@@ -190,9 +197,7 @@ def next_frames(engines: Engines, scene: Scene, meshes: Array, state: State, ste
         made: Array = engines["unet"](noisy=latent, time=at, text=text, **residuals)["prediction"]
         return made
 
-    latent = sample_euler(ask, _for(many, scene.initial_noise), sampling_times(steps)).astype(
-        np.float32
-    )
+    latent = sampling(ask, _for(many, scene.initial_noise)).astype(np.float32)
     made = engines["decoder"](
         latent=latent,
         background=_for(many, scene.background),

@@ -8,74 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from imagineid.ccf.schedule import Flow, Schedule
+from imagineid.ccf.schedule import Schedule, schedule_of
+from imagineid.spec import Size
 
 A = TypeVar("A", bound=Any)
-
-
-def sampling_times(steps: int) -> list[float]:
-    """Return ``steps`` falling times in (0, 1], the first 1: where the network is asked.
-
-    Raises:
-        ValueError: ``steps`` is below 1.
-    """
-    if steps < 1:
-        raise ValueError(f"steps must be 1 or more, not {steps}")
-    return [1 - i / steps for i in range(steps)]
-
-
-def sample_euler(
-    denoise: Callable[[A, float], A], noise: A, at: Sequence[float], schedule: Flow | None = None
-) -> A:
-    """Denoise deterministically (DDIM, eta = 0; for :class:`Flow` this is Euler's method).
-
-    Args:
-        denoise: maps (latent, time) to the schedule's prediction; any backend.
-        noise: starting noise, (B, c, h, w), unit variance.
-        at: falling times in (0, 1], see :func:`sampling_times`.
-        schedule: how latents, noise and predictions belong together.
-
-    Returns:
-        The clean latent, shape and type of ``noise``.
-
-    Raises:
-        ValueError: ``at`` is empty or does not fall.
-
-    Source:
-        Song et al. 2021, eq. 12. https://arxiv.org/abs/2010.02502
-    """
-    path = [*at, 0.0]
-    if len(path) < 2 or any(b >= a for a, b in zip(path, path[1:], strict=False)):
-        raise ValueError(f"times must fall from 1 towards 0, not {list(at)}")
-    rule = schedule or Flow()
-    latent = noise
-    for now, then in zip(path, path[1:], strict=False):
-        clean, left = rule.split(latent, denoise(latent, now), now)
-        latent = rule.mix(clean, left, then)
-    return latent
-
-
-def guided(
-    conditional: Callable[[A, float], A],
-    unconditional: Callable[[A, float], A],
-    scale: float,
-) -> Callable[[A, float], A]:
-    """Return a denoiser under classifier-free guidance; ``scale`` 1 is the conditional alone.
-
-    Source:
-        Ho and Salimans 2022, eq. 6. https://arxiv.org/abs/2207.12598
-    """
-    if scale == 1:
-        return conditional
-
-    def denoise(latent: A, time: float) -> A:
-        away = unconditional(latent, time)
-        out: A = away + scale * (conditional(latent, time) - away)
-        return out
-
-    return denoise
 
 
 def sample_ddim(
@@ -159,3 +98,61 @@ def _pairs(times: Sequence[float], end: float) -> list[tuple[float, float]]:
 def _log_ratio(signal: float, noise: float) -> float:
     """Return log(signal / noise), minus infinity where there is no signal."""
     return math.log(signal / noise) if signal else -math.inf
+
+
+def guided(
+    conditional: Callable[[A, float], A],
+    unconditional: Callable[[A, float], A],
+    scale: float,
+) -> Callable[[A, float], A]:
+    """Return a denoiser under classifier-free guidance; ``scale`` 1 is the conditional alone.
+
+    Source:
+        Ho and Salimans 2022, eq. 6. https://arxiv.org/abs/2207.12598
+    """
+    if scale == 1:
+        return conditional
+
+    def denoise(latent: A, time: float) -> A:
+        away = unconditional(latent, time)
+        out: A = away + scale * (conditional(latent, time) - away)
+        return out
+
+    return denoise
+
+
+sample_euler = sample_ddim
+"""Under a rectified flow DDIM is Euler's method."""
+
+SAMPLERS: dict[str, Callable[..., Any]] = {
+    "euler": sample_euler,
+    "ddim": sample_ddim,
+    "dpmpp-2m": sample_dpmpp_2m,
+}
+"""Samplers by name: ``sample(denoise, x, times, schedule)``."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A sampler with its schedule and steps: from noise to a clean latent.
+
+    Attributes:
+        sampler: of :data:`SAMPLERS`.
+        schedule: how latent, noise and prediction belong together.
+        steps: how often the network is asked.
+    """
+
+    sampler: str
+    schedule: Schedule
+    steps: int
+
+    @classmethod
+    def of(cls, size: Size, steps: int, sampler: str | None = None) -> Sampling:
+        """Return the sampling of a model of ``size``, by its usual sampler or another one."""
+        return cls(sampler or size.sampler, schedule_of(size.schedule), steps)
+
+    def __call__(self, denoise: Callable[[A, float], A], x: A) -> A:
+        """Denoise ``x``, (B, c, h, w) of unit variance."""
+        times = self.schedule.times(self.steps)
+        out: A = SAMPLERS[self.sampler](denoise, x, times, self.schedule)
+        return out

@@ -8,7 +8,6 @@ tensors.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from imagineid.errors import BadWeights
+from imagineid.json_files import read_json
 from imagineid.spec import ScheduleConfig
 
 A = TypeVar("A", bound=Any)
@@ -228,7 +228,7 @@ def read_scheduler_config(path: Path) -> ScheduleConfig:
     """
     remedy = "Check it:  imagineid weights verify"
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = read_json(path)
         found = {**_ABSENT, **stored}
         betas = float(found["beta_start"]), float(found["beta_end"])
         config = replace(ScheduleConfig(), betas=betas, **{v: found[k] for k, v in _READ.items()})

@@ -1,14 +1,15 @@
-"""A model on disk: the embedded one, or a folder that ``imagineid export`` wrote.
+"""A model on disk: the embedded one, a folder that ``imagineid export`` wrote, or adapters.
 
 An exported folder holds a self-contained graph for each network, and ``model.json``, which carries
 every number of its :class:`~imagineid.spec.Size`, so that it can be run without asking for a name.
+Adapters are joined with their base when they are loaded, see :mod:`imagineid.models.adapters`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,16 @@ from imagineid import __version__
 from imagineid.errors import BadInput, BadWeights
 from imagineid.hub.manifest import File, read_files
 from imagineid.json_files import read_json
-from imagineid.models.embedded import NETWORKS, embedded_folder
+from imagineid.models.adapters import (
+    ADAPTERS,
+    PARTS,
+    USUAL,
+    brought_model,
+    find_adapters,
+    locate_part,
+)
+from imagineid.models.adapters import files_of as files_of_weights
+from imagineid.models.embedded import embedded_folder
 from imagineid.models.sums import check_files, files_of
 from imagineid.spec import MINI, SIZES, Ports, ScheduleConfig, Size, ports
 
@@ -44,15 +54,47 @@ class Model:
         folder: where its files lie.
         size: its numbers.
         precision: what its graphs compute in; ``stored`` where the weights lie beside the graphs
-            in one file that torch reads too.
+            in one file that torch reads too; ``adapters`` where there are no graphs, only what was
+            trained upon a base.
         files: what must lie there, with sizes and sums; nothing of a model that is being made.
+        prompt: what stands before each prompt of the user's.
+        parts: of adapters, the names of the weights they need, see
+            :data:`imagineid.models.adapters.PARTS`.
     """
 
     name: str
     folder: Path
     size: Size
-    precision: Precision | Literal["stored"]
+    precision: Precision | Literal["stored", "adapters"]
     files: tuple[File, ...] = ()
+    prompt: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Return its own networks, by the names of their ports."""
+        return tuple(ports(self.size))
+
+    def part(self, name: str) -> Path:
+        """Return a part that adapters need; ``matting`` and ``inpainting`` are ONNX files.
+
+        Raises:
+            BadWeights: it is not on this machine.
+        """
+        if self.precision == "adapters":
+            return locate_part(self.parts, name)
+        path = self.folder / f"{name}.onnx"
+        if not path.is_file():
+            raise BadWeights(f"{self.folder} lacks {path.name}.\n{self.remedy}")
+        return path
+
+    @property
+    def sums(self) -> tuple[File, ...]:
+        """Return the sums of all that makes its frames, so that they need not be made again."""
+        if self.precision != "adapters":
+            return self.files
+        names = [self.parts.get(part, USUAL[part]) for part in PARTS]
+        return (*self.files, *(file for name in names for file in files_of_weights(name)))
 
     def graph(self, network: str) -> Path:
         """Return the file of a network's graph."""
@@ -63,6 +105,8 @@ class Model:
         """What to type when a file of it is missing or damaged."""
         if self.precision == "stored":
             return "Install again:  pip install --force-reinstall imagineid"
+        if self.precision == "adapters":
+            return "Check it:  imagineid weights verify"
         half = " --fp16" if self.precision == "fp16" else ""
         again = f"--model {self.name}{half} --overwrite -o {self.folder}"
         return f"Export it again:  imagineid export {again}"
@@ -73,7 +117,10 @@ class Model:
 
 
 def find(model: str) -> Model:
-    """Return the model that ``model`` names: ``mini``, or an exported folder.
+    """Return the model that ``model`` names.
+
+    That is ``mini``; a folder, exported or of adapters; the name under which one was brought; or a
+    size, such as ``sd15``, of which the adapters are on this machine.
 
     Every file is checked against its sum, unless that was done since it last changed.
 
@@ -81,15 +128,13 @@ def find(model: str) -> Model:
         BadInput: there is no such model.
         BadWeights: files are missing or damaged.
     """
-    if model in EMBEDDED or (Path(model) / MODEL_FILE).is_file():
-        found = embedded_model(model) if model in EMBEDDED else read(Path(model))
+    folder = Path(model) if (Path(model) / MODEL_FILE).is_file() else brought_model(model)
+    if model not in EMBEDDED and folder is None and model in SIZES:
+        folder = find_adapters(model)
+    if model in EMBEDDED or folder is not None:
+        found = read(folder) if model not in EMBEDDED and folder else embedded_model(model)
         check_files(found.folder, found.files, found.remedy)
         return found
-    if model in SIZES:
-        raise BadWeights(
-            f"The weights of {model} are not here: its adapters were never published.\n"
-            f"Try its engines with random ones:  imagineid export --model {model} --random-weights"
-        )
     if Path(model).is_dir():
         raise BadInput(
             f"{model} is no model: it holds no {MODEL_FILE}.\n"
@@ -114,26 +159,29 @@ def embedded_model(name: str) -> Model:
 
 
 def read(folder: Path) -> Model:
-    """Read an exported folder.
+    """Read an exported folder, or one of adapters.
 
     Raises:
-        BadWeights: its ``model.json`` is damaged or of another version, or a graph is missing.
+        BadWeights: its ``model.json`` is damaged or of another version, or a file is missing.
     """
     remedy = f"Export it again:  imagineid export --overwrite -o {folder}"
     try:
         said = _card(folder)
-        name, files = str(said["name"]), read_files(said)
-        model = Model(name, folder, _size(said["size"]), said["precision"], files)
-        known = model.precision in ("fp16", "fp32", "stored")
+        name, files, size = str(said["name"]), read_files(said), _size(said["size"])
+        prompt, parts = str(said.get("prompt", "")), dict(said.get("parts", {}))
+        model = Model(name, folder, size, said["precision"], files, prompt, parts)
+        known = model.precision in ("fp16", "fp32", "stored", "adapters")
     except (OSError, ValueError, KeyError, TypeError, BadInput):
         known = False
     if not known:
         raise BadWeights(
             f"{folder / MODEL_FILE} is damaged, or another version wrote it.\n{remedy}"
         )
-    missing = [name for name in NETWORKS if not model.graph(name).is_file()]
-    if missing:
-        lacks = ", ".join(f"{name}.onnx" for name in missing)
+    wanted = [f"{name}.onnx" for name in model.networks]
+    if model.precision == "adapters":
+        wanted = [ADAPTERS]
+    if missing := [name for name in wanted if not (folder / name).is_file()]:
+        lacks = ", ".join(missing)
         raise BadWeights(f"{folder} lacks {lacks}.\n{model.remedy}")
     return model
 
@@ -145,7 +193,10 @@ def vocabulary_and_face(model: Model) -> tuple[Path, Path]:
         BadWeights: it has none, as one of random weights.
     """
     words, face = model.folder / "words.json", model.folder / "face.npz"
-    missing = [path.name for path in (words, face) if not path.is_file()]
+    if model.size.text == "clip":
+        at = model.part("base") if model.precision == "adapters" else model.folder
+        words = at / "tokenizer"
+    missing = [path.name for path in (words, face) if not path.exists()]
     if missing:
         raise BadWeights(
             f"{model.folder} has no {' and no '.join(missing)}: its networks can be measured, "
@@ -170,6 +221,8 @@ def write_model_file(model: Model, seeds: Mapping[str, int] | None = None) -> No
         "made_by": f"imagineid {__version__}",
         "name": model.name,
         "precision": model.precision,
+        "prompt": model.prompt,
+        "parts": dict(model.parts),
         "size": asdict(model.size),
         "seeds": seeds,
         "files": [asdict(file) for file in files_of(model.folder, MODEL_FILE)],
@@ -201,9 +254,9 @@ def _size(said: dict[str, Any]) -> Size:
     schedule = ScheduleConfig(**_tuples(said["schedule"]))
     schedule.check()
     size = Size(**{**_tuples(said), "schedule": schedule})
-    for field in fields(Size):
-        if not _is_like(getattr(size, field.name), getattr(MINI, field.name)):
-            raise ValueError(f"{field.name} can't be {getattr(size, field.name)!r}")
+    for each in fields(Size):
+        if not _is_like(getattr(size, each.name), getattr(MINI, each.name)):
+            raise ValueError(f"{each.name} can't be {getattr(size, each.name)!r}")
     try:
         ports(size)
     except (ArithmeticError, LookupError) as error:
@@ -214,7 +267,7 @@ def _size(said: dict[str, Any]) -> Size:
 def _is_like(value: object, like: object) -> bool:
     """Tell whether a number, name or list of numbers can stand where ``like`` does."""
     if isinstance(like, tuple):
-        return isinstance(value, tuple) and 0 < len(value) <= 16 and all(map(_is_count, value))
+        return isinstance(value, tuple) and len(value) <= 16 and all(map(_is_count, value))
     return _is_count(value) if isinstance(like, int) else isinstance(value, type(like))
 
 

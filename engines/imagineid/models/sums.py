@@ -31,12 +31,11 @@ Seen = dict[str, list[object]]
 
 
 def files_of(folder: Path, leave_out: str) -> tuple[File, ...]:
-    """List the weights in a folder with their sizes and sums, but for the file ``leave_out``."""
-    paths = sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
+    """List the weights in and below a folder with their sizes and sums, but for ``leave_out``."""
+    paths = sorted(path for path in folder.rglob("*") if path.name.endswith(SUFFIXES))
+    named = ((path, path.relative_to(folder).as_posix()) for path in paths)
     return tuple(
-        File(path.name, path.stat().st_size, sha256(path))
-        for path in paths
-        if path.name != leave_out
+        File(name, path.stat().st_size, sha256(path)) for path, name in named if name != leave_out
     )
 
 

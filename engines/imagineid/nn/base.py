@@ -1,4 +1,4 @@
-"""The frozen base: Stable Diffusion's own files laid into our networks.
+"""The frozen base: Stable Diffusion's own files laid into our networks, and adapters joined to it.
 
 A base is a folder as diffusers writes it: ``unet``, ``vae`` and ``text_encoder``, each with a
 safetensors file. What the method adds, TIA and MBA's blend, is not in it and stays as it is.
@@ -7,12 +7,18 @@ safetensors file. What the method adds, TIA and MBA's blend, is not in it and st
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
 from imagineid.errors import BadWeights
+from imagineid.nn.networks import network, prefixed
+
+if TYPE_CHECKING:
+    from imagineid.spec import Size
 
 _TEXT = "text_model."
 
@@ -56,11 +62,10 @@ def load_base(module: nn.Module, network: str, folder: Path) -> bool:
     Raises:
         BadWeights: the file is damaged, or is of another network.
     """
-    stem, names = PARTS.get(network, ("", {}))
-    files = [folder / f"{stem}{kind}.safetensors" for kind in (".fp16", "")]
-    path = next((file for file in files if stem and file.is_file()), None)
+    path = base_file(network, folder)
     if path is None:
         return False
+    _, names = PARTS[network]
     try:
         stored = load_file(path)
         found = {
@@ -69,7 +74,7 @@ def load_base(module: nn.Module, network: str, folder: Path) -> bool:
             for there, here in names.items()
             if key.startswith(there)
         }
-        lacks, _ = module.load_state_dict(found, strict=False)
+        lacks, _ = module.load_state_dict(found, strict=False, assign=True)
         good = bool(found) and all(name.startswith(ADDED) for name in lacks)
     except (OSError, SafetensorError, RuntimeError):  # RuntimeError: other shapes
         good = False
@@ -78,6 +83,58 @@ def load_base(module: nn.Module, network: str, folder: Path) -> bool:
             f"{path} is damaged, or no {network} of this size.\nCheck it:  imagineid weights verify"
         )
     return True
+
+
+def base_file(network: str, folder: Path) -> Path | None:
+    """Return the file of a base that holds a network, in half precision where there are two."""
+    stem, _ = PARTS.get(network, ("", {}))
+    files = [folder / f"{stem}{kind}.safetensors" for kind in (".fp16", "")]
+    return next((file for file in files if stem and file.is_file()), None)
+
+
+def joined(name: str, size: Size, base: Path, adapters: Path) -> nn.Module:
+    """Return one network made of a base and of what was trained upon it, as float32.
+
+    Args:
+        name: of its ports.
+        size: its numbers.
+        base: a base's folder.
+        adapters: ``adapters.safetensors``; what it holds of the base's own weights, where the UNet
+            was trained too, stands above the base's.
+
+    Raises:
+        BadWeights: a file is missing or damaged, or one is not of the other.
+    """
+    own = prefixed(name, adapters, "Check it:  imagineid weights verify")
+    words = vocabulary_size(base) if name == "text" else 0
+    with torch.device("meta" if base_file(name, base) else "cpu"):
+        module = network(name, size, words)
+    load_base(module, name, base)
+    wide = {
+        key: value.float() if value.is_floating_point() else value for key, value in own.items()
+    }
+    try:
+        _, unknown = module.load_state_dict(wide, strict=False, assign=True)
+        unknown += [key for key, value in module.state_dict().items() if value.is_meta]
+        if base_file(name, base) is None:
+            unknown += sorted(set(module.state_dict()) - set(wide))
+    except RuntimeError as error:  # other shapes
+        unknown = [str(error).splitlines()[-1].strip()]
+    if unknown:
+        raise BadWeights(
+            f"{adapters} does not fit {base}: {name}.{unknown[0]}.\n"
+            "Use the base it was trained upon, which its model.json names."
+        )
+    return module.eval().requires_grad_(False)
+
+
+def vocabulary_size(base: Path) -> int:
+    """Return how many tokens a base's text encoder knows, 0 if it has none."""
+    path = base_file("text", base)
+    if path is None:
+        return 0
+    with safe_open(path, framework="pt") as file:
+        return int(file.get_slice(f"{_TEXT}embeddings.token_embedding.weight").get_shape()[0])
 
 
 def _now(name: str) -> str:

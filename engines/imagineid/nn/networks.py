@@ -77,16 +77,7 @@ def stored(name: str, size: Size, path: Path) -> nn.Module:
     Raises:
         BadWeights: the file is missing or damaged, or holds another network's weights.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            keys = [key for key in file.keys() if key.startswith(f"{name}.")]  # noqa: SIM118
-            found = {key.removeprefix(f"{name}."): file.get_tensor(key) for key in keys}
-    except (OSError, SafetensorError) as error:
-        raise BadWeights(
-            f"{path} can't be read: {error}\nUse the embedded model:  --model mini"
-        ) from error
+    found = prefixed(name, path, "Use the embedded model:  --model mini")
     embedding = found.get("encoder.embedding.weight")
     module = network(name, size, 0 if embedding is None else len(embedding))
     wide = {key: v.float() if v.is_floating_point() else v for key, v in found.items()}
@@ -98,6 +89,22 @@ def stored(name: str, size: Size, path: Path) -> nn.Module:
             "Install again:  pip install --force-reinstall imagineid"
         ) from error
     return module.requires_grad_(False)
+
+
+def prefixed(name: str, path: Path, remedy: str) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file whose names begin with ``name.``, without it.
+
+    Raises:
+        BadWeights: the file is missing or damaged; ``remedy`` is what to type then.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            keys = [key for key in file.keys() if key.startswith(f"{name}.")]  # noqa: SIM118
+            return {key.removeprefix(f"{name}."): file.get_tensor(key) for key in keys}
+    except (OSError, SafetensorError) as error:
+        raise BadWeights(f"{path} can't be read: {error}\n{remedy}") from error
 
 
 def redraw_zeros(module: nn.Module) -> nn.Module:

@@ -29,7 +29,7 @@ import numpy as np
 
 from imagineid.ccf.background import dilate, inpaint
 from imagineid.ccf.generation import Text, encode_images, encode_neighbour, to_images, to_pictures
-from imagineid.ccf.sampling import sample_euler, sampling_times
+from imagineid.ccf.sampling import Sampling
 from imagineid.spec import Size
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class AlgorithmOne:
             away, towards = np.split(np.asarray(made["prediction"]), 2)
             return np.asarray(away + self.guidance * (towards - away))
 
-        return sample_euler(predicted, z, sampling_times(self.steps)).astype(np.float32)
+        return Sampling.of(self.size, self.steps, "ddim")(predicted, z).astype(np.float32)
 
     def matte(self, frame: Array) -> Array:
         """G_MOD: where the person is in a frame, (H/4, W/4) in [0, 1]."""

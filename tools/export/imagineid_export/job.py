@@ -13,9 +13,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagineid.ccf.clip_tokenizer import FILES as TOKENIZER_FILES
 from imagineid.errors import BadEngine, BadInput
 from imagineid.files import check_outputs, part_folder_in
-from imagineid.models import MODEL_FILE, NETWORKS, STORE, Model, Precision, find, write_model_file
+from imagineid.models import (
+    MODEL_FILE,
+    Model,
+    Precision,
+    find,
+    vocabulary_and_face,
+    write_model_file,
+)
 from imagineid.paths import weights_home
 from imagineid.spec import SIZES
 from imagineid_export.build import Builder, Built
@@ -28,6 +36,9 @@ Tell = Callable[[str], None]
 
 EXTRAS = ("words.json", "face.npz", "emotions.npy")
 """What a model needs beside its networks to make a video."""
+
+FOREIGN = {"matting": "modnet", "inpainting": "lama"}
+"""Networks that others trained, copied as they are, and the families that use them."""
 
 RANDOM_WORDS = 64
 """Rows of the token embedding where weights are drawn and there is no vocabulary."""
@@ -68,13 +79,13 @@ def export(job: Job, tell: Tell) -> dict[str, Any]:
     started = time.monotonic()
     builder = None if job.format == "onnx" else Builder.of(job.format, job.targets)
     source = _drawn(job) if job.random_weights else find(job.model)
-    if source.precision != "stored":
+    if source.precision not in ("stored", "adapters"):
         folder, told = source.folder, _engines_only(job, source, builder, tell)
     else:
         folder = job.output or Path(f"{source.name}-{job.precision}")
         _check_place(folder, job.overwrite, source.folder)
         with _appearing(folder) as part:
-            model = replace(source, folder=part, precision=job.precision)
+            model = replace(source, folder=part, precision=job.precision, parts={})
             told = _write_all(job, source, model, builder, tell)
     return {
         "path": str(folder),
@@ -116,17 +127,32 @@ def _write_all(
     from imagineid_export.files import write
 
     networks = []
-    for network in NETWORKS:
+    for network in model.networks:
         half = job.precision == "fp16" and network not in PAD
         module = _module(job, source, network, tell)
         made = write(network, module, model.ports(network), model.graph(network), half)
         tell(str(made))
         networks.append(asdict(made))
-    for name in EXTRAS:
-        if not job.random_weights and (source.folder / name).is_file():
-            shutil.copyfile(source.folder / name, model.folder / name)
+    if not job.random_weights:
+        _copy_extras(source, model.folder)
     write_model_file(model)
     return {"networks": networks, "engines": _build_all(model, builder, tell) if builder else []}
+
+
+def _copy_extras(source: Model, folder: Path) -> None:
+    """Copy what a model needs beside its networks: face, emotions, vocabulary, others' networks."""
+    for name in EXTRAS:
+        if (source.folder / name).is_file():
+            shutil.copyfile(source.folder / name, folder / name)
+    if source.size.text == "clip":
+        words, _ = vocabulary_and_face(source)
+        (folder / "tokenizer").mkdir()
+        for name in TOKENIZER_FILES:
+            if (words / name).is_file():
+                shutil.copyfile(words / name, folder / "tokenizer" / name)
+    for part, family in FOREIGN.items():
+        if getattr(source.size, part) == family:
+            shutil.copyfile(source.part(part), folder / f"{part}.onnx")
 
 
 def _module(job: Job, source: Model, network: str, tell: Tell) -> nn.Module:
@@ -134,10 +160,11 @@ def _module(job: Job, source: Model, network: str, tell: Tell) -> nn.Module:
     import torch
 
     from imagineid.nn.networks import network as untrained
-    from imagineid.nn.networks import redraw_zeros, stored
+    from imagineid.nn.networks import redraw_zeros
+    from imagineid.nn.stored import load_network
 
     if not job.random_weights:
-        return stored(network, source.size, source.folder / STORE)
+        return load_network(network, source)
     torch.manual_seed(0)
     module = redraw_zeros(untrained(network, source.size, RANDOM_WORDS))
     base = weights_home() / source.name / "base"
@@ -151,7 +178,7 @@ def _module(job: Job, source: Model, network: str, tell: Tell) -> nn.Module:
 
 def _build_all(model: Model, builder: Builder, tell: Tell) -> list[dict[str, Any]]:
     made: list[Built] = []
-    for network in NETWORKS:
+    for network in model.networks:
         for target in builder.targets:
             made.append(builder.build(model, network, target))
             tell(str(made[-1]))

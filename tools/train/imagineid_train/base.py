@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid.ccf.sampling import guided, sample_euler, sampling_times
+from imagineid.ccf.sampling import guided, sample_euler
 from imagineid.ccf.schedule import Flow
 from imagineid.nn.sca import SpatialAdapter
 from imagineid.nn.text import TextEncoder
@@ -153,7 +153,7 @@ def run(size: Size, minutes: float) -> None:
                 lambda z, t, d=residuals: unet(z, torch.full((8,), t), unsaid, *d),
                 2.5,
             )
-            latent = sample_euler(step, start, sampling_times(20), flow)
+            latent = sample_euler(step, start, flow.times(20), flow)
             rows.append(to_picture(decoder.draw(decoder.features(latent))))
         true = val.frame[people, frames].float()
         residuals = adapter(mesh, anchor, still)
@@ -161,7 +161,7 @@ def run(size: Size, minutes: float) -> None:
             made = sample_euler(
                 lambda z, t: unet(z, torch.full((8,), t), unsaid, *residuals),
                 start,
-                sampling_times(steps),
+                flow.times(steps),
                 flow,
             )
             said[f"coherent_{steps}"] = float((made - true).pow(2).mean())

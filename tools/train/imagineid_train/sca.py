@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from imagineid.ccf.rollout import OPENING
-from imagineid.ccf.sampling import sample_euler, sampling_times
+from imagineid.ccf.sampling import sample_euler
 from imagineid.ccf.schedule import Flow
 from imagineid.nn.sca import SpatialAdapter
 from imagineid.nn.text import TextEncoder, TextInversion
@@ -194,12 +194,12 @@ def run(size: Size, minutes: float) -> None:
         for steps in (1, 4, 16):
             door = adapter(mesh, anchor, neighbour)
             made = sample_euler(lambda z, t, d=door: unet(z, torch.full((n,), t), y, *d), start,
-                        sampling_times(steps), flow)  # fmt: skip
+                        flow.times(steps), flow)  # fmt: skip
             said[f"coherent_{steps}"] = float((made - true).pow(2).mean())
             rows.append(_drawn(decoder, made))
         door = adapter(mesh, torch.zeros_like(mesh), torch.zeros_like(mesh))
         made = sample_euler(
-            lambda z, t: unet(z, torch.full((n,), t), y, *door), start, sampling_times(20), flow
+            lambda z, t: unet(z, torch.full((n,), t), y, *door), start, flow.times(20), flow
         )
         rows.append(_drawn(decoder, made))
         sheet(rows, ROOT / NAME / "sheet.png")

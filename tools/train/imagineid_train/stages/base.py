@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imagineid.ccf.sampling import Flow, guided, sample_euler, sampling_times
+from imagineid.ccf.sampling import guided, sample_euler
+from imagineid.ccf.schedule import Flow
 from imagineid.nn.first_decoder import FirstDecoder
 from imagineid.nn.sca import SpatialAdapter
 from imagineid.nn.text import TextEncoder
@@ -153,7 +154,8 @@ def sample(
         return ask
 
     step = guided(denoiser(said), denoiser(unsaid), guidance)
-    return sample_euler(step, start, sampling_times(steps))
+    flow = Flow()
+    return sample_euler(step, start, flow.times(steps), flow)
 
 
 STAGE = Stage("base", 600.0, build)

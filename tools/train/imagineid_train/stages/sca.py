@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from imagineid.ccf.rollout import OPENING
-from imagineid.ccf.sampling import Flow
+from imagineid.ccf.schedule import Flow
 from imagineid.nn.sca import SpatialAdapter
 from imagineid.nn.text import TextEncoder, TextInversion
 from imagineid.nn.unet import BaseUNet

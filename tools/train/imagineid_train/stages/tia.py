@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid.ccf.sampling import Flow
+from imagineid.ccf.schedule import Flow
 from imagineid.nn.text import TextEncoder, TextInversion
 from imagineid.nn.unet import BaseUNet
 from imagineid.spec import Size

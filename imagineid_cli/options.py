@@ -32,6 +32,27 @@ class EmotionName(str, Enum):
     surprised = "surprised"
 
 
+def value(choice: Enum | None) -> str | None:
+    """Return what was chosen, as the library names it."""
+    return None if choice is None else str(choice.value)
+
+
+def chains_of(said: str) -> int | None:
+    """Read ``--chains``: None for ``auto``.
+
+    Raises:
+        BadInput: it is neither that nor a number in range.
+    """
+    from imagineid.errors import BadInput
+    from imagineid.request import CHAINS
+
+    if said == "auto":
+        return None
+    if said.isdecimal() and 1 <= int(said) <= CHAINS:
+        return int(said)
+    raise BadInput(f"--chains {said} is neither auto nor 1 to {CHAINS}.\nTry:  --chains auto")
+
+
 # ---- how it looks
 
 Prompt = Annotated[

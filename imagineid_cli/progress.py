@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from imagineid_cli.errors import say
 
-Advance = Callable[[float], None]
-"""Called with how much of a stage's total is done so far."""
+if TYPE_CHECKING:
+    from imagineid.progress import Advance
 
 LINE_EVERY_S = 10.0
 """Seconds between the lines of a stage in a pipe."""
 
 
-class Progress:
-    """What the user sees while waiting.
+class TerminalProgress:
+    """What the user sees while waiting: a :class:`imagineid.progress.Progress`.
 
     Args:
         quiet: show nothing at all, not even warnings.
@@ -38,16 +39,7 @@ class Progress:
 
     @contextlib.contextmanager
     def stage(self, name: str, total: float, unit: str) -> Iterator[Advance]:
-        """Show one stage of the work.
-
-        Args:
-            name: what is done, as "imagining".
-            total: how much there is to do.
-            unit: of what, as "frames"; "" for a share of the whole.
-
-        Yields:
-            A function to call with how much is done so far.
-        """
+        """Show one stage of the work; see :class:`imagineid.progress.Progress`."""
         if self._quiet:
             yield lambda done: None
         elif sys.stderr.isatty():

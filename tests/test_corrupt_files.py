@@ -25,10 +25,10 @@ from typer.testing import CliRunner
 from imagineid import models, pipeline
 from imagineid.hub import manifest
 from imagineid.models import Model, write_model_file
+from imagineid.request import Request
+from imagineid.resume import begin
 from imagineid.spec import MINI
 from imagineid_cli.main import app
-from imagineid_cli.request import Wish
-from imagineid_cli.resume import begin
 from support import plain_pipeline
 from support.bad_server import Server
 from support.command import environment
@@ -157,7 +157,7 @@ def here(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     note.write_text(json.dumps({"video": str(folder / "ours.mp4")}))
     with Server(served()) as hub:
         _use(monkeypatch, folder, hub.url)
-        begin(Path("a.wav"), Path("begun.mp4"), Wish(), 7)
+        begin(Path("a.wav"), Path("begun.mp4"), Request(seed=7))
         yield folder
 
 

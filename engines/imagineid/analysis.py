@@ -1,16 +1,29 @@
-"""What was heard over time: stretches of speech and of one emotion."""
+"""Analysis: what was heard in a recording over time, for people, programs and animators."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imagineid.audio import Sound
+from imagineid.face import livelink
+from imagineid.face.motion import default_motion
+from imagineid.files import atomic_output, write_errors
 from imagineid.pad.conditioning import Conditioning
 from imagineid.pad.factors import VoiceFactors
 from imagineid.pad.windows import OverlapAdd, window_starts
+from imagineid.progress import SILENT, Progress
+from imagineid.rendering import factors_as_json, opened
+from imagineid.request import Request
 from imagineid.spec import ARKIT, EMOTIONS, FPS
+
+if TYPE_CHECKING:
+    from imagineid.pipeline import Pipeline
 
 Array = np.ndarray
 SPEAKING = 0.5
@@ -34,43 +47,107 @@ class Analysis:
     """A recording of F frames as a person would want to see it.
 
     Attributes:
+        factors: who, what and how, as ``generate`` hears them.
+        conditioning: the curves of the face, as ``generate`` uses them.
         feelings: share of each of the eight emotions at each frame, (F, 8).
-        speech: stretches of "speech" and "silence", without gaps.
-        emotions: stretches in which one emotion is heard most, without gaps.
+        speech: spans of "speech" and "silence", without gaps.
+        emotions: spans in which one emotion is heard most, without gaps.
         moved: every ARKit unit with its mean over frames, the most moved first.
     """
 
+    factors: VoiceFactors
+    conditioning: Conditioning
     feelings: Array
     speech: tuple[Span, ...]
     emotions: tuple[Span, ...]
     moved: tuple[tuple[str, float], ...]
 
     @property
+    def duration_s(self) -> float:
+        """Seconds of the recording, in whole frames."""
+        return self.factors.frames / FPS
+
+    @property
     def speech_s(self) -> float:
         """Seconds of speech."""
         return sum(s.end_s - s.start_s for s in self.speech if s.what == "speech")
 
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON holds it; see ``docs/analyze.md``."""
 
-def analyze_voice(heard: VoiceFactors, factors: Conditioning, window: int) -> Analysis:
-    """Look at what was heard over time.
+        def rounded(columns: Array, names: Sequence[str]) -> dict[str, list[float]]:
+            pairs = zip(names, columns.T.tolist(), strict=True)
+            return {name: [round(x, 4) for x in column] for name, column in pairs}
+
+        return {
+            "seconds": round(self.duration_s, 2),
+            "fps": FPS,
+            "frames": self.factors.frames,
+            **factors_as_json(self.factors),
+            "speech": [asdict(span) for span in self.speech],
+            "feelings": [asdict(span) for span in self.emotions],
+            "emotions_over_time": rounded(self.feelings, EMOTIONS),
+            "curves": rounded(self.conditioning.expression, ARKIT),
+        }
+
+
+def analyze(
+    pipe: Pipeline, audio: str | os.PathLike[str] | Sound, progress: Progress = SILENT
+) -> Analysis:
+    """Hear a recording, and look at it over time.
 
     Args:
-        heard: of a recording, unmixed.
-        factors: its expression.
-        window: L, the frames the networks hear at once.
+        pipe: a loaded model.
+        audio: anything that holds sound, or an open recording.
+        progress: told how it goes.
+
+    Raises:
+        BadSound: it can't be read, or there is nothing to hear.
     """
-    feelings = OverlapAdd(heard.frames, window, len(EMOTIONS))
-    for start, row in zip(window_starts(heard.frames, window), heard.emotion.shares, strict=True):
+    with opened(audio) as sound, progress.stage("listening", 1.0, "") as advance:
+        factors = pipe.encode(sound, advance)
+    window = pipe.size.window
+    feelings = OverlapAdd(window, len(EMOTIONS))
+    rows = zip(window_starts(factors.frames, window), factors.emotion.shares, strict=True)
+    for start, row in rows:
         feelings.add(start, np.repeat(row[None], window, axis=0))
-    over_time = feelings.done()
-    loud = _without_gaps(speaking(heard.content.level_db) >= SPEAKING)
-    means = factors.expression.mean(axis=0)
+    over_time = feelings.take(factors.frames)
+    loud = _without_gaps(speaking(factors.content.level_db) >= SPEAKING)
+    conditioning = pipe.express(factors)
+    means = conditioning.expression.mean(axis=0)
     return Analysis(
+        factors=factors,
+        conditioning=conditioning,
         feelings=over_time,
         speech=spans(loud.astype(int), ("silence", "speech")),
         emotions=spans(over_time.argmax(axis=1), EMOTIONS),
         moved=tuple((ARKIT[i], float(means[i])) for i in np.argsort(-means)),
     )
+
+
+def write_curves(
+    path: Path, conditioning: Conditioning, request: Request, fps: int, overwrite: bool = False
+) -> None:
+    """Write what the face would do as Live Link Face does: curves, blinks and head motion.
+
+    Args:
+        path: a .csv.
+        conditioning: the curves.
+        request: the seed and the source of the motion, as for a video.
+        fps: rows a second.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        BadInput: the reference of the motion can't be used.
+        BadOutput: the place can't be written.
+    """
+    motion = request.motion(conditioning.frames)
+    if motion is None:
+        motion = default_motion(conditioning.level_db, request.seed or 0)
+    curves = np.clip(np.maximum(conditioning.expression, motion.eyes), 0, 1)
+    with atomic_output(path, overwrite) as part, write_errors(path):
+        with part.open("w", encoding="ascii", newline="") as file:
+            livelink.write(file, curves, motion.pose, fps)
 
 
 def spans(frames: Array, names: Sequence[str]) -> tuple[Span, ...]:

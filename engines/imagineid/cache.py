@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from imagineid.containers import open_media
 from imagineid.errors import BadInput, BadOutput
 from imagineid.files import part_in
+from imagineid.paths import cache_home
 from imagineid.spec import FPS
 
 Frames = NDArray[np.uint8]
@@ -32,15 +33,6 @@ Frames = NDArray[np.uint8]
 GIGABYTE = 10**9
 LIMIT_GB = 8.0
 """What the cache may hold if IMAGINEID_CACHE_GB does not say: about three hours at 256 px."""
-
-
-def folder() -> Path:
-    """Return where frames are kept: in IMAGINEID_HOME, else in the user's own cache folder."""
-    if home := os.environ.get("IMAGINEID_HOME"):
-        return Path(home).expanduser().absolute() / "cache"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("imagineid"))
 
 
 def limit_bytes() -> int:
@@ -111,9 +103,9 @@ class Cache:
         self._bytes: int | None = None  # of all pieces; counted when first needed
 
     @classmethod
-    def usual(cls) -> Cache:
+    def default(cls) -> Cache:
         """Return the user's own."""
-        return cls(folder() / "frames", limit_bytes())
+        return cls(cache_home() / "frames", limit_bytes())
 
     def get(self, key: str) -> Frames | None:
         """Return the frames kept under ``key``, or None; a damaged piece is removed."""

@@ -100,6 +100,21 @@ def atomic_output(path: Path, overwrite: bool) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a temporary name, and ``path`` itself, replaced, at a clean end; for our own files.
+
+    Folders are made as needed.
+
+    Raises:
+        OSError: the place can't be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with part_in(path.parent) as part:
+        yield part
+        os.replace(part, path)
+
+
+@contextlib.contextmanager
 def part_in(folder: Path) -> Iterator[Path]:
     """Make an empty hidden file, which is removed at the end unless it was given another name.
 

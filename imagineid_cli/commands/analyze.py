@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imagineid_cli import options
 from imagineid_cli.errors import error_handling
-from imagineid_cli.motion_options import MotionOptions
-from imagineid_cli.progress import Progress
-from imagineid_cli.render import ModelChoice, heard_as_json
+from imagineid_cli.progress import TerminalProgress
 
 if TYPE_CHECKING:
     from imagineid.analysis import Analysis
-    from imagineid.face.motion import Motion
-    from imagineid.pad.conditioning import Conditioning
-    from imagineid.pad.factors import VoiceFactors
+    from imagineid.request import Request
 
 RATES = (25, 60)
 """Rows a second that the CSV may have."""
@@ -59,25 +55,28 @@ def analyze(
     Example:  analyze speech.wav --csv motion.csv --fps 60 --plot heard.png
     """
     with error_handling(debug):
-        show, moves = Progress(quiet), MotionOptions(pose_from, still)
-        _check(speech, csv, fps, plot, moves, overwrite)
-        heard, factors, window = _heard(speech, ModelChoice(model, engine.value), show)
-        from imagineid.analysis import analyze_voice
+        from imagineid import analysis, pipeline
+        from imagineid.audio import open_sound
+        from imagineid.request import Request
 
-        found = analyze_voice(heard, factors, window)
+        request = Request(seed=seed, pose_from=pose_from, still=still)
+        _check(speech, csv, fps, plot, request, overwrite)
+        progress = TerminalProgress(quiet)
+        with open_sound(speech) as sound:
+            found = analysis.analyze(pipeline.load(model, engine=engine.value), sound, progress)
         if csv is not None:
-            motion = moves.motion(heard.frames) or _made_up(factors, seed)
-            _write_csv(csv, factors, motion, fps, overwrite)
-            show.line(f"curves: {csv}, {fps} rows a second")
+            analysis.write_curves(csv, found.conditioning, request, fps, overwrite)
+            progress.line(f"curves: {csv}, {fps} rows a second")
         if plot is not None:
             from imagineid_cli.plots.analysis import draw
 
-            draw(plot, speech.name, heard, factors, found, overwrite)
-            show.line(f"picture: {plot}")
+            draw(plot, speech.name, found, overwrite)
+            progress.line(f"picture: {plot}")
         if as_json:
-            typer.echo(json.dumps(_as_json(speech, heard, factors, found), ensure_ascii=False))
+            known = {"path": str(speech), **found.as_json()}
+            typer.echo(json.dumps(known, ensure_ascii=False))
         else:
-            _summary(speech, heard, found)
+            _summary(speech, found)
 
 
 def _check(
@@ -85,98 +84,37 @@ def _check(
     csv: Path | None,
     fps: int,
     plot: Path | None,
-    moves: MotionOptions,
+    request: Request,
     overwrite: bool,
 ) -> None:
     """Check all that can be checked before anything heavy is loaded."""
     from imagineid.errors import BadInput
     from imagineid.files import check_output, check_outputs
 
-    moves.check()
+    request.check()
     if fps not in RATES:
         raise BadInput(f"--fps {fps} is neither 25 nor 60.\nTry:  --fps 60")
-    check_outputs([csv, plot], [speech, moves.pose_from])
+    check_outputs([csv, plot], [speech, request.pose_from])
     for path, suffix in ((csv, ".csv"), (plot, ".png")):
         if path is not None:
             check_output(path, overwrite, suffix)
 
 
-def _heard(
-    speech: Path, runs: ModelChoice, show: Progress
-) -> tuple[VoiceFactors, Conditioning, int]:
-    """Listen; return what was heard, its expression, and the networks' window."""
-    from imagineid.audio import open_sound
-
-    with open_sound(speech) as sound:
-        pipe = runs.load()
-        with show.stage("listening", 1.0, "") as advance:
-            heard = pipe.encode(sound, advance)
-    return heard, pipe.express(heard), pipe.size.window
-
-
-def _made_up(factors: Conditioning, seed: int) -> Motion:
-    """Return the motion ``generate`` would make up for this voice and seed."""
-    from imagineid.face.motion import default_motion
-
-    return default_motion(factors.level_db, seed)
-
-
-def _write_csv(
-    path: Path, factors: Conditioning, motion: Motion, fps: int, overwrite: bool
-) -> None:
-    """Write what the face would do, blinks and head motion included."""
-    import numpy as np
-
-    from imagineid.face.livelink import write
-    from imagineid.files import atomic_output, write_errors
-
-    curves = np.clip(np.maximum(factors.expression, motion.eyes), 0, 1)
-    with atomic_output(path, overwrite) as part, write_errors(path):
-        with part.open("w", encoding="ascii", newline="") as file:
-            write(file, curves, motion.pose, fps)
-
-
-def _as_json(
-    speech: Path, heard: VoiceFactors, factors: Conditioning, found: Analysis
-) -> dict[str, Any]:
-    """Say all of it as JSON holds it."""
-    from dataclasses import asdict
-
-    from imagineid.spec import ARKIT, EMOTIONS, FPS
-
-    def rounded(columns: Any, names: Any) -> dict[str, list[float]]:
-        pairs = zip(names, columns.T.tolist(), strict=True)
-        return {name: [round(x, 4) for x in column] for name, column in pairs}
-
-    return {
-        "path": str(speech),
-        "seconds": round(heard.frames / FPS, 2),
-        "fps": FPS,
-        "frames": heard.frames,
-        **heard_as_json(heard),
-        "speech": [asdict(s) for s in found.speech],
-        "feelings": [asdict(s) for s in found.emotions],
-        "emotions_over_time": rounded(found.feelings, EMOTIONS),
-        "curves": rounded(factors.expression, ARKIT),
-    }
-
-
-def _summary(speech: Path, heard: VoiceFactors, found: Analysis) -> None:
+def _summary(speech: Path, found: Analysis) -> None:
     """Print what was heard for people."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from imagineid.spec import EMOTIONS, FPS
+    from imagineid.spec import EMOTIONS
 
-    seconds = heard.frames / FPS
     pauses = [s for s in found.speech if s.what == "silence"]
     table = Table.grid(padding=(0, 2))
-    who = heard.identity
+    who = found.factors.identity
     table.add_row("voice", Text(f"{who.gender}, about {who.age:.0f} years old"))
-    table.add_row("length", f"{seconds:.1f} s")
+    table.add_row("length", f"{found.duration_s:.1f} s")
     table.add_row("speech", f"{found.speech_s:.1f} s, {len(pauses)} silences")
-    shares = heard.emotion.whole().shares[0]
+    shares = found.factors.emotion.whole().shares[0]
     for i in sorted(range(len(EMOTIONS)), key=lambda i: -shares[i]):
         bar = "█" * round(BAR * float(shares[i]))
         table.add_row(EMOTIONS[i], f"{shares[i]:4.0%} {bar}")
@@ -193,4 +131,4 @@ def _listed(found: Analysis) -> str:
     chosen = sorted(found.emotions, key=lambda s: s.start_s - s.end_s)[:LONGEST_LIST]
     lines = [f"{s.start_s:6.1f} – {s.end_s:.1f} s  {s.what}" for s in found.emotions if s in chosen]
     left = len(found.emotions) - len(chosen)
-    return "\n".join([*lines, *([f"and {left} shorter stretches"] if left else [])])
+    return "\n".join([*lines, *([f"and {left} shorter spans"] if left else [])])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -14,15 +13,12 @@ import typer
 
 from imagineid.errors import BadInput, BadOutput, SomeFailed
 from imagineid_cli import options
-from imagineid_cli import resume as going_on
-from imagineid_cli.batch_inputs import Item, find_items
 from imagineid_cli.errors import error_handling, say
-from imagineid_cli.progress import Progress
-from imagineid_cli.render import ModelChoice, Task
-from imagineid_cli.request import Wish, chains_of
+from imagineid_cli.progress import TerminalProgress
 
 if TYPE_CHECKING:
-    from imagineid_cli.workers import Done
+    from imagineid.batch import Done, ModelChoice, Task
+    from imagineid.batch_inputs import Item
 
 WORKERS = 256
 """The most workers."""
@@ -55,7 +51,7 @@ def batch(
         str | None, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, HOST:PORT.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Leave what is done, go on with what was begun.")
+        bool, typer.Option("--resume", help="Skip finished videos; resume interrupted ones.")
     ] = False,
     no_cache: options.NoCache = False,
     overwrite: options.Overwrite = False,
@@ -71,26 +67,36 @@ def batch(
     If some fail, each is told in one line and the exit code is 4.
     """
     with error_handling(debug):
+        from imagineid import resume as resuming
+        from imagineid.batch import ModelChoice, Task
+        from imagineid.batch_inputs import find_items
         from imagineid.files import check_outputs
+        from imagineid.request import Request
 
         if workers is not None and not 1 <= workers <= WORKERS:
             raise BadInput(f"--workers {workers} is outside 1 to {WORKERS}.\nTry:  --workers 2")
-        named = emotion.value if emotion is not None else None
-        wish = Wish(prompt, seed, steps, guidance, named, strength)
-        wish.check()
-        items = find_items(inputs, output, wish)
+        request = Request(
+            prompt, seed, steps, guidance, options.value(emotion), strength,
+            chains=options.chains_of(chains),
+        )  # fmt: skip
+        request.check()
+        items = find_items(inputs, output, request)
         sources = dict.fromkeys([*(item.audio for item in items), *map(Path, inputs)])
         check_outputs([item.output for item in items], sources)
         _make_folders(items, output)
-        before = {i.output for i in items if resume and _is_done(i)}
-        tasks = [
-            Task(i.audio, i.output, i.wish, _seed(i, resume), chains_of(chains), overwrite)
-            for i in items
-            if i.output not in before
-        ]
-        making = _makers(tasks, ModelChoice(model, engine.value), not no_cache, workers, ray)
+        before = {
+            i.output for i in items if resume and resuming.finished(i.audio, i.output, i.request)
+        }
+        tasks = []
+        for item in (item for item in items if item.output not in before):
+            own = item.request
+            if resume:
+                own = resuming.with_begun_seed(item.audio, item.output, own)
+            tasks.append(Task(item.audio, item.output, own.with_seed(), overwrite))
+        choice = ModelChoice(model, engine.value)
+        making = _makers(tasks, choice, not no_cache, workers, ray)
         with contextlib.closing(making):  # so that workers are ended at once
-            _tell(making, len(tasks), sorted(map(str, before)), Progress(quiet), as_json)
+            _tell(making, len(tasks), sorted(map(str, before)), TerminalProgress(quiet), as_json)
 
 
 def _make_folders(items: Sequence[Item], folder: Path) -> None:
@@ -104,37 +110,25 @@ def _make_folders(items: Sequence[Item], folder: Path) -> None:
         ) from error
 
 
-def _is_done(item: Item) -> bool:
-    return going_on.finished(item.audio, item.output, item.wish) is not None
-
-
-def _seed(item: Item, resume: bool) -> int:
-    """Return the seed asked for, else that of the run to go on with, else one of chance."""
-    if item.wish.seed is not None:
-        return item.wish.seed
-    before = going_on.begun_seed(item.audio, item.output, item.wish) if resume else None
-    return before if before is not None else random.SystemRandom().randrange(1_000_000)
-
-
 def _makers(
-    tasks: Sequence[Task], runs: ModelChoice, caching: bool, workers: int | None, ray: str | None
+    tasks: Sequence[Task], choice: ModelChoice, caching: bool, workers: int | None, ray: str | None
 ) -> Generator[Done, None, None]:
     """Choose who makes the videos."""
-    from imagineid_cli.workers import here, on_ray, processes
+    from imagineid.batch import in_process, in_processes, on_ray
 
     if not tasks:
-        return here([], runs, caching)
+        return in_process([], choice, caching)
     if ray is not None:
-        return on_ray(tasks, runs, caching, ray, workers)
+        return on_ray(tasks, choice, caching, ray, workers)
     if workers is not None and workers > 1:
-        return processes(tasks, runs, caching, workers)
-    return here(tasks, runs, caching)
+        return in_processes(tasks, choice, caching, workers)
+    return in_process(tasks, choice, caching)
 
 
 def _tell(
-    making: Iterator[Done], many: int, before: list[str], show: Progress, as_json: bool
+    making: Iterator[Done], count: int, before: list[str], progress: TerminalProgress, as_json: bool
 ) -> None:
-    """Tell each as it ends, and how it went at the end.
+    """Report each video as it ends, and the whole batch at the end.
 
     Raises:
         SomeFailed: some did.
@@ -143,23 +137,23 @@ def _tell(
     made: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     if before:
-        show.line(f"{len(before)} done already")
+        progress.line(f"{len(before)} done already")
     for done in making:
-        if done.told is None:
+        if done.made is None:
             failed.append({"audio": str(done.task.audio), "error": done.error or ""})
             say(f"Failed: {done.task.audio}: {done.error}", style="red")
             continue
-        made.append(done.told)
-        show.line(f"{len(made) + len(failed)} of {many}: {done.task.audio}")
+        made.append(done.made.as_json())
+        progress.line(f"{len(made) + len(failed)} of {count}: {done.task.audio}")
         if not as_json:
-            typer.echo(done.told["path"])
+            typer.echo(made[-1]["path"])
     took_s = round(time.monotonic() - started, 2)
     if as_json:
         known = {"made": made, "before": before, "failed": failed, "took_s": took_s}
         typer.echo(json.dumps(known, ensure_ascii=False))
-    show.line(f"{len(made)} made in {took_s:.0f} s, {len(failed)} failed")
+    progress.line(f"{len(made)} made in {took_s:.0f} s, {len(failed)} failed")
     if failed:
         raise SomeFailed(
-            f"{len(failed)} of {many} failed, {len(made)} are made.\n"
+            f"{len(failed)} of {count} failed, {len(made)} are made.\n"
             "Mend them, then the same command again with:  --resume"
         )

@@ -12,8 +12,7 @@ from imagineid.backends import ENGINES
 from imagineid.errors import BadInput
 from imagineid_cli.errors import error_handling
 from imagineid_cli.options import Debug, Json, Model, Overwrite, Quiet
-from imagineid_cli.progress import Progress
-from imagineid_cli.request import CHAINS
+from imagineid_cli.progress import TerminalProgress
 
 Number = TypeVar("Number", int, float)
 
@@ -65,6 +64,7 @@ def bench(
     """
     with error_handling(debug):
         from imagineid.files import check_output, check_outputs
+        from imagineid.request import CHAINS
 
         if plot is not None:
             check_outputs([plot], [audio])
@@ -86,16 +86,16 @@ def bench(
             roofline=roofline,
         )
 
-        report = measured(plan, Progress(quiet))
+        report = measured(plan, TerminalProgress(quiet))
         if plot is not None:
-            from imagineid_cli.plots.bench import draw
+            from imagineid_bench.chart import draw
 
             draw(plot, report, overwrite)
-            Progress(quiet).line(f"picture: {plot}")
+            TerminalProgress(quiet).line(f"picture: {plot}")
         if as_json:
             typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
         else:
-            from imagineid_cli.plots.bench_table import show
+            from imagineid_bench.table import show
 
             show(report)
 

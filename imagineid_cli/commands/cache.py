@@ -22,7 +22,7 @@ def size(
     from imagineid.cache import GIGABYTE, Cache
 
     with error_handling(debug):
-        cache = Cache.usual()
+        cache = Cache.default()
         pieces, taken = cache.size()
         if as_json:
             known = {"path": str(cache.folder), "pieces": pieces, "bytes": taken}
@@ -40,5 +40,5 @@ def clear(
     from imagineid.cache import GIGABYTE, Cache
 
     with error_handling(debug):
-        cache = Cache.usual()
+        cache = Cache.default()
         say(f"{cache.clear() / GIGABYTE:.2f} GB are free again.")

@@ -237,7 +237,7 @@ def _memory() -> Iterator[Finding]:
 
 def _test() -> Iterator[Finding]:
     """The embedded model on a short sound."""
-    from imagineid_cli.selftest import run_selftest
+    from imagineid.selftest import run_selftest
 
     outcome = run_selftest()
     if outcome.wrong:

@@ -11,7 +11,7 @@ import typer
 
 from imagineid_cli import options
 from imagineid_cli.errors import error_handling
-from imagineid_cli.progress import Progress
+from imagineid_cli.progress import TerminalProgress
 
 
 class Format(str, Enum):
@@ -74,7 +74,7 @@ def export(
             random_weights=random_weights,
         )
         try:
-            result = do(job, Progress(quiet).line)
+            result = do(job, TerminalProgress(quiet).line)
         except ImportError as error:
             raise BackendMissing("export", "export") from error
         typer.echo(json.dumps(result) if as_json else result["path"])

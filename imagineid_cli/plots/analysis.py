@@ -13,8 +13,6 @@ from imagineid.spec import ARKIT, EMOTIONS, FPS
 
 if TYPE_CHECKING:
     from imagineid.analysis import Analysis
-    from imagineid.pad.conditioning import Conditioning
-    from imagineid.pad.factors import VoiceFactors
 
 Array = np.ndarray
 WIDTH, LEFT, RIGHT, TOP = 1400, 190, 30, 60
@@ -46,22 +44,13 @@ COLOURS = dict(
 )
 
 
-def draw(
-    path: Path,
-    name: str,
-    heard: VoiceFactors,
-    factors: Conditioning,
-    found: Analysis,
-    overwrite: bool,
-) -> None:
+def draw(path: Path, name: str, found: Analysis, overwrite: bool) -> None:
     """Write the picture.
 
     Args:
         path: a .png.
         name: of the recording.
-        heard: what was heard of it.
-        factors: its expression.
-        found: the same over time.
+        found: what was heard of it.
         overwrite: whether a file that is there may be replaced.
 
     Raises:
@@ -71,16 +60,16 @@ def draw(
     height = TOP + LOUDNESS + FEELINGS + 2 * GAP + ROW * len(units) + 50
     picture = Image.new("RGB", (WIDTH, height), "white")
     pen = ImageDraw.Draw(picture)
-    who = heard.identity
-    title = f"{name}:  {who.gender}, about {who.age:.0f}, {heard.emotion.label}"
+    who = found.factors.identity
+    title = f"{name}:  {who.gender}, about {who.age:.0f}, {found.factors.emotion.label}"
     pen.text((LEFT, 18), title, INK, font(20))
     down = TOP
-    _loudness(pen, down, heard.content.level_db, found)
+    _loudness(pen, down, found.factors.content.level_db, found)
     down += LOUDNESS + GAP
     _feelings(picture, pen, down, found.feelings)
     down += FEELINGS + GAP
-    _curves(picture, pen, down, factors.expression, units)
-    _seconds(pen, down + ROW * len(units), heard.frames / FPS)
+    _curves(picture, pen, down, found.conditioning.expression, units)
+    _seconds(pen, down + ROW * len(units), found.duration_s)
     with atomic_output(path, overwrite) as part, write_errors(path):
         picture.save(part, format="PNG")
 

@@ -11,7 +11,8 @@ import pytest
 
 from imagineid.ccf.chains import Segment
 from imagineid.ccf.generation import encode_images, first_frame, initial_noise
-from imagineid.ccf.rollout import ShownFrame, rollout_sequential, start_rollout
+from imagineid.ccf.rollout import Sequential, ShownFrame, start_rollout
+from imagineid.ccf.sampling import sample_ddim
 from imagineid.pad.conditioning import Conditioning
 from imagineid.pipeline import Pipeline
 from imagineid_bench.algorithm1 import AlgorithmOne
@@ -71,12 +72,13 @@ def test_without_guidance_its_second_frame_is_the_pipeline_s_too(
     (_, mouth), (mesh, own_mouth) = islice(pipe.meshes(voice, 0), 2)
     stage = start_rollout(
         pipe.engines,
+        pipe.size,
         pipe.text(voice, "red hair"),
         ShownFrame(first, mouth),
         initial_noise(pipe.size, 0),
     )
     run = Segment(encode_images(pipe.engines, mesh[None]), own_mouth[None], 0)
-    (kept,) = rollout_sequential(pipe.engines, stage, run, None, 3, 1)
+    (kept,) = Sequential(3, sample_ddim, 1).run(pipe.engines, stage, (run,), None)
     assert close(second, kept)
     assert not close(second, first)
 
@@ -93,7 +95,7 @@ def test_everything_is_computed_anew_for_every_frame(pipe: Pipeline, voice: Cond
 
     spy = replace(pipe, engines={name: spied(name) for name in pipe.engines})
     frames = as_written(spy, voice, 3, steps=2)
-    assert [frame.shape for frame in frames] == [(256, 256, 3)] * 3
+    assert [frame.shape for frame in frames] == [(64, 64, 3)] * 3
     assert frames[0].dtype == np.uint8
     counts = {name: asked.count(name) for name in set(asked)}
     assert counts == {

@@ -12,10 +12,10 @@ from imagineid.ccf.chains import (
     WARM,
     Segment,
     crossfade,
+    cut_segments,
     jump_at_seams,
     run_chains,
     seams,
-    segments,
 )
 
 
@@ -25,7 +25,7 @@ def levels(frames: int) -> list[tuple[int, float]]:
 
 
 def cut(frames: int) -> list[tuple[list[tuple[int, float]], int]]:
-    return list(segments(levels(frames), lambda item: item[1]))
+    return list(cut_segments(levels(frames), lambda item: item[1]))
 
 
 @pytest.mark.parametrize("frames", [1, SHORTEST, LONGEST, LONGEST + 1, 1000])

@@ -1,15 +1,14 @@
-"""The command upon a pipeline made of arithmetic; a hub of small weights, and a home for them."""
+"""The command upon the tiny model; a hub of small weights, and a home for them."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import imagineid
-from support import fake_pipeline
+from imagineid import pipeline
+from support import plain_pipeline
 from support.bad_server import Server
 from support.command import Run, invoke
 from support.small_weights import served
@@ -18,9 +17,7 @@ from support.small_weights import served
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """``run("generate", ...)`` in an empty folder."""
-    fake = fake_pipeline.module()
-    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
-    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
+    monkeypatch.setattr(pipeline, "load", plain_pipeline.load)
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)

@@ -1,4 +1,4 @@
-"""``analyze`` and ``retrieve`` upon a pipeline made of arithmetic."""
+"""``analyze`` and ``retrieve`` upon the tiny model."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_bad_wishes_of_analyze_are_refused(run: Run) -> None:
         (("soft.wav", "--fps", 30), "--fps 30 is neither"),
         (("soft.wav", "--csv", "m.txt"), "does not end in .csv"),
         (("none.wav",), "There is no file"),
-        (("soft.wav", "--model", "other"), "no model other"),
+        (("soft.wav", "--model", "other"), "no model called 'other'"),
     ):
         result = run("analyze", *words)
         assert result.exit_code == 2
@@ -119,7 +119,7 @@ def test_bad_wishes_of_retrieve_are_refused(run: Run) -> None:
         (("soft.wav", "empty"), "no other recordings"),
         (("soft.wav", "voices", "--top", 0), "--top 0"),
         (("none.wav", "voices"), "There is no file"),
-        (("soft.wav", "voices", "--model", "other"), "no model other"),
+        (("soft.wav", "voices", "--model", "other"), "no model called 'other'"),
     ):
         result = run("retrieve", *words)
         assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""Many recordings, upon a pipeline made of arithmetic or of plain functions."""
+"""Many recordings, upon the tiny model."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from imagineid.batch_inputs import find_items
 from imagineid.errors import BadInput
+from imagineid.request import Request
 from imagineid.video import read_metadata
-from imagineid_cli.batch_inputs import find_items
-from imagineid_cli.request import Wish
 from support.command import Run, command, environment, plain
 from support.recordings import durations_s, read_picture, tone, write_recording
 
@@ -106,10 +106,10 @@ def test_a_list_that_cannot_be_meant_is_refused(run: Run, text: str, words: str)
 
 def test_recordings_of_one_name_get_places_of_their_own(tmp_path: Path) -> None:
     sounds = [tmp_path / name for name in ("a.wav", "a.flac", "b.wav")]
-    found = find_items([str(path) for path in sounds], Path("out"), Wish())
+    found = find_items([str(path) for path in sounds], Path("out"), Request())
     assert [item.output.name for item in found] == ["a.wav.mp4", "a.flac.mp4", "b.mp4"]
     with pytest.raises(BadInput, match="would all become"):
-        find_items([str(sounds[0])] * 2, Path("out"), Wish())
+        find_items([str(sounds[0])] * 2, Path("out"), Request())
 
 
 def test_resume_makes_only_what_is_missing(run: Run) -> None:

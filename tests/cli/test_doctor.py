@@ -7,20 +7,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import imagineid
-from imagineid import backends, models
+from imagineid import backends, models, pipeline
 from imagineid.errors import BackendMissing, BadWeights
 from imagineid.models import embedded, find
+from imagineid.selftest import Outcome
 from imagineid_cli.commands import doctor as doctor_module
 from imagineid_cli.main import app
-from imagineid_cli.selftest import Outcome
-from support import fake_pipeline
+from support import plain_pipeline
 
 Findings = list[dict[str, Any]]
 
@@ -29,7 +30,7 @@ Findings = list[dict[str, Any]]
 def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[int, Findings]]:
     """Return the exit code and what was found, with the self-test left out."""
     monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("imagineid_cli.selftest.run_selftest", lambda: Outcome("", 1.0, 0.04))
+    monkeypatch.setattr("imagineid.selftest.run_selftest", lambda: Outcome("", 1.0, 0.04))
 
     def run() -> tuple[int, Findings]:
         result = CliRunner().invoke(app, ["doctor", "--json"])
@@ -110,9 +111,14 @@ def test_a_half_fetched_download_is_a_note(examine: Callable[..., Any], tmp_path
 def test_a_model_that_makes_nonsense_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake = fake_pipeline.module()  # its faces are plain colours
-    monkeypatch.setitem(sys.modules, "imagineid.pipeline", fake)
-    monkeypatch.setattr(imagineid, "pipeline", fake, raising=False)
+    def grey(**_: object) -> dict[str, np.ndarray]:
+        return {"image": np.zeros((5, 3, 64, 64), np.float32)}
+
+    def load(**_: object) -> pipeline.Pipeline:
+        pipe = plain_pipeline.load()
+        return replace(pipe, engines={**pipe.engines, "decoder": grey})
+
+    monkeypatch.setattr(pipeline, "load", load)
     monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path))
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 3
@@ -126,7 +132,7 @@ def test_a_bug_in_a_check_is_a_finding_and_not_a_traceback(
     def explode() -> Outcome:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr("imagineid_cli.selftest.run_selftest", explode)
+    monkeypatch.setattr("imagineid.selftest.run_selftest", explode)
     code, findings = examine()
     assert code == 3
     assert about(findings, "test")[0]["text"] == "RuntimeError: a bug of ours"

@@ -1,4 +1,4 @@
-"""The command, upon a pipeline made of arithmetic: everything about it but the faces."""
+"""The command, upon the tiny model: everything about it but the faces."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
+from imagineid import pipeline
+from imagineid.errors import BackendMissing
 from imagineid.video import read_metadata
-from imagineid_cli.contact_sheet import LABEL_PX
+from imagineid_cli.plots.contact_sheet import caption_px
 from support.command import Run, command, environment
 from support.recordings import durations_s, read_picture, tone, write_recording
 
@@ -58,7 +60,7 @@ def test_json_is_one_object(run: Run, speech: Path) -> None:
     assert told["heard"]["emotion"] == max(
         told["heard"]["emotions"], key=told["heard"]["emotions"].get
     )
-    assert told["engine"] == "arithmetic on CPU"
+    assert told["engine"] == "arithmetic in numpy"
 
 
 def test_the_same_seed_makes_the_same_file(run: Run, speech: Path) -> None:
@@ -107,13 +109,11 @@ def test_a_preview_is_one_sheet_of_faces(run: Run, speech: Path) -> None:
     result = run("generate", speech, "--preview", 5, "--seed", 10)
     assert result.stdout == "speech.preview.png\n"
     assert here() == ["speech.preview.png"]
-    sheet = read_picture(Path("speech.preview.png"))[0][1]
-    assert sheet.shape == (2 * (64 + LABEL_PX), 3 * 64, 3)
-    faces = [
-        sheet[row * (64 + LABEL_PX) + 32, column * 64 + 32]
-        for row in (0, 1)
-        for column in (0, 1, 2)
-    ][:5]
+    sheet, row_px = read_picture(Path("speech.preview.png"))[0][1], 64 + caption_px(["10"])
+    assert sheet.shape == (2 * row_px, 3 * 64, 3)
+    faces = [sheet[row * row_px + 32, column * 64 + 32] for row in (0, 1) for column in (0, 1, 2)][
+        :5
+    ]
     assert len(np.unique(faces, axis=0)) == 5
 
 
@@ -200,21 +200,27 @@ def test_wrong_usage_ends_with_two(run: Run, speech: Path) -> None:
 # ---- what goes wrong inside
 
 
-def test_a_bug_is_one_line_and_a_traceback_for_those_who_ask(run: Run, speech: Path) -> None:
-    result = run("generate", speech, "--prompt", "explode", "--quiet")
+def test_a_bug_is_one_line_and_a_traceback_for_those_who_ask(
+    run: Run, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAIN_BLIND", "1")
+    result = run("generate", speech, "--quiet")
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
-        "Something went wrong inside (RuntimeError: a bug of ours).",
+        "Something went wrong inside (RuntimeError: no frame can be imagined).",
         "See where: run it again with --debug",
     ]
     assert here() == []
-    assert "Traceback" in run("generate", speech, "--prompt", "explode", "--debug").stderr
+    assert "Traceback" in run("generate", speech, "--debug").stderr
 
 
 def test_a_missing_engine_ends_with_three(
     run: Run, speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAKE_NO_ENGINE", "1")
+    def missing(*_: object, **__: object) -> None:
+        raise BackendMissing("onnx", "cuda")
+
+    monkeypatch.setattr(pipeline, "load", missing)
     result = run("generate", speech, "--engine", "onnx")
     assert result.exit_code == 3
     assert "pip install 'imagineid[cuda]'" in result.stderr
@@ -227,9 +233,9 @@ def test_a_stopped_command_leaves_nothing(
     tmp_path: Path, speech: Path, number: signal.Signals, code: int
 ) -> None:
     process = subprocess.Popen(
-        command("fake_pipeline", "generate", speech),
+        command("plain_pipeline", "generate", speech),
         cwd=tmp_path,
-        env=environment(FAKE_FRAME_S="0.1"),
+        env=environment(PLAIN_FRAME_S="0.1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -249,7 +255,7 @@ def test_a_stopped_command_leaves_nothing(
 def test_a_full_disk_is_told(tmp_path: Path, speech: Path) -> None:
     script = (
         "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000));"
-        "runpy.run_module('support.fake_pipeline', run_name='__main__', alter_sys=True)"
+        "runpy.run_module('support.plain_pipeline', run_name='__main__', alter_sys=True)"
     )
     long = write_recording(tmp_path / "a.flac", np.tile(tone(9.0), 4))
     folder = tmp_path / "here"

@@ -131,18 +131,19 @@ def test_a_plain_background_has_hardly_a_rim() -> None:
 def test_brows_go_where_they_are_told(second: Path) -> None:
     from imagineid import audio, pipeline
     from imagineid.face.motion import still
+    from imagineid.request import Request
     from imagineid.spec import ARKIT
 
     pipe = pipeline.load()
     with audio.open_sound(second) as sound:
-        factors = pipe.encode_conditioning(sound)
+        factors = pipe.express(pipe.encode(sound))
     rows = {}
     for told in ("browDown", "browInnerUp"):
         units = np.zeros((10, len(ARKIT)), np.float32)
         units[5:, [i for i, name in enumerate(ARKIT) if name.startswith(told)]] = 0.9
         acted = replace(factors, expression=units, level_db=factors.level_db[:10])
-        request = pipeline.Request("a man with short black hair", seed=0, motion=still(10))
-        last = list(pipe.imagine(acted, request))[-1].astype(int).sum(axis=2)
+        request = Request("a man with short black hair", seed=0)
+        last = list(pipe.imagine(acted, request, motion=still(10)))[-1].astype(int).sum(axis=2)
         brow = last[75:112, 90:166]  # between the hair and the eyes
         dark = brow < np.quantile(brow, 0.08)
         rows[told] = float(np.nonzero(dark)[0].mean())

@@ -17,7 +17,8 @@ from imagineid.models.adapters import ADAPTERS
 from imagineid.nn.stored import load_network
 from imagineid.pad.conditioning import Conditioning
 from imagineid.paths import weights_home
-from imagineid.pipeline import Pipeline, Request, load
+from imagineid.pipeline import Pipeline, load
+from imagineid.request import Request
 from imagineid.spec import SIZES, ports
 from support.tiny_sd import NAMES, PROMPT, SIZE, Quiet, bring_all, write_adapters
 

@@ -11,8 +11,9 @@ import pytest
 import soundfile
 
 from imagineid.analysis import speaking
-from imagineid.audio import Sound, open_sound
-from imagineid.pad import encode as listening
+from imagineid.audio import Sound, mel_windows, open_sound
+from imagineid.pad.conditioning import Conditioning, express
+from imagineid.pad.encode import encode
 from imagineid.spec import EMOTIONS, MINI, SAMPLE_RATE
 
 Record = Callable[[np.ndarray], Sound]
@@ -66,10 +67,14 @@ def engines() -> dict[str, Any]:
     return {"identity": identity, "emotion": emotion, "content": content, "expression": expression}
 
 
+def heard(sound: Sound) -> Conditioning:
+    return express(engines(), MINI, encode(engines(), MINI, sound))
+
+
 @pytest.mark.parametrize("seconds", [0.2, 1.27, 1.28, 1.3, 5.0, 33.3])
 def test_every_frame_gets_one_expression(record: Record, seconds: float) -> None:
     sound = record(voice(seconds))
-    factors = listening.encode_conditioning(engines(), MINI, sound)
+    factors = heard(sound)
     assert factors.frames == sound.frames
     assert np.isfinite(factors.expression).all()
     assert factors.expression.min() >= 0
@@ -78,15 +83,13 @@ def test_every_frame_gets_one_expression(record: Record, seconds: float) -> None
 
 def test_windows_leave_no_seam_where_the_networks_agree(record: Record) -> None:
     sound = record(voice(9.0))
-    found = listening.encode_conditioning(engines(), MINI, sound).expression[:, 0]
-    alone = engines()["content"](listening.mel_windows(sound, 0, sound.frames)[None])["linguistic"][
-        0, :, 0
-    ]
+    found = heard(sound).expression[:, 0]
+    alone = engines()["content"](mel_windows(sound, 0, sound.frames)[None])["linguistic"][0, :, 0]
     np.testing.assert_allclose(found, alone, atol=1e-5)
 
 
 def test_what_is_heard_is_said_in_words(record: Record) -> None:
-    factors = listening.encode_conditioning(engines(), MINI, record(voice(3)))
+    factors = heard(record(voice(3)))
     assert (factors.gender, factors.label) == ("male", "happy")
     assert factors.age == pytest.approx(42)
     assert factors.emotions.sum() == pytest.approx(1, abs=1e-5)
@@ -94,13 +97,13 @@ def test_what_is_heard_is_said_in_words(record: Record) -> None:
 
 def test_progress_rises_to_one(record: Record) -> None:
     told: list[float] = []
-    listening.encode_conditioning(engines(), MINI, record(voice(20)), told.append)
+    encode(engines(), MINI, record(voice(20)), told.append)
     assert told == sorted(told)
     assert told[-1] == 1
 
 
 def test_silence_is_heard_without_fault(record: Record) -> None:
-    factors = listening.encode_conditioning(engines(), MINI, record(np.zeros(40_000)))
+    factors = heard(record(np.zeros(40_000)))
     assert (factors.level_db <= -99).all()
     assert np.isfinite(factors.emotion).all()
 

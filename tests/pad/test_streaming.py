@@ -1,9 +1,8 @@
-"""Listening block by block, with the embedded networks where they are in the tree."""
+"""A recording of any length, heard in parts: the same numbers as heard whole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,9 @@ import soundfile
 from imagineid import pipeline
 from imagineid.audio import Sound, open_sound
 from imagineid.errors import BadWeights
-from imagineid.pad.conditioning import Conditioning
-from imagineid.pad.streaming import BLOCK, MARGIN
-from imagineid.spec import ARKIT, FPS, MOUTH, SAMPLE_RATE
-
-BROWS = [i for i in range(len(ARKIT)) if i not in MOUTH]
-"""Units that no loudness gates."""
+from imagineid.pad.conditioning import Conditioning, join
+from imagineid.pad.factors import VoiceFactors
+from imagineid.spec import FPS, SAMPLE_RATE
 
 
 @pytest.fixture(scope="module")
@@ -29,58 +25,90 @@ def pipe() -> pipeline.Pipeline:
         pytest.skip("runs in a checkout with the embedded weights")
 
 
-@pytest.fixture(scope="module")
-def minute_and_more(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sound]:
-    """70 s: the reading again and again, in two channels, loud and soft in turn."""
+def open_seconds(folder: Path, speech: Path, seconds: float) -> Sound:
+    """The reading again and again, in two channels, loud and soft in turn."""
     wave, rate = soundfile.read(speech, dtype="float32")
     assert rate == SAMPLE_RATE
-    long = np.resize(wave, 70 * rate)
+    long = np.resize(wave, round(seconds * rate))
     long = long * (0.55 + 0.45 * np.sin(np.arange(len(long)) * 2 * np.pi / (11 * rate)))
-    path = tmp_path_factory.mktemp("long") / "seventy.wav"
+    path = folder / f"{seconds}.wav"
     soundfile.write(path, np.stack([long, 0.5 * long], 1), rate)
-    with open_sound(path) as sound:
+    return open_sound(path)
+
+
+@pytest.fixture(scope="module")
+def minute_and_more(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sound]:
+    with open_seconds(tmp_path_factory.mktemp("long"), speech, 70) as sound:
         yield sound
 
 
 @pytest.fixture(scope="module")
-def heard(pipe: pipeline.Pipeline, minute_and_more: Sound) -> Conditioning:
-    return pipe.encode_conditioning(minute_and_more)
+def factors(pipe: pipeline.Pipeline, minute_and_more: Sound) -> VoiceFactors:
+    return pipe.encode(minute_and_more)
 
 
-def test_blocks_cover_every_frame_once(heard: Conditioning, minute_and_more: Sound) -> None:
-    assert heard.frames == minute_and_more.frames == len(heard.level_db)
-    assert np.isfinite(heard.expression).all()
+@pytest.fixture(scope="module")
+def expressed(pipe: pipeline.Pipeline, factors: VoiceFactors) -> Conditioning:
+    return pipe.express(factors)
 
 
-@pytest.mark.parametrize("seconds", [60, 60.4])
+def assert_same(one: Conditioning, two: Conditioning) -> None:
+    for name in ("shape", "identity", "emotion", "emotions", "expression", "level_db"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)
+
+
+def test_every_frame_is_heard_once(expressed: Conditioning, minute_and_more: Sound) -> None:
+    assert expressed.frames == minute_and_more.frames == len(expressed.level_db)
+    assert np.isfinite(expressed.expression).all()
+
+
+def test_blocks_give_the_factors_and_curves_of_the_whole_bit_for_bit(
+    pipe: pipeline.Pipeline, minute_and_more: Sound, factors: VoiceFactors, expressed: Conditioning
+) -> None:
+    blocks = list(pipe.encode_blocks(minute_and_more))
+    assert len(blocks) == 3
+    joined = VoiceFactors.join(blocks).arrays()
+    for name, array in factors.arrays().items():
+        np.testing.assert_array_equal(joined[name], array, err_msg=name)
+    parts = list(pipe.express_blocks(blocks))
+    assert len(parts) == 4
+    assert_same(join(parts), expressed)
+
+
+def test_who_speaks_is_the_same_however_it_is_asked(
+    pipe: pipeline.Pipeline, minute_and_more: Sound, factors: VoiceFactors
+) -> None:
+    alone = pipe.encode_identity(minute_and_more)
+    np.testing.assert_array_equal(alone.theta, factors.identity.theta)
+    np.testing.assert_array_equal(alone.shape, factors.identity.shape)
+
+
+@pytest.mark.parametrize("strength", [0.4, 1.0])
+def test_blocks_and_the_whole_are_mixed_alike(
+    pipe: pipeline.Pipeline, minute_and_more: Sound, factors: VoiceFactors, strength: float
+) -> None:
+    sad = pipe.emotion("sad")
+    blocks = (b.with_emotion(sad, strength) for b in pipe.encode_blocks(minute_and_more))
+    whole = pipe.express(factors.with_emotion(sad, strength))
+    assert_same(join(list(pipe.express_blocks(blocks))), whole)
+
+
+@pytest.mark.parametrize("seconds", [40, 60.4])
 def test_a_recording_that_has_grown_begins_with_the_very_same_factors(
-    pipe: pipeline.Pipeline, minute_and_more: Sound, heard: Conditioning, seconds: float
+    pipe: pipeline.Pipeline, speech: Path, tmp_path: Path, expressed: Conditioning, seconds: float
 ) -> None:
-    shorter = minute_and_more.part(0, round(seconds * FPS))
-    before = pipe.encode_conditioning(shorter)
-    same = shorter.frames - 2 * pipe.size.window  # what hears its end, and what that touches
+    with open_seconds(tmp_path, speech, seconds) as shorter:
+        before = pipe.express(pipe.encode(shorter))
+    same = round(seconds * FPS) - 2 * pipe.size.window  # what hears its end, and what that touches
     for name in ("identity", "shape", "emotion", "emotions"):
-        np.testing.assert_array_equal(getattr(before, name), getattr(heard, name))
-    np.testing.assert_array_equal(before.level_db[:-1], heard.level_db[: shorter.frames - 1])
-    np.testing.assert_array_equal(before.expression[:same], heard.expression[:same])
+        np.testing.assert_array_equal(getattr(before, name), getattr(expressed, name))
+    np.testing.assert_array_equal(before.expression[:same], expressed.expression[:same])
 
 
-def test_blocks_leave_no_seam(
-    pipe: pipeline.Pipeline, minute_and_more: Sound, heard: Conditioning
+def test_a_recording_shorter_than_a_window_is_heard(
+    pipe: pipeline.Pipeline, speech: Path, tmp_path: Path
 ) -> None:
-    across = slice(BLOCK - 40, BLOCK + 40)
-    part = pipe.encode(minute_and_more.part(BLOCK - 120, 240))
-    who = pipe.encode(minute_and_more.part(0, BLOCK + MARGIN)).identity
-    alone = pipe.express(replace(part, identity=who))
-    np.testing.assert_allclose(
-        heard.expression[across, BROWS], alone.expression[80:160, BROWS], atol=1e-6
-    )
-
-
-def test_a_recording_of_one_block_is_heard_as_a_whole(
-    pipe: pipeline.Pipeline, speech: Path
-) -> None:
-    with open_sound(speech) as sound:
-        only, whole = pipe.encode_conditioning(sound), pipe.express(pipe.encode(sound))
-    np.testing.assert_array_equal(only.expression, whole.expression)
-    np.testing.assert_array_equal(only.identity, whole.identity)
+    with open_seconds(tmp_path, speech, 0.48) as sound:
+        made = pipe.express(pipe.encode(sound))
+    assert made.frames == 12 == len(made.level_db)
+    assert np.isfinite(made.expression).all()

@@ -14,7 +14,7 @@ from imagineid_cli.main import app
 
 TESTS = Path(__file__).parent.parent
 Run = Callable[..., Result]
-"""``run("generate", ...)``, upon a pipeline made of arithmetic: a fixture of ``tests/cli``."""
+"""``run("generate", ...)``, upon the tiny model: a fixture of ``tests/cli``."""
 
 
 def invoke(*words: object) -> Result:
@@ -23,7 +23,7 @@ def invoke(*words: object) -> Result:
 
 
 def command(pipeline: str, *words: object) -> list[str]:
-    """Return what starts it upon ``plain_pipeline`` or ``fake_pipeline``."""
+    """Return what starts it upon ``plain_pipeline``."""
     return [sys.executable, "-m", f"support.{pipeline}", *(str(word) for word in words)]
 
 

@@ -89,19 +89,6 @@ class Sound:
             digest.update(self.read(first, min(1 << 20, self.samples - first)).tobytes())
         return digest.hexdigest()
 
-    def part(self, first_frame: int, frames: int) -> Sound:
-        """Return the sound of some video frames as a recording of its own.
-
-        Args:
-            first_frame: where it begins.
-            frames: how many; it ends at the latest where this one does.
-
-        Returns:
-            A view, which lasts as long as this recording is open.
-        """
-        first = first_frame * SAMPLE_RATE // FPS
-        return _Part(self, first, min(frames * SAMPLE_RATE // FPS, self.samples - first))
-
     def close(self) -> None:
         """Give the temporary file back."""
         self._close()
@@ -111,28 +98,6 @@ class Sound:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Part(Sound):
-    """A stretch of another recording; silence lies around it."""
-
-    def __init__(self, whole: Sound, first: int, samples: int) -> None:
-        self.path = whole.path
-        self.samples = samples
-        self._whole = whole
-        self._first = first
-
-    def read(self, first_sample: int, count: int) -> Floats:
-        out = np.zeros(count, dtype=np.float32)
-        low, high = max(first_sample, 0), min(first_sample + count, self.samples)
-        if low < high:
-            out[low - first_sample : high - first_sample] = self._whole.read(
-                self._first + low, high - low
-            )
-        return out
-
-    def close(self) -> None:
-        """Leave the whole recording open."""
 
 
 def open_sound(path: str | os.PathLike[str]) -> Sound:

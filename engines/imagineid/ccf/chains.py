@@ -44,7 +44,9 @@ class Segment:
     warm: int
 
 
-def segments(items: Iterable[T], level_db: Callable[[T], float]) -> Iterator[tuple[list[T], int]]:
+def cut_segments(
+    items: Iterable[T], level_db: Callable[[T], float]
+) -> Iterator[tuple[list[T], int]]:
     """Cut what frames are made of into stretches, looking only a few seconds ahead.
 
     Args:
@@ -121,7 +123,7 @@ def crossfade(
 
 
 def seams(stretch: Iterable[tuple[Sequence[object], int]]) -> list[int]:
-    """Return the frames at which stretches after the first begin, from :func:`segments`."""
+    """Return the frames at which stretches after the first begin, from :func:`cut_segments`."""
     at, found = 0, []
     for items, warm in stretch:
         at += len(items) - warm

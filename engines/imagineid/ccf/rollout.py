@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
 from imagineid.ccf.background import Paint, inpaint
-from imagineid.ccf.chains import Segment, batched, crossfade, run_chains
+from imagineid.ccf.chains import FADE, Segment, batched, crossfade, cut_segments, run_chains
 from imagineid.ccf.generation import (
-    Engines,
     Scene,
     State,
     Text,
@@ -20,8 +20,19 @@ from imagineid.ccf.generation import (
     predict_matte,
 )
 from imagineid.ccf.sampling import Sampling
+from imagineid.spec import FPS
+
+if TYPE_CHECKING:
+    from imagineid.engine import Engines
+    from imagineid.face.controls import FrameControls
 
 Array = np.ndarray
+
+Run = tuple[list["FrameControls"], int]
+"""What the frames of a segment are made of, and how many of them are warm."""
+
+TOGETHER = 5
+"""Frames imagined together: all of them see the last of those before."""
 
 OPENING = 0.5
 """Share of the first frame in E(I_ad), so that what is thin, as glasses are, does not fade away
@@ -67,106 +78,145 @@ def encode_state(engines: Engines, shown: ShownFrame) -> State:
     return State(encode_neighbour(engines, frame, mouth), predict_matte(engines, frame))
 
 
-def anchor_to_first(stage: RolloutStart, state: State) -> State:
+def anchor_to_first(start: RolloutStart, state: State) -> State:
     """Hold a state's neighbours to the first frame by :data:`OPENING`."""
     own = np.float32(1 - OPENING) * state.neighbour
-    return State(np.float32(OPENING) * stage.opening.neighbour + own, state.mask)
+    return State(np.float32(OPENING) * start.opening.neighbour + own, state.mask)
 
 
-def rollout_exact(
-    engines: Engines,
-    stage: RolloutStart,
-    run: Segment,
-    before: ShownFrame | None,
-    sampling: Sampling,
-) -> Iterator[Array]:
-    """Imagine frames as Algorithm 1 is written: each from the one right before it, one at a time.
+class Rollout(Protocol):
+    """How a video is cut into pieces, and how one is imagined from the frames before it."""
 
-    Args:
-        engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
-        stage: what they start from; its first frame is the video's.
-        run: their meshes, without warm ones.
-        before: the frame before them; None: they begin with the first.
-        sampling: how noise becomes a latent.
+    @property
+    def overlap(self) -> int:
+        """The last frames of a piece that come again, faded, at the beginning of the next."""
+        ...
 
-    Yields:
-        (H, W, 3) uint8, one a mesh.
-    """
-    begun = 0
-    if before is None:
-        before, begun = stage.first, 1
-        yield before.frame
-    for mesh, mouth in zip(run.meshes[begun:], run.mouths[begun:], strict=True):
-        state = encode_state(engines, before)
-        (frame,) = next_frames(engines, stage.scene, mesh[None], state, sampling)
-        yield frame
-        before = ShownFrame(frame, mouth)
+    def cut(self, items: Iterable[FrameControls]) -> Iterator[list[Run]]:
+        """Cut what frames are made of into pieces of segments, each with its warm frames."""
+        ...
 
+    def run(
+        self,
+        engines: Engines,
+        start: RolloutStart,
+        segments: Sequence[Segment],
+        before: ShownFrame | None,
+        tail: Sequence[Array] = (),
+    ) -> Iterator[Array]:
+        """Imagine a piece.
 
-def rollout_sequential(
-    engines: Engines,
-    stage: RolloutStart,
-    run: Segment,
-    before: ShownFrame | None,
-    sampling: Sampling,
-    many: int,
-) -> Iterator[Array]:
-    """Imagine frames in order, ``many`` together that all lean on the last of those before.
+        Args:
+            engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
+            start: what all frames start from.
+            segments: the piece's meshes.
+            before: the last frame before it; None: it is the first.
+            tail: the last :attr:`overlap` frames before it.
 
-    I_ad and m are 1 to ``many`` frames old. Batches are always full, so that a frame's bits do not
-    depend on where the recording ends.
-
-    Args:
-        engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
-        stage: what they start from.
-        run: their meshes, without warm ones.
-        before: the frame before them; None: they are the first.
-        sampling: how noise becomes a latent.
-        many: frames of a batch.
-
-    Yields:
-        (H, W, 3) uint8, one a mesh.
-    """
-    for group in batched(range(len(run.meshes)), many):
-        state = (
-            stage.opening
-            if before is None
-            else anchor_to_first(stage, encode_state(engines, before))
-        )
-        meshes = run.meshes[group + group[-1:] * (many - len(group))]
-        frames = next_frames(engines, stage.scene, meshes, state, sampling)[: len(group)]
-        yield from frames
-        before = ShownFrame(frames[-1], run.mouths[group[-1]])
+        Yields:
+            (H, W, 3) uint8: ``tail`` as it looks faded, then one a mesh that is not warm.
+        """
+        ...
 
 
-def rollout_chained(
-    engines: Engines,
-    stage: RolloutStart,
-    runs: Sequence[Segment],
-    tail: Sequence[Array],
-    sampling: Sampling,
-) -> Iterator[Array]:
-    """Imagine stretches side by side, each frame from the one before (Algorithm 1).
+class _Seconds:
+    """A rollout in order, whose pieces are seconds."""
 
-    Args:
-        engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
-        stage: where each stretch starts.
-        runs: neighbouring stretches of the video.
-        tail: the frames before them, to fade from; see :func:`imagineid.ccf.chains.crossfade`.
-        sampling: how noise becomes a latent.
+    overlap: ClassVar[int] = 0
 
-    Yields:
-        (H, W, 3) uint8: ``tail`` as it looks faded, then one a mesh that is not warm. The last of
-        them are the next tail.
+    def cut(self, items: Iterable[FrameControls]) -> Iterator[list[Run]]:
+        """Cut seconds."""
+        return ([(second, 0)] for second in batched(items, FPS))
+
+
+@dataclass(frozen=True)
+class Exact(_Seconds):
+    """Algorithm 1 as it is written: each frame from the one right before it, one at a time."""
+
+    sampling: Sampling
+
+    def run(
+        self,
+        engines: Engines,
+        start: RolloutStart,
+        segments: Sequence[Segment],
+        before: ShownFrame | None,
+        tail: Sequence[Array] = (),
+    ) -> Iterator[Array]:
+        """Imagine a second; the first frame of the video is the one it starts from."""
+        (segment,) = segments
+        begun = 0
+        if before is None:
+            before, begun = start.first, 1
+            yield before.frame
+        for mesh, mouth in zip(segment.meshes[begun:], segment.mouths[begun:], strict=True):
+            state = encode_state(engines, before)
+            (frame,) = next_frames(engines, start.scene, mesh[None], state, self.sampling)
+            yield frame
+            before = ShownFrame(frame, mouth)
+
+
+@dataclass(frozen=True)
+class Sequential(_Seconds):
+    """Frames in order, ``together`` at a time that all see the last of those before.
+
+    I_ad and m are 1 to ``together`` frames old. Batches are always full, so that a frame's bits do
+    not depend on where the recording ends.
     """
 
-    def advance(meshes: Array, mouths: Array, state: State) -> tuple[Array, State]:
-        frames = next_frames(engines, stage.scene, meshes, state, sampling)
-        state = State(encode_neighbour(engines, frames, mouths), predict_matte(engines, frames))
-        return frames, anchor_to_first(stage, state)
+    sampling: Sampling
+    together: int = TOGETHER
 
-    made = run_chains(runs, stage.opening, advance)
-    for own, run in zip(made, runs, strict=True):
-        shown, tail = crossfade(tail, own, run.warm)
-        yield from shown
-    yield from tail
+    def run(
+        self,
+        engines: Engines,
+        start: RolloutStart,
+        segments: Sequence[Segment],
+        before: ShownFrame | None,
+        tail: Sequence[Array] = (),
+    ) -> Iterator[Array]:
+        """Imagine a second."""
+        (segment,) = segments
+        for group in batched(range(len(segment.meshes)), self.together):
+            state = start.opening
+            if before is not None:
+                state = anchor_to_first(start, encode_state(engines, before))
+            meshes = segment.meshes[group + group[-1:] * (self.together - len(group))]
+            frames = next_frames(engines, start.scene, meshes, state, self.sampling)
+            frames = frames[: len(group)]
+            yield from frames
+            before = ShownFrame(frames[-1], segment.mouths[group[-1]])
+
+
+@dataclass(frozen=True)
+class Chained:
+    """Segments side by side, each frame from the one before."""
+
+    sampling: Sampling
+    chains: int
+    overlap: ClassVar[int] = FADE
+
+    def cut(self, items: Iterable[FrameControls]) -> Iterator[list[Run]]:
+        """Cut rounds of segments, in the pauses of the speech."""
+        return batched(cut_segments(items, lambda controls: controls.level_db), self.chains)
+
+    def run(
+        self,
+        engines: Engines,
+        start: RolloutStart,
+        segments: Sequence[Segment],
+        before: ShownFrame | None,
+        tail: Sequence[Array] = (),
+    ) -> Iterator[Array]:
+        """Imagine neighbouring segments, each from the first frame on."""
+
+        def advance(meshes: Array, mouths: Array, state: State) -> tuple[Array, State]:
+            frames = next_frames(engines, start.scene, meshes, state, self.sampling)
+            after = State(encode_neighbour(engines, frames, mouths), predict_matte(engines, frames))
+            return frames, anchor_to_first(start, after)
+
+        made = run_chains(segments, start.opening, advance)
+        for own, segment in zip(made, segments, strict=True):
+            shown, tail = crossfade(tail, own, segment.warm)
+            yield from shown
+        yield from tail

@@ -1,26 +1,26 @@
-"""Expression: who, what and how become the curves of a face (eq. 7)."""
+"""Expression: who, what and how become the curves of a face, ready to be imagined (eq. 7)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imagineid.pad.factors import VoiceFactors
-from imagineid.pad.windows import OverlapAdd, batches, fill_batch, window_starts
+from imagineid.pad.windows import OverlapAdd, batches, fill_batch, stride
 from imagineid.spec import EMOTIONS, Size
 
 if TYPE_CHECKING:
-    from imagineid.engine import Engine
+    from imagineid.engine import Engines
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """What PAD took apart, of a recording of F video frames, ready to be imagined.
+    """What frames are imagined from, of a recording of F video frames.
 
     Attributes:
         shape: alpha, (80,) standard deviations; identity: theta_id, (512,).
@@ -50,32 +50,132 @@ class Conditioning:
         return EMOTIONS[int(self.emotions.argmax())]
 
 
-def express(engines: Mapping[str, Engine], size: Size, heard: VoiceFactors) -> Conditioning:
-    """Make the expression of what was heard, or of what was mixed of several recordings.
+def express(engines: Engines, size: Size, factors: VoiceFactors) -> Conditioning:
+    """Make the expression of a recording, or of what was mixed of several.
 
     Args:
         engines: ``expression``.
         size: of that network.
-        heard: who, what and how.
+        factors: who, what and how.
     """
-    starts, linguistic = window_starts(heard.frames, size.window), heard.content.linguistic
-    felt = np.broadcast_to(heard.emotion.theta, (len(starts), size.emotion))
-    made = OverlapAdd(heard.frames, size.window, size.expression)
-    for rows in batches(range(len(starts))):
-        full = fill_batch(rows)
-        said = np.stack([linguistic[starts[i] : starts[i] + size.window] for i in full])
-        shape = np.repeat(heard.identity.shape[None], len(full), axis=0)
-        drawn = engines["expression"](linguistic=said, shape=shape, emotion=felt[full])
-        for i, curves in zip(rows, drawn["expression"], strict=False):
-            made.add(starts[i], curves)
-    whole = heard.emotion.whole()
+    return join(list(express_blocks(engines, size, [factors])))
+
+
+def express_blocks(
+    engines: Engines, size: Size, blocks: Iterable[VoiceFactors]
+) -> Iterator[Conditioning]:
+    """Make the expression of the parts of a recording as they come.
+
+    The same numbers as :func:`express` of all of them: every window sees the same rows, and goes
+    through the network in a batch of the same size.
+
+    Args:
+        engines: ``expression``.
+        size: of that network.
+        blocks: see :func:`imagineid.pad.encode.encode_blocks`; identity, and emotion as a whole,
+            are those of the first one.
+
+    Yields:
+        The frames that no later window touches; at the end the rest.
+    """
+    decoder = _Windows(engines, size)
+    level = np.empty(0, np.float32)
+    who: Conditioning | None = None
+    done = 0
+    for block in blocks:
+        who = who or _without_frames(block)
+        level = np.concatenate([level, block.content.level_db])
+        decoder.append(block, who.shape)
+        if (stop := decoder.complete) > done:
+            yield _with_frames(who, decoder.curves.take(stop), level[: stop - done])
+            level, done = level[stop - done :], stop
+    if who is not None and len(level):
+        decoder.finish(who.shape)
+        yield _with_frames(who, decoder.curves.take(done + len(level)), level)
+
+
+def cut(conditioning: Conditioning, first: int, stop: int) -> Conditioning:
+    """Return the frames ``first`` to ``stop`` alone."""
+    rows = slice(first, stop)
+    return _with_frames(conditioning, conditioning.expression[rows], conditioning.level_db[rows])
+
+
+def join(parts: Sequence[Conditioning]) -> Conditioning:
+    """Join neighbouring parts of one recording."""
+    return _with_frames(
+        parts[0],
+        np.concatenate([part.expression for part in parts]),
+        np.concatenate([part.level_db for part in parts]),
+    )
+
+
+class _Windows:
+    """The expression decoder over the windows of a recording whose parts come one by one.
+
+    Attributes:
+        curves: beta of the windows that went through.
+    """
+
+    def __init__(self, engines: Engines, size: Size) -> None:
+        self.curves = OverlapAdd(size.window, size.expression)
+        self._engine, self._size, self._step = engines["expression"], size, stride(size.window)
+        self._parts: list[tuple[int, Array]] = []  # the first frame of each, and its theta_e
+        self._said = np.empty((0, size.linguistic), np.float32)  # l-bar of the last frames
+        self._heard = 0
+        self._last = -self._step  # the window that went through last
+
+    @property
+    def complete(self) -> int:
+        """The frame before which no later window begins, wherever the recording ends."""
+        return self._heard - self._size.window
+
+    def append(self, block: VoiceFactors, shape: Array) -> None:
+        """Express all windows that are whole with the next part."""
+        self._parts.append((self._heard, block.emotion.theta))
+        self._said = np.concatenate([self._said[-self._size.window :], block.content.linguistic])
+        self._heard += len(block.content.linguistic)
+        self._run(range(self._last + self._step, self.complete + 1, self._step), shape)
+        while len(self._parts) > 1 and self._parts[1][0] <= self.complete:
+            self._parts.pop(0)
+
+    def finish(self, shape: Array) -> None:
+        """Express the last window, which ends with the recording."""
+        self._run([self.complete] if self.complete > self._last else [], shape)
+
+    def _run(self, starts: Sequence[int], shape: Array) -> None:
+        window, first = self._size.window, self._heard - len(self._said)
+        for group in batches(starts):
+            full = fill_batch(group)
+            made = self._engine(
+                linguistic=np.stack([self._said[i - first : i - first + window] for i in full]),
+                shape=np.repeat(shape[None], len(full), axis=0),
+                emotion=np.stack([self._felt(start) for start in full]),
+            )
+            for start, rows in zip(group, made["expression"], strict=False):
+                self.curves.add(start, rows)
+                self._last = start
+
+    def _felt(self, start: int) -> Array:
+        """Return theta_e of a window: its own row, or the only one of its part."""
+        begin, theta = next(part for part in reversed(self._parts) if part[0] <= start)
+        row: Array = theta[min(-(-(start - begin) // self._step), len(theta) - 1)]
+        return row
+
+
+def _without_frames(factors: VoiceFactors) -> Conditioning:
+    """Return what holds for all frames."""
+    whole, who = factors.emotion.whole(), factors.identity
     return Conditioning(
-        shape=heard.identity.shape,
-        identity=heard.identity.theta,
+        shape=who.shape,
+        identity=who.theta,
         emotion=whole.theta[0],
-        expression=np.clip(made.done(), 0, 1),
-        level_db=heard.content.level_db,
-        gender=heard.identity.gender,
-        age=heard.identity.age,
+        expression=np.empty((0, 0), np.float32),
+        level_db=np.empty(0, np.float32),
+        gender=who.gender,
+        age=who.age,
         emotions=whole.shares[0],
     )
+
+
+def _with_frames(of: Conditioning, expression: Array, level_db: Array) -> Conditioning:
+    return replace(of, expression=np.clip(expression, 0, 1), level_db=level_db)

@@ -1,38 +1,35 @@
-"""Listening: a recording of any length through PAD's windows, taken apart."""
+"""Encoding: a recording of any length through PAD's windows, taken apart (eq. 1, 2, 4, 6).
+
+Who speaks is settled on the first :data:`SETTLING_WINDOWS`, 31 s, and holds for the rest; what is
+said and how it feels is heard in every window. Windows lie at fixed places, so a recording that has
+grown begins with the very same factors, and :func:`encode_blocks`, which needs the memory of one
+block, gives the same numbers as :func:`encode`, which joins the blocks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imagineid.audio import mel_windows
-from imagineid.pad.conditioning import Conditioning, express
-from imagineid.pad.factors import Content, Emotion, Identity, VoiceFactors
+from imagineid.pad.factors import SETTLING_WINDOWS, Content, Emotion, Identity, VoiceFactors
 from imagineid.pad.windows import OverlapAdd, batches, fill_batch, window_starts
 from imagineid.spec import FRAME_SAMPLES, Size
 
 if TYPE_CHECKING:
     from imagineid.audio import Sound
-    from imagineid.engine import Engine
+    from imagineid.engine import Engines
 
 Array = np.ndarray
-Engines = Mapping[str, "Engine"]
 Progress = Callable[[float], None]
-
-
-def encode_conditioning(
-    engines: Engines, size: Size, sound: Sound, on_progress: Progress | None = None
-) -> Conditioning:
-    """Predict the factors of a recording and its expression: ``encode``, then ``express``."""
-    return express(engines, size, encode(engines, size, sound, on_progress))
 
 
 def encode(
     engines: Engines, size: Size, sound: Sound, on_progress: Progress | None = None
 ) -> VoiceFactors:
-    """Take a voice apart: identity, one for all; content of each frame; emotion of each window.
+    """Take a whole recording apart; see :func:`encode_blocks`.
 
     Args:
         engines: ``identity``, ``content`` and ``emotion``.
@@ -40,57 +37,91 @@ def encode(
         sound: the recording.
         on_progress: called with the share that is done, 0 to 1.
     """
-    told = on_progress or (lambda share: None)
-    starts, level = window_starts(sound.frames, size.window), levels(sound)
-    who = _Mean()
-    said = OverlapAdd(max(sound.frames, size.window), size.window, size.linguistic)
-    thetas, shares, speech = [], [], []
-    for group in batches(starts):
-        mel = _mels(sound, group, size)
-        found, felt = engines["identity"](mel=mel), engines["emotion"](mel=mel)
-        linguistic = engines["content"](mel=mel)["linguistic"]
-        for row, start in enumerate(group):
-            weight = _speech(level[start : start + size.window])
-            who.add(weight, found["shape"][row], found["identity"][row], found["traits"][row])
-            said.add(start, linguistic[row])
-            thetas.append(felt["emotion"][row])
-            shares.append(_softmax(felt["emotions"][row]))
-            speech.append(weight)
-        told(len(speech) / len(starts))
-    return VoiceFactors(
-        Identity(*who.done()),
-        Content(said.done(), level),
-        Emotion(*(np.asarray(x, np.float32) for x in (thetas, shares, speech))),
-    )
+    blocks, frames = [], 0
+    for block in encode_blocks(engines, size, sound):
+        blocks.append(block)
+        frames += block.frames
+        if on_progress:
+            on_progress(frames / sound.frames)
+    return VoiceFactors.join(blocks)
+
+
+def encode_blocks(engines: Engines, size: Size, sound: Sound) -> Iterator[VoiceFactors]:
+    """Yield the factors of a recording half a minute at a time, in bounded memory.
+
+    Args:
+        engines: ``identity``, ``content`` and ``emotion``.
+        size: of those networks.
+        sound: the recording.
+
+    Yields:
+        Neighbouring parts: the frames that no later window touches, and the windows that start in
+        them. The identity is that of the first part.
+    """
+    starts = window_starts(sound.frames, size.window)
+    said = OverlapAdd(size.window, size.linguistic)
+    whole, first = max(sound.frames, size.window), 0
+    who: Identity | None = None
+    for own in batches(starts, SETTLING_WINDOWS):
+        people = _Mean()
+        thetas, shares, speech = [], [], []
+        for group in batches(own):
+            mel = _mels(sound, group, size)
+            found, felt = engines["emotion"](mel=mel), engines["content"](mel=mel)
+            persons = engines["identity"](mel=mel) if who is None else None
+            for row, start in enumerate(group):
+                weight = speech_share(levels(sound, start, start + size.window))
+                if persons is not None:
+                    people.add(weight, *(persons[n][row] for n in ("shape", "identity", "traits")))
+                said.add(start, felt["linguistic"][row])
+                thetas.append(found["emotion"][row])
+                shares.append(_softmax(found["emotions"][row]))
+                speech.append(weight)
+        who = who or Identity(*people.result())
+        last = own[-1] == starts[-1]
+        stop = whole if last else starts[starts.index(own[-1]) + 1]
+        content = Content(said.take(stop), levels(sound, first, stop))
+        emotion = Emotion(*(np.asarray(x, np.float32) for x in (thetas, shares, speech)))
+        yield VoiceFactors(who, content, emotion)
+        first = stop
 
 
 def encode_identity(engines: Engines, size: Size, sound: Sound) -> Identity:
-    """Hear only who speaks, as :func:`encode` does; a third of the work.
+    """Hear only who speaks: the identity of :func:`encode`, for a third of the work.
 
     Args:
         engines: ``identity``.
         size: of that network.
         sound: the recording.
     """
-    level, who = levels(sound), _Mean()
-    for group in batches(window_starts(sound.frames, size.window)):
+    who = _Mean()
+    for group in batches(window_starts(sound.frames, size.window)[:SETTLING_WINDOWS]):
         found = engines["identity"](mel=_mels(sound, group, size))
         for row, start in enumerate(group):
-            weight = _speech(level[start : start + size.window])
-            who.add(weight, found["shape"][row], found["identity"][row], found["traits"][row])
-    return Identity(*who.done())
+            weight = speech_share(levels(sound, start, start + size.window))
+            who.add(weight, *(found[name][row] for name in ("shape", "identity", "traits")))
+    return Identity(*who.result())
 
 
-def levels(sound: Sound) -> Array:
-    """Return the loudness of each video frame, (F,) dB below full scale, at least -100."""
-    out = np.empty(sound.frames, np.float32)
+def levels(sound: Sound, first: int, stop: int) -> Array:
+    """Return the loudness of the frames ``first`` to ``stop`` that there are.
+
+    Returns:
+        (frames,) dB below full scale, at least -100.
+    """
+    out = np.empty(max(0, min(stop, sound.frames) - first), np.float32)
     block = 1000
-    for start in range(0, sound.frames, block):
-        count = min(block, sound.frames - start)
-        wave = sound.read(start * FRAME_SAMPLES, count * FRAME_SAMPLES)
+    for start in range(0, len(out), block):
+        count = min(block, len(out) - start)
+        wave = sound.read((first + start) * FRAME_SAMPLES, count * FRAME_SAMPLES)
         power = np.square(wave.reshape(count, FRAME_SAMPLES)).mean(axis=1)
         out[start : start + count] = 10 * np.log10(power + 1e-10)
     return out
+
+
+def speech_share(level_db: Array) -> float:
+    """Return a window's weight: its share of frames with sound; a little even in silence."""
+    return 1e-3 + float((level_db > -45).mean())
 
 
 class _Mean:
@@ -107,13 +138,8 @@ class _Mean:
             into += weight * array
         self._weight += weight
 
-    def done(self) -> list[Array]:
+    def result(self) -> list[Array]:
         return [(s / self._weight).astype(np.float32) for s in self._sums]
-
-
-def _speech(level_db: Array) -> float:
-    """Return a window's weight: its share of frames with sound; a little even in silence."""
-    return 1e-3 + float((level_db > -45).mean())
 
 
 def _mels(sound: Sound, starts: list[int], size: Size) -> Array:

@@ -6,7 +6,7 @@ outcome by :func:`imagineid.pad.conditioning.express`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -14,6 +14,10 @@ import numpy as np
 from imagineid.spec import EMOTIONS
 
 Array = np.ndarray
+
+SETTLING_WINDOWS = 52
+"""The windows, 31 s, that settle who speaks and how it feels as a whole: what comes later changes
+neither, so that a recording that has grown begins with the same face."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,14 @@ class Emotion:
     def whole(self) -> Emotion:
         """Return one row for all, each window weighing as much as there is speech in it.
 
-        Shares are averaged as logarithms, as training does: a window that is in doubt has no say.
+        The first :data:`SETTLING_WINDOWS` count. Shares are averaged as logarithms, as training
+        does: a window that is in doubt has no say.
         """
-        weight = (self.speech / self.speech.sum())[:, None]
-        theta = (weight * self.theta).sum(axis=0)[None]
-        likely = np.exp((weight * np.log(np.maximum(self.shares, 1e-9))).sum(axis=0)[None])
+        first = slice(SETTLING_WINDOWS)
+        weight = (self.speech[first] / self.speech[first].sum())[:, None]
+        theta = (weight * self.theta[first]).sum(axis=0)[None]
+        logs = np.log(np.maximum(self.shares[first], 1e-9))
+        likely = np.exp((weight * logs).sum(axis=0)[None])
         shares = likely / likely.sum()
         return Emotion(theta.astype(np.float32), shares.astype(np.float32), np.ones(1, np.float32))
 
@@ -116,6 +123,17 @@ class VoiceFactors:
     def frames(self) -> int:
         """F, the video frames the recording lasts."""
         return len(self.content.level_db)
+
+    @classmethod
+    def join(cls, parts: Sequence[VoiceFactors]) -> VoiceFactors:
+        """Join neighbouring parts of one recording; the identity is the first one's."""
+
+        def rows(factor: str, name: str) -> Array:
+            return np.concatenate([getattr(getattr(part, factor), name) for part in parts])
+
+        content = Content(*(rows("content", field.name) for field in fields(Content)))
+        emotion = Emotion(*(rows("emotion", field.name) for field in fields(Emotion)))
+        return cls(parts[0].identity, content, emotion)
 
     def describe(self) -> str:
         """Say who was heard, and how it felt."""

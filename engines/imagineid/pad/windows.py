@@ -11,25 +11,30 @@ BATCH = 4
 """Windows that go through the networks together: more are no faster, and take more memory."""
 
 
-def window_starts(frames: int, window: int) -> list[int]:
-    """First frames of windows that cover the recording, half overlapping, the last one whole.
+def stride(window: int) -> int:
+    """Return the frames from one window to the next: they overlap by a half.
 
-    They are whole multiples of 5 frames apart, where mel frames and video frames begin together.
+    Whole multiples of 5 frames, where mel frames and video frames begin together.
     """
+    return window // 10 * 5
+
+
+def window_starts(frames: int, window: int) -> list[int]:
+    """First frames of windows that cover the recording, the last one whole."""
     if frames <= window:
         return [0]
-    starts = list(range(0, frames - window, window // 10 * 5))
+    starts = list(range(0, frames - window, stride(window)))
     return [*starts, frames - window]
 
 
-def batches(items: Sequence[int]) -> Iterator[list[int]]:
-    """Yield ``items``, :data:`BATCH` at a time."""
-    for i in range(0, len(items), BATCH):
-        yield list(items[i : i + BATCH])
+def batches(items: Sequence[int], most: int = BATCH) -> Iterator[list[int]]:
+    """Yield ``items``, ``most`` at a time."""
+    for i in range(0, len(items), most):
+        yield list(items[i : i + most])
 
 
 def fill_batch(some: Sequence[int]) -> list[int]:
-    """Repeat the last of a group until it is :data:`BATCH` long.
+    """Repeat the last of a batch until it is :data:`BATCH` long.
 
     A network's bits change a little with the batch; so each window always goes through in as many.
     """
@@ -40,23 +45,32 @@ class OverlapAdd:
     """Windows of rows laid over each other, each counting most in its middle.
 
     Args:
-        frames: rows of the outcome; those of the last window beyond them are dropped.
         window: L, rows of each.
         width: numbers of a row.
     """
 
-    def __init__(self, frames: int, window: int, width: int) -> None:
+    def __init__(self, window: int, width: int) -> None:
         ramp = np.minimum(np.arange(1, window + 1), np.arange(window, 0, -1))
+        self.window = window
         self._fade = np.asarray(ramp / ramp.max(), np.float32)[:, None]
-        self._total = np.zeros((frames, width), np.float32)
-        self._weight = np.zeros((frames, 1), np.float32)
+        self._first = 0  # the row of the outcome that the sums begin with
+        self._total = np.zeros((0, width), np.float32)
+        self._weight = np.zeros((0, 1), np.float32)
 
-    def add(self, start: int, made: Array) -> None:
+    def add(self, start: int, rows: Array) -> None:
         """Add a window (L, width) whose first row is the outcome's ``start``."""
-        room = min(len(made), len(self._total) - start)
-        self._total[start : start + room] += made[:room] * self._fade[:room]
-        self._weight[start : start + room] += self._fade[:room]
+        low = start - self._first
+        if (lacks := low + self.window - len(self._total)) > 0:
+            more = max(lacks, len(self._total))  # so that a long recording is not copied often
+            self._total = np.pad(self._total, ((0, more), (0, 0)))
+            self._weight = np.pad(self._weight, ((0, more), (0, 0)))
+        self._total[low : low + self.window] += rows * self._fade
+        self._weight[low : low + self.window] += self._fade
 
-    def done(self) -> Array:
-        """Return the outcome, (frames, width)."""
-        return self._total / self._weight
+    def take(self, stop: int) -> Array:
+        """Return the rows up to ``stop`` that were not taken before, and forget them."""
+        count = stop - self._first
+        out: Array = self._total[:count] / self._weight[:count]
+        self._total, self._weight = self._total[count:].copy(), self._weight[count:].copy()
+        self._first = stop
+        return out

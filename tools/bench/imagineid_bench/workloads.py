@@ -19,8 +19,10 @@ from imagineid.audio import open_sound
 from imagineid.backends import gpu
 from imagineid.cache import Cache, limit_bytes
 from imagineid.ccf.generation import initial_noise
-from imagineid.pad.streaming import cut
-from imagineid.prefetch import Prefetch
+from imagineid.ccf.rollout import TOGETHER
+from imagineid.pad.conditioning import cut
+from imagineid.rendering import write_video
+from imagineid.request import Request
 from imagineid.spec import FPS, Ports
 from imagineid.video import VideoWriter
 from imagineid_bench.algorithm1 import AlgorithmOne
@@ -128,19 +130,24 @@ def _film(
     """Listen, imagine and write, side by side; return the voice and when each frame came."""
     heard = clock.during("listening", pipe.express_blocks(pipe.encode_blocks(sound)))
     voice = next(heard)
-    request = pipeline.Request(seed=setting.seed, chains=setting.chains)
+    request = Request(seed=setting.seed, chains=setting.chains)
     cache = empty_cache(setting.video.parent)
     frames = pipe.imagine(chain([voice], heard), request, cache=cache)
     came: list[float] = []
-    with (
-        VideoWriter(setting.video, pipe.size_px, setting.audio, {}, overwrite=True) as video,
-        Prefetch(frames, FPS) as ready,
-    ):
-        for frame in ready:
+
+    class TimedWriter(VideoWriter):
+        """A writer that looks at the clock."""
+
+        def write(self, frame: Array) -> None:
             came.append(time.monotonic())
-            video.write(frame)
+            super().write(frame)
             clock.add("writing", time.monotonic() - came[-1])
-            tell(video.frames)
+            tell(self.frames)
+
+    write_video(
+        frames, setting.video, setting.audio, pipe.size_px, {},
+        total=sound.frames, overwrite=True, writer=TimedWriter,
+    )  # fmt: skip
     return voice, came
 
 
@@ -173,7 +180,7 @@ def as_written(setting: Setting, tell: OnProgress) -> AsWritten:
     """
     pipe = plain_torch(setting.model)
     with open_sound(setting.audio) as sound:
-        voice = pipe.encode_conditioning(sound)
+        voice = pipe.express(pipe.encode(sound))
     algorithm = AlgorithmOne(pipe.engines, pipe.size, setting.steps)
     meshes = islice(pipe.meshes(voice, setting.seed), setting.frames)
     start = initial_noise(pipe.size, setting.seed)
@@ -211,16 +218,16 @@ def agreement(setting: Setting, tell: OnProgress) -> Agreement:
     """Hold the default against many steps a frame."""
     pipe = pipeline.load(setting.model, engine=setting.engine)
     with open_sound(setting.audio) as sound:
-        voice = pipe.encode_conditioning(sound)
+        voice = pipe.express(pipe.encode(sound))
     found: list[float] = []
-    for own, reference in beside(pipe, voice, pipeline.Request(seed=setting.seed), setting.steps):
+    for own, reference in beside(pipe, voice, Request(seed=setting.seed), setting.steps):
         found.append(psnr(own, reference))
         tell(len(found))
     return Agreement(setting.steps, len(found), float(np.mean(found)), min(found))
 
 
 def beside(
-    pipe: pipeline.Pipeline, voice: Conditioning, request: pipeline.Request, steps: int
+    pipe: pipeline.Pipeline, voice: Conditioning, request: Request, steps: int
 ) -> Iterator[tuple[Array, Array]]:
     """Imagine a video as asked for, and with ``steps`` a frame, from the same first frame.
 
@@ -243,7 +250,7 @@ def roofline(setting: Setting, tell: OnProgress) -> Roofline:
     model, rows = models.find(setting.model), []
     opener, line = backends.choose(setting.engine, model)
     top = limits()
-    batch = min(pipeline.TOGETHER, model.size.batch)
+    batch = min(TOGETHER, model.size.batch)
     for number, name in enumerate(PICTURE):
         given = random_inputs(model.ports(name), batch)
         engine, cost = opener(name), cost_of(model.graph(name), given)

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from imagineid.audio import open_sound
-from imagineid.pipeline import Pipeline, Request, load
+from imagineid.pipeline import Pipeline, load
+from imagineid.request import Request
 from imagineid_bench.workloads import beside, psnr
 from imagineid_evaluate.landmarks import Seen, distances, look, seen_lips
 from imagineid_evaluate.likeness import Likeness
@@ -58,7 +59,7 @@ def both(
         PSNR of every frame, dB, and the frames of each that are looked at, (H, W, 3) uint8.
     """
     with open_sound(options.audio) as sound:
-        voice = pipe.encode_conditioning(sound)
+        voice = pipe.express(pipe.encode(sound))
     request = Request(prompt=options.prompt, seed=options.seed)
     found, own, other = [], [], []
     for number, pair in enumerate(beside(pipe, voice, request, options.steps)):

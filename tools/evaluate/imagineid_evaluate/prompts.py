@@ -25,7 +25,8 @@ import numpy as np
 
 from imagineid.errors import BadInput
 from imagineid.pad.conditioning import Conditioning
-from imagineid.pipeline import Pipeline, Request, load
+from imagineid.pipeline import Pipeline, load
+from imagineid.request import Request
 from imagineid_evaluate import world
 from imagineid_evaluate.pictures import sheet
 from imagineid_evaluate.report import Row
@@ -185,7 +186,7 @@ def voice(male: bool) -> Array:
 def listened(pipe: Pipeline, wave: Array) -> Conditioning:
     """Hear a wave."""
     with as_sound(wave) as sound:
-        return pipe.encode_conditioning(sound)
+        return pipe.express(pipe.encode(sound))
 
 
 def seeds(pipe: Pipeline, options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:

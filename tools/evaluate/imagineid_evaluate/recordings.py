@@ -35,8 +35,8 @@ from pathlib import Path
 import numpy as np
 
 from imagineid.engine import Engine
-from imagineid.pad.conditioning import Conditioning
-from imagineid.pad.encode import encode_conditioning
+from imagineid.pad.conditioning import Conditioning, express
+from imagineid.pad.encode import encode
 from imagineid.spec import EMOTIONS, FPS, SAMPLE_RATE
 from imagineid_evaluate import model_under_test, world
 from imagineid_evaluate.alignment import (
@@ -112,14 +112,14 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         except ValueError as error:
             refused.append(f"{path.name}: {error}")
             continue
-        factors = encode(engines, wave)
+        factors = conditioning(engines, wave)
         alpha, curves = factors.shape, factors.expression
         judge(heard, spoken, opening(face, alpha, curves), curves)
         judge(mean, spoken, opening(face, np.zeros_like(alpha), curves), curves)
         heard.add("calm", [factors.label == "neutral"])
         around(heard, engines, wave)
     for name, wave in silences().items():
-        factors = encode(engines, wave)
+        factors = conditioning(engines, wave)
         curves = factors.expression
         heard.add(name, at_rest(opening(face, factors.shape, curves), curves))
     shown = rows(heard, mean) + true_rows("test")
@@ -156,10 +156,12 @@ def asterisk(folder: Path, most: int) -> dict[Path, str]:
     return {path: texts[path.stem] for path in picked}
 
 
-def encode(engines: Mapping[str, Engine], wave: Wave) -> Conditioning:
+def conditioning(engines: Mapping[str, Engine], wave: Wave) -> Conditioning:
     """Return what the program hears in ``wave``."""
     with as_sound(wave) as sound:
-        return encode_conditioning(engines, model_under_test.SIZE, sound)
+        return express(
+            engines, model_under_test.SIZE, encode(engines, model_under_test.SIZE, sound)
+        )
 
 
 def silences() -> dict[str, Wave]:
@@ -198,7 +200,7 @@ def _inside(pause: Phone, count: int) -> list[int]:
 def around(tally: Tally, engines: Mapping[str, Engine], wave: Wave) -> None:
     """Put zeros before and after a recording and count the frames of those that rest."""
     quiet = np.zeros(int(AROUND_S * SAMPLE_RATE), np.float32)
-    factors = encode(engines, np.concatenate([quiet, wave, quiet]))
+    factors = conditioning(engines, np.concatenate([quiet, wave, quiet]))
     curves = factors.expression
     rest = at_rest(opening(model_under_test.face(), factors.shape, curves), curves)
     end = AROUND_S + len(wave) / SAMPLE_RATE

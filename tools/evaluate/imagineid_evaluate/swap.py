@@ -22,7 +22,8 @@ import numpy as np
 
 from imagineid.analysis import SPEAKING, speaking
 from imagineid.pad.factors import Content, VoiceFactors
-from imagineid.pipeline import Pipeline, Request, load
+from imagineid.pipeline import Pipeline, load
+from imagineid.request import Request
 from imagineid.spec import ARKIT, EMOTIONS, MOUTH
 from imagineid_evaluate import feelings, world
 from imagineid_evaluate.landmarks import INNER, Seen, look

@@ -34,9 +34,11 @@ from imagineid.errors import BadInput
 from imagineid.face import FaceModel, mesh_picture
 from imagineid.face.motion import default_motion
 from imagineid.pad.conditioning import Conditioning
-from imagineid.pipeline import Pipeline, Request, load
+from imagineid.pipeline import Pipeline, load
+from imagineid.rendering import render
+from imagineid.request import Request
 from imagineid.spec import FPS
-from imagineid.video import VideoWriter, read_metadata
+from imagineid.video import read_metadata
 from imagineid_evaluate import pictures, world
 from imagineid_evaluate.landmarks import (
     LIPS,
@@ -77,10 +79,10 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         tempfile.TemporaryDirectory(prefix="imagineid-evaluate-") as folder,
         open_sound(options.audio) as sound,
     ):
-        factors = pipe.encode_conditioning(sound)
+        factors = pipe.express(pipe.encode(sound))
         path = options.mp4 or options.keep or Path(folder) / "video.mp4"
         if options.mp4 is None:
-            make(pipe, factors, options.audio, Request(options.prompt, options.seed), path)
+            render(pipe, sound, path, Request(options.prompt, options.seed), overwrite=True)
         said = read_metadata(path)
         shown = list(pictures.frames(path))
     if len(shown) != factors.frames:
@@ -102,14 +104,6 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     ]
     about = {"audio": options.audio.name, "seed": seed, "prompt": said.get("prompt", "")}
     return rows, about | {"frames": len(shown), "looked at": len(picked)}
-
-
-def make(pipe: Pipeline, factors: Conditioning, audio: Path, request: Request, path: Path) -> None:
-    """Write the video as the command does."""
-    about = {"made_by": "imagineid", "prompt": request.prompt, "seed": request.seed}
-    with VideoWriter(path, pipe.size_px, audio, about, overwrite=True) as video:
-        for frame in pipe.imagine(factors, request):
-            video.write(frame)
 
 
 def meshes(pipe: Pipeline, factors: Conditioning, seed: int) -> Iterator[Array]:

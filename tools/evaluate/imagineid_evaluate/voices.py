@@ -20,8 +20,8 @@ import argparse
 
 import numpy as np
 
-from imagineid.pad.conditioning import Conditioning
-from imagineid.pad.encode import encode_conditioning
+from imagineid.pad.conditioning import Conditioning, express
+from imagineid.pad.encode import encode
 from imagineid.spec import ARKIT, EMOTIONS
 from imagineid_evaluate.model_under_test import PAD, SIZE, engines
 from imagineid_evaluate.report import Row
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         if options.most and len(heard) >= options.most:
             break
         with as_sound(spoken.wave) as sound:
-            heard.append((spoken, encode_conditioning(opened, SIZE, sound)))
+            heard.append((spoken, express(opened, SIZE, encode(opened, SIZE, sound))))
     return rows(heard, load_tie(WORLD / "tie.npz")), {
         "split": options.split,
         "utterances": len(heard),

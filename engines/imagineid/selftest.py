@@ -5,13 +5,18 @@ from __future__ import annotations
 import tempfile
 import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import av
+import numpy as np
+
+from imagineid import pipeline
+from imagineid.audio import open_sound
+from imagineid.rendering import metadata_of, write_video
+from imagineid.request import Request
+from imagineid.spec import SAMPLE_RATE
 
 SOUND_S = 0.24
 """Six frames of sound: enough to hear, to imagine and to go on from a frame."""
@@ -40,10 +45,6 @@ def run_selftest(engine: str = "auto") -> Outcome:
     Raises:
         ImagineIDError: an engine, the weights or the temporary folder can't be used.
     """
-    from imagineid import pipeline
-    from imagineid.audio import open_sound
-    from imagineid.video import VideoWriter
-
     with tempfile.TemporaryDirectory(prefix="imagineid-doctor-") as folder:
         voice, video = Path(folder) / "voice.wav", Path(folder) / "face.mp4"
         _write_voice(voice)
@@ -51,25 +52,30 @@ def run_selftest(engine: str = "auto") -> Outcome:
         pipe = pipeline.load(engine=engine)
         loaded = time.monotonic()
         with open_sound(voice) as sound:
-            factors = pipe.encode_conditioning(sound)
-        request = pipeline.Request(seed=7, steps=STEPS)
-        frames, times = [], []
-        with VideoWriter(video, pipe.size_px, voice, {"made_by": "imagineid"}) as writer:
-            for frame in pipe.imagine(factors, request):
-                writer.write(frame)
-                frames.append(frame)
-                times.append(time.monotonic())
-        wrong = _wrong(frames, factors.frames, pipe.size_px) or _unlike(video, len(frames))
+            conditioning = pipe.express(pipe.encode(sound))
+        request = Request(seed=7, steps=STEPS)
+        frames: list[np.ndarray] = []
+        times: list[float] = []
+        imagined = _watched(pipe.imagine(conditioning, request), frames, times)
+        metadata = metadata_of(pipe, request)
+        write_video(imagined, video, voice, pipe.size_px, metadata, total=conditioning.frames)
+        wrong = _wrong(frames, conditioning.frames, pipe.size_px) or _unlike(video, len(frames))
         rest_s = (times[-1] - times[0]) / max(1, len(times) - 1)
         return Outcome(wrong, loaded - began, rest_s)
 
 
+def _watched(
+    source: Iterator[np.ndarray], frames: list[np.ndarray], times: list[float]
+) -> Iterator[np.ndarray]:
+    """Yield frames, keeping each and when it came."""
+    for frame in source:
+        frames.append(frame)
+        times.append(time.monotonic())
+        yield frame
+
+
 def _write_voice(path: Path) -> None:
     """Write a vowel: pulses of 120 a second, rung by two formants."""
-    import numpy as np
-
-    from imagineid.spec import SAMPLE_RATE
-
     count = round(SOUND_S * SAMPLE_RATE)
     since_pulse_s = (np.arange(count) % (SAMPLE_RATE // 120)) / SAMPLE_RATE
     ring = sum(np.sin(2 * np.pi * hz * since_pulse_s) for hz in (700, 1200))
@@ -83,8 +89,6 @@ def _write_voice(path: Path) -> None:
 
 def _wrong(frames: Sequence[np.ndarray], wanted: int, size_px: int) -> str:
     """Return what is wrong with the frames, "" if they are pictures that go together."""
-    import numpy as np
-
     if len(frames) != wanted:
         return f"{len(frames)} frames came and not {wanted}"
     stack = np.asarray(frames)
@@ -100,8 +104,6 @@ def _wrong(frames: Sequence[np.ndarray], wanted: int, size_px: int) -> str:
 
 def _unlike(video: Path, frames: int) -> str:
     """Return what is wrong with the file, "" if it holds the frames and the sound."""
-    import av
-
     with av.open(str(video)) as container:
         if not container.streams.audio:
             return "the video has no sound"

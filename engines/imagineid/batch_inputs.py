@@ -13,7 +13,7 @@ from typing import Any
 
 from imagineid.errors import BadInput
 from imagineid.json_files import parse_json
-from imagineid_cli.request import Wish
+from imagineid.request import Request
 
 SOUNDS = frozenset(
     ".wav .flac .mp3 .ogg .opus .oga .m4a .aac .aiff .aif .wma .amr .g722 "
@@ -31,33 +31,33 @@ class Item:
 
     audio: Path
     output: Path
-    wish: Wish
+    request: Request
 
 
-def find_items(inputs: Sequence[str], folder: Path, wish: Wish) -> list[Item]:
+def find_items(inputs: Sequence[str], folder: Path, request: Request) -> list[Item]:
     """Return what is to be made, in the order it was named.
 
     Args:
         inputs: recordings, folders, patterns, and lists (.csv, .jsonl).
         folder: where videos go.
-        wish: what was asked for, where a list says nothing else.
+        request: what was asked for, where a list says nothing else.
 
     Raises:
         BadInput: there is nothing in them, a list can't be read, or two videos share a place.
     """
-    found = [item for name in inputs for item in _items(name, folder, wish)]
+    found = [item for name in inputs for item in _items(name, folder, request)]
     if not found:
         raise BadInput(
             f"There is no recording in {', '.join(inputs)}.\n"
             f"Name some:  imagineid batch FOLDER -o {folder}"
         )
-    double = {path for path, many in Counter(item.output for item in found).items() if many > 1}
+    double = {path for path, count in Counter(item.output for item in found).items() if count > 1}
     whole = [
         replace(item, output=folder / f"{item.audio.name}.mp4") if item.output in double else item
         for item in found
     ]
-    for path, many in Counter(item.output for item in whole).items():
-        if many > 1:
+    for path, count in Counter(item.output for item in whole).items():
+        if count > 1:
             names = ", ".join(str(item.audio) for item in whole if item.output == path)
             raise BadInput(
                 f"{names} would all become {path}.\nName each in a list:  audio,out  in LIST.csv"
@@ -65,12 +65,12 @@ def find_items(inputs: Sequence[str], folder: Path, wish: Wish) -> list[Item]:
     return whole
 
 
-def _items(name: str, folder: Path, wish: Wish) -> Iterator[Item]:
+def _items(name: str, folder: Path, request: Request) -> Iterator[Item]:
     """Yield what one input stands for."""
     path = Path(name)
     if path.suffix.lower() in (".csv", ".jsonl"):
         for line, row in _rows(path):
-            yield _item_of(row, path, line, folder, wish)
+            yield _item_of(row, path, line, folder, request)
         return
     if path.is_dir():
         paths = sorted(p for p in path.iterdir() if p.suffix.lower() in SOUNDS and p.is_file())
@@ -79,7 +79,7 @@ def _items(name: str, folder: Path, wish: Wish) -> Iterator[Item]:
     else:
         paths = [path]  # one that is missing is told with the others that fail
     for audio in paths:
-        yield Item(audio, folder / f"{audio.stem}.mp4", wish)
+        yield Item(audio, folder / f"{audio.stem}.mp4", request)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -108,7 +108,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, {k: v for k, v in row.items() if v is not None}
 
 
-def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, wish: Wish) -> Item:
+def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, request: Request) -> Item:
     """Read one line of a list; paths in it are meant from where the list lies."""
     if unknown := sorted(set(row) - set(COLUMNS)):
         raise _bad(path, line, f"has the column {unknown[0]!r}")
@@ -118,10 +118,10 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, wish: Wis
         if not _is_name(str(row.get(name, ""))):
             raise _bad(path, line, f"has a name in {name} that no file can have")
     try:
-        seed = whole_number(row["seed"]) if "seed" in row else wish.seed
+        seed = whole_number(row["seed"]) if "seed" in row else request.seed
     except ValueError as error:
         raise _bad(path, line, f"has the seed {row['seed']!r}") from error
-    own = replace(wish, prompt=str(row.get("prompt", wish.prompt or "")), seed=seed)
+    own = replace(request, prompt=str(row.get("prompt", request.prompt or "")), seed=seed)
     try:
         own.check()
     except BadInput as error:

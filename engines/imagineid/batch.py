@@ -1,4 +1,4 @@
-"""Who makes the videos of a batch: this process, several, or a Ray cluster."""
+"""Many recordings become videos: in this process, in several, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid import signals
+from imagineid.audio import open_sound
+from imagineid.cache import Cache
 from imagineid.errors import BackendMissing, BadInput, BadWeights, ImagineIDError
-from imagineid.files import sweep
-from imagineid_cli.progress import Progress
-from imagineid_cli.render import ModelChoice, Task
+from imagineid.files import atomic_output, check_output, sweep, write_errors
+from imagineid.rendering import Rendered, render
+from imagineid.request import Request
 
 if TYPE_CHECKING:
     from imagineid.pipeline import Pipeline
@@ -28,45 +30,70 @@ DIED = "the worker that made it has died (out of memory?)"
 
 
 @dataclass(frozen=True)
+class ModelChoice:
+    """Which model, and what runs its networks, by name; it can be sent to another process."""
+
+    model: str = "mini"
+    engine: str = "auto"
+    attention: str = "auto"
+
+    def load(self) -> Pipeline:
+        """Load the model; see :func:`imagineid.load`."""
+        from imagineid import pipeline
+
+        return pipeline.load(self.model, engine=self.engine, attention=self.attention)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One video to be made: of which recording, where, and what is asked for, with the seed."""
+
+    audio: Path
+    output: Path
+    request: Request
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
 class Done:
-    """How it ended: ``told`` of the video, or one line on what went wrong."""
+    """How a task ended: what was made, or one line on what went wrong."""
 
     task: Task
-    told: dict[str, Any] | None = None
+    made: Rendered | None = None
     error: str | None = None
 
 
 def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
     """Make one video; whatever is wrong with its recording is no error of the others."""
-    from imagineid.audio import open_sound
-    from imagineid.cache import Cache
-    from imagineid.files import check_output
-    from imagineid_cli.render import render
-
-    assert task.output is not None
     try:
         check_output(task.output, task.overwrite)
+        cache = Cache.default() if caching else None
         with open_sound(task.audio) as sound:
-            cache = Cache.usual() if caching else None
-            return Done(task, told=render(pipe, sound, task, Progress(quiet=True), cache))
+            made = render(
+                pipe, sound, task.output, task.request,
+                cache=cache, overwrite=task.overwrite, remember=True,
+            )  # fmt: skip
+        return Done(task, made)
     except ImagineIDError as error:
         return Done(task, error=str(error).splitlines()[0])
     except Exception as error:
         return Done(task, error=f"something went wrong inside ({type(error).__name__}: {error})")
 
 
-def here(tasks: Sequence[Task], runs: ModelChoice, caching: bool) -> Generator[Done, None, None]:
+def in_process(
+    tasks: Sequence[Task], model: ModelChoice, caching: bool
+) -> Generator[Done, None, None]:
     """Make them one after the other in this process; the model is loaded once."""
-    pipe = runs.load() if tasks else None
+    pipe = model.load() if tasks else None
     for task in tasks:
         assert pipe is not None  # for the type checker
         yield attempt(pipe, task, caching)
 
 
-def processes(
-    tasks: Sequence[Task], runs: ModelChoice, caching: bool, many: int
+def in_processes(
+    tasks: Sequence[Task], model: ModelChoice, caching: bool, workers: int
 ) -> Generator[Done, None, None]:
-    """Make them in ``many`` processes that share out the processors.
+    """Make them in several processes that share out the processors.
 
     Raises:
         BadWeights: no worker could load the model.
@@ -76,9 +103,9 @@ def processes(
     doing: dict[Connection, Task] = {}
     left = list(tasks)
     try:
-        for i in range(min(many, len(tasks))):
+        for i in range(min(workers, len(tasks))):
             ours, theirs = context.Pipe()
-            own = context.Process(target=_work, args=(theirs, runs, caching, i, many))
+            own = context.Process(target=_work, args=(theirs, model, caching, i, workers))
             own.daemon = True  # ends with this process
             with signals.hidden_from_children():
                 own.start()
@@ -92,7 +119,7 @@ def processes(
             yield Done(task, error=DIED)
     finally:
         _end(running.values())
-        for folder in {task.output.parent for task in tasks if task.output is not None}:
+        for folder in {task.output.parent for task in tasks}:
             sweep(folder)
 
 
@@ -129,15 +156,15 @@ def _answer(
         ready.send(doing[ready])
 
 
-def _work(main: Connection, runs: ModelChoice, caching: bool, number: int, many: int) -> None:
+def _work(main: Connection, model: ModelChoice, caching: bool, number: int, workers: int) -> None:
     """Run in a worker: load the model on its share of the processors, then one task at a time."""
     signals.install()
     signals.end_with_parent()
     if hasattr(os, "sched_setaffinity"):
         all_of_them = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, set(all_of_them[number % len(all_of_them) :: many]))
+        os.sched_setaffinity(0, set(all_of_them[number % len(all_of_them) :: workers]))
     try:
-        pipe = runs.load()
+        pipe = model.load()
     except ImagineIDError as error:
         main.send(str(error))
         return
@@ -150,16 +177,16 @@ def _work(main: Connection, runs: ModelChoice, caching: bool, number: int, many:
 
 
 def on_ray(
-    tasks: Sequence[Task], runs: ModelChoice, caching: bool, address: str, many: int | None
+    tasks: Sequence[Task], model: ModelChoice, caching: bool, address: str, workers: int | None
 ) -> Generator[Done, None, None]:
     """Make them on a Ray cluster; recordings and videos travel, no shared disk is needed.
 
     Args:
         tasks: what to make.
-        runs: which model, and what runs its networks there.
+        model: which model, and what runs its networks there.
         caching: whether each node keeps frames.
         address: of the cluster, as ``ray.init`` takes it.
-        many: workers; None: one a node.
+        workers: how many; None: one a node.
 
     Raises:
         BackendMissing: Ray is not installed.
@@ -179,7 +206,7 @@ def on_ray(
     try:
         alive = sum(bool(node["Alive"]) for node in ray.nodes())
         maker = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(_Remote)
-        idle = [maker.remote(runs, caching) for _ in range(min(many or alive, len(tasks)))]
+        idle = [maker.remote(model, caching) for _ in range(min(workers or alive, len(tasks)))]
         yield from _share_out(ray, list(tasks), idle)
     finally:
         ray.shutdown()
@@ -213,25 +240,22 @@ def _share_out(ray: Any, left: list[Task], idle: list[Any]) -> Iterator[Done]:
 
 def _landed(done: Done, film: bytes | None) -> Done:
     """Write the video that came back."""
-    from imagineid.files import atomic_output, write_errors
-
     output = done.task.output
-    assert output is not None
-    if film is None or done.told is None:
+    if film is None or done.made is None:
         return done
     try:
         with atomic_output(output, done.task.overwrite) as part, write_errors(output):
             part.write_bytes(film)
     except ImagineIDError as error:
         return Done(done.task, error=str(error).splitlines()[0])
-    return replace(done, told={**done.told, "path": str(output)})
+    return replace(done, made=replace(done.made, path=output))
 
 
 class _Remote:
     """A worker on some node of a Ray cluster."""
 
-    def __init__(self, runs: ModelChoice, caching: bool) -> None:
-        self._pipe, self._caching = runs.load(), caching
+    def __init__(self, model: ModelChoice, caching: bool) -> None:
+        self._pipe, self._caching = model.load(), caching
 
     def render(self, task: Task, sound: bytes) -> tuple[Done, bytes | None]:
         """Make a video of a recording's bytes; return how it ended, and the video's bytes."""

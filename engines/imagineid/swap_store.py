@@ -1,9 +1,9 @@
-"""What is kept of a video so that ``swap`` can go on from it: what was heard, and a first frame.
+"""What is remembered of a video so that a swap can start from it: its factors and a first frame.
 
-In :func:`imagineid.paths.home` there is a file for each of the last videos,
-named by a hash of what was heard and asked for, which the video's metadata hold, and one line that
-says which video was the last. All of it can be deleted at any time: ``swap`` then hears the video's
-own sound again.
+In :func:`imagineid.paths.home` there is a file for each of the last videos, named by a hash of the
+factors and of what was asked for, which the video's metadata hold, and one line that says which
+video was the last. All of it can be deleted at any time: a swap then hears the video's own sound
+again.
 """
 
 from __future__ import annotations
@@ -12,21 +12,19 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
-from imagineid.files import part_in
+import numpy as np
+
+from imagineid.array_files import read_arrays
+from imagineid.files import atomic_write
 from imagineid.json_files import read_json
-from imagineid.paths import home
+from imagineid.pad.factors import VoiceFactors, factors_from_arrays
+from imagineid.paths import home, videos_home
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from imagineid.pad.factors import VoiceFactors
-
-Picture: TypeAlias = "np.ndarray"
+Picture = np.ndarray
 MOST_VIDEOS = 100
 MOST_BYTES = 300_000_000
 """The oldest go when there are more."""
@@ -38,56 +36,30 @@ LAST = "last-video.json"
 class StoredVideo:
     """What was heard or mixed, and the frame (H, W, 3) uint8 whose appearance is kept."""
 
-    heard: VoiceFactors
+    factors: VoiceFactors
     first: Picture
 
 
-def key_of(heard: VoiceFactors, asked: dict[str, Any]) -> str:
+def key_of(factors: VoiceFactors, asked: dict[str, Any]) -> str:
     """Return the name of what is kept of a video: the same for the same video."""
-    import numpy as np
-
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode())
-    for name, array in sorted(heard.arrays().items()):
+    for name, array in sorted(factors.arrays().items()):
         digest.update(name.encode() + str(array.shape).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:32]
 
 
-def keeping(
-    frames: Iterator[Picture], key: str, heard: VoiceFactors, first: Picture | None = None
-) -> Iterator[Picture]:
-    """Yield ``frames`` as they come, keeping a frame beside what was heard.
-
-    What can't be kept is not: the video is worth more.
-
-    Args:
-        frames: of the video.
-        key: what is kept is called so.
-        heard: what was heard or mixed.
-        first: the frame whose appearance was kept already; None keeps the video's first.
-    """
-    for number, frame in enumerate(frames):
-        if number == 0:
-            keep(key, heard, frame if first is None else first)
-        yield frame
-
-
-def keep(key: str, heard: VoiceFactors, first: Picture) -> None:
+def keep(key: str, factors: VoiceFactors, first: Picture) -> None:
     """Keep what was heard beside the frame whose appearance is to be kept, if that can be."""
     with contextlib.suppress(OSError):
-        _write(key, StoredVideo(heard, first))
+        _write(key, StoredVideo(factors, first))
 
 
 def read(key: object) -> StoredVideo | None:
     """Return what is kept by that name; None if it is gone, or not what was written."""
-    import numpy as np
-
-    from imagineid.array_files import read_arrays
-    from imagineid.pad.factors import factors_from_arrays
-
     if not isinstance(key, str) or not key.isalnum():
         return None
-    path = home() / "videos" / f"{key}.npz"
+    path = videos_home() / f"{key}.npz"
     try:
         file = read_arrays(path, MOST_BYTES)
         first = file["first"]
@@ -104,7 +76,7 @@ def remember_last(video: Path) -> None:
     """Write down that ``video`` is the last one made."""
     with contextlib.suppress(OSError):
         text = json.dumps({"video": str(video.resolve())}, ensure_ascii=False)
-        with _replacing(home() / LAST) as part:
+        with atomic_write(home() / LAST) as part:
             part.write_text(text, encoding="utf-8")
 
 
@@ -119,11 +91,9 @@ def last_video() -> Path | None:
 
 
 def _write(key: str, kept: StoredVideo) -> None:
-    import numpy as np
-
-    path = home() / "videos" / f"{key}.npz"
-    with _replacing(path) as part, part.open("wb") as file:
-        arrays = {"first": kept.first, **kept.heard.arrays()}
+    path = videos_home() / f"{key}.npz"
+    with atomic_write(path) as part, part.open("wb") as file:
+        arrays = {"first": kept.first, **kept.factors.arrays()}
         np.savez(file, **arrays)  # type: ignore[arg-type]
     room, oldest_last = (
         MOST_BYTES,
@@ -133,12 +103,3 @@ def _write(key: str, kept: StoredVideo) -> None:
         room -= old.stat().st_size
         if number and (number >= MOST_VIDEOS or room < 0):
             old.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name, and ``path`` itself at a clean end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with part_in(path.parent) as part:
-        yield part
-        os.replace(part, path)

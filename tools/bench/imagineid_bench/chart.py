@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from imagineid.files import atomic_output, write_errors
-from imagineid_cli.plots.analysis import INK, LEFT, PALE, RIGHT, TOP, WIDTH, font
 
 if TYPE_CHECKING:
     from imagineid_bench.results import Report
 
-MARGIN, VALUE = LEFT + 60, 130
+WIDTH, RIGHT, TOP = 1400, 30, 60
+"""Pixels of the picture, and of what lies about the panels."""
+
+INK, PALE = (40, 40, 46), (200, 202, 208)
+MARGIN, VALUE = 250, 130
 """Pixels for the names left of the bars, and for the numbers right of them."""
 
 ROW, GAP, HEAD = 26, 30, 30
@@ -49,7 +52,7 @@ def draw(path: Path, report: Report, overwrite: bool) -> None:
     pen = ImageDraw.Draw(picture)
     machine = report.machine
     title = f"imagineid bench:  {machine['processor']}, {machine['cores']} cores"
-    pen.text((RIGHT, 18), f"{title}, load {machine['load']:g}", INK, font(20))
+    pen.text((RIGHT, 18), f"{title}, load {machine['load']:g}", INK, ImageFont.load_default(20))
     down = TOP
     for panel in shown:
         _panel(pen, down, panel)
@@ -95,13 +98,13 @@ def panels(report: Report) -> Iterator[Panel]:
 
 def _panel(pen: ImageDraw.ImageDraw, top: int, panel: Panel) -> None:
     """Draw a title and its bars, the longest as long as there is room."""
-    pen.text((RIGHT, top), panel.title, INK, font(16))
+    pen.text((RIGHT, top), panel.title, INK, ImageFont.load_default(16))
     room = WIDTH - MARGIN - VALUE
     longest = max(length for _, length, _ in panel.bars) or 1.0
     for number, (name, length, told) in enumerate(panel.bars):
         y = top + HEAD + ROW * number
         right = MARGIN + room * length / longest
-        pen.text((MARGIN - 12, y + ROW / 2), name, INK, font(14), anchor="rm")
+        pen.text((MARGIN - 12, y + ROW / 2), name, INK, ImageFont.load_default(14), anchor="rm")
         pen.line((MARGIN, y, MARGIN, y + ROW), fill=PALE)
         pen.rectangle((MARGIN, y + 4, max(MARGIN + 1, right), y + ROW - 4), fill=panel.colour)
-        pen.text((right + 10, y + ROW / 2), told, INK, font(14), anchor="lm")
+        pen.text((right + 10, y + ROW / 2), told, INK, ImageFont.load_default(14), anchor="lm")

@@ -1,0 +1,205 @@
+"""A video's frames: cut into pieces, taken from the cache or rolled out from the first frame.
+
+Pieces are prepared ahead in a thread of their own (mesh pictures and their latents), while frames
+are imagined in the caller's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid.cache import Cache, code, key_of
+from imagineid.ccf.chains import Segment, batched
+from imagineid.ccf.generation import Text, encode_images, first_frame, initial_noise
+from imagineid.ccf.rollout import (
+    TOGETHER,
+    Chained,
+    Exact,
+    Rollout,
+    RolloutStart,
+    Sequential,
+    ShownFrame,
+    encode_state,
+    start_rollout,
+)
+from imagineid.face.controls import FrameControls, render_mesh
+from imagineid.prefetch import Prefetch
+
+if TYPE_CHECKING:
+    from imagineid.pad.conditioning import Conditioning
+    from imagineid.pipeline import Pipeline
+    from imagineid.request import Request
+
+Array = np.ndarray
+
+PIECES_AHEAD = 2
+"""Seconds whose meshes may be ready before they are imagined."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A second of the video, or a round of chains.
+
+    Attributes:
+        key: what its frames are cached under.
+        cached: its frames (n, H, W, 3), if they were; segments: else the meshes to follow.
+        mouth: the mouth area of its last frame, (H, W) bool.
+    """
+
+    key: str
+    cached: Array | None
+    segments: tuple[Segment, ...]
+    mouth: Array
+
+
+@dataclass(frozen=True)
+class Imagination:
+    """One video to be imagined.
+
+    Attributes:
+        pipe: the loaded model.
+        voice: what holds for all frames: identity, emotion, shape.
+        request: what was asked for.
+        first: a frame whose appearance is to be kept, (H, W, 3) uint8; None imagines one.
+        cache: where pieces are found and kept.
+    """
+
+    pipe: Pipeline
+    voice: Conditioning
+    request: Request
+    first: Array | None
+    cache: Cache | None
+
+    def frames(self, controls: Iterator[FrameControls]) -> Iterator[Array]:
+        """Yield the frames, (H, W, 3) uint8, one for each of ``controls``."""
+        opening = next(controls)
+        pieces = self._pieces(chain([opening], controls))
+        with Prefetch(pieces, PIECES_AHEAD) as ready:
+            yield from _hold_back(self._rolled_out(ready, opening), self.rollout.overlap)
+
+    @cached_property
+    def rollout(self) -> Rollout:
+        """How later frames follow from those before."""
+        sampling = self.pipe.sampling(self.request, self.pipe.size.steps)
+        chains = self.request.chains or 1
+        if self.request.exact:
+            return Exact(sampling)
+        return Chained(sampling, chains) if chains > 1 else Sequential(sampling)
+
+    @cached_property
+    def key(self) -> str:
+        """The digest of everything that makes the frames, but for what each is to show."""
+        pipe, voice, request, size = self.pipe, self.voice, self.request, self.pipe.size
+        return key_of(
+            *(code(), pipe.digest, pipe.engine_line, pipe.model),
+            *(pipe.words.tokens(pipe.whole_prompt(request.words), size), self._guidance),
+            *(voice.identity, voice.emotion, voice.shape, self.first, request.seed or 0),
+            *(request.exact, request.steps or (size.first_steps, size.steps), request.chains or 1),
+        )
+
+    @property
+    def _guidance(self) -> float:
+        given = self.request.guidance
+        return self.pipe.size.guidance if given is None else given
+
+    @cached_property
+    def _rest(self) -> Array:
+        """The vertices of the face at rest, (V, 3)."""
+        return self.pipe.face.neutral(self.voice.shape)
+
+    def _mesh(self, controls: FrameControls) -> tuple[Array, Array]:
+        return render_mesh(self.pipe.face, self._rest, controls, self.pipe.size_px)
+
+    def _pieces(self, controls: Iterable[FrameControls]) -> Iterator[Piece]:
+        """Cut the video into pieces; draw and encode the meshes of those that are not cached."""
+        key = self.key
+        for runs in self.rollout.cut(controls):
+            shown = [np.concatenate([c.units, c.pose]) for run, _ in runs for c in run]
+            key = key_of(key, np.stack(shown), [warm for _, warm in runs])
+            cached = self.cache.get(key) if self.cache else None
+            _, mouth = self._mesh(runs[-1][0][-1])
+            segments = () if cached is not None else tuple(self._segment(*run) for run in runs)
+            yield Piece(key, cached, segments, mouth)
+
+    def _segment(self, run: list[FrameControls], warm: int) -> Segment:
+        """Draw the meshes of a segment, and encode them a few at a time."""
+        pictures, mouths = zip(*(self._mesh(controls) for controls in run), strict=True)
+        groups = batched(pictures, TOGETHER)
+        found = [encode_images(self.pipe.engines, np.stack(group)) for group in groups]
+        return Segment(np.concatenate(found), np.stack(mouths), warm)
+
+    def _rolled_out(
+        self, pieces: Iterable[Piece], opening: FrameControls
+    ) -> Iterator[Iterator[Array]]:
+        """Yield the frames of each piece, to be taken before the next piece is asked for."""
+        start: RolloutStart | None = None  # made when the first piece is to be imagined
+        before: ShownFrame | None = None
+        tail: tuple[Array, ...] = ()
+        for piece in pieces:
+            if piece.cached is not None:
+                made = list(piece.cached)
+                yield iter(made)
+            else:
+                start = start or self._start(opening)
+                made = []
+                rolled = self.rollout.run(self.pipe.engines, start, piece.segments, before, tail)
+                yield _recorded(rolled, made)
+                if self.cache:
+                    self.cache.put(piece.key, np.stack(made))
+            before = ShownFrame(made[-1], piece.mouth)
+            tail = tuple(made[len(made) - self.rollout.overlap :])
+
+    def _start(self, opening: FrameControls) -> RolloutStart:
+        """Imagine the first frame in diverse mode, or find it, and encode what it fixes."""
+        pipe, request, engines = self.pipe, self.request, self.pipe.engines
+        noise = initial_noise(pipe.size, request.seed or 0)
+        text = pipe.text(self.voice, request.words)
+        mesh, mouth = self._mesh(opening)
+        first = self.first if self.first is not None else self._first(text, mesh, noise)
+        start = start_rollout(engines, text, ShownFrame(first, mouth), noise, pipe.paint)
+        if self.first is None:
+            return start
+        # The frame that was given wears another expression, and a neighbour should wear this one.
+        segment = Segment(encode_images(engines, mesh[None]), mouth[None], 0)
+        one = Sequential(pipe.sampling(request, pipe.size.steps), 1)
+        (near,) = one.run(engines, start, (segment,), None)
+        return replace(start, opening=encode_state(engines, ShownFrame(near, mouth)))
+
+    def _first(self, text: Text, mesh: Array, noise: Array) -> Array:
+        """Imagine the first frame in diverse mode, or find it in the cache."""
+        key = key_of(self.key, "first", mesh)
+        if self.cache and (cached := self.cache.get(key)) is not None:
+            first: Array = cached[0]
+            return first
+        pipe = self.pipe
+        sampling = pipe.sampling(self.request, pipe.size.first_steps)
+        made = first_frame(pipe.engines, pipe.size, text, mesh, noise, sampling, self._guidance)
+        if self.cache:
+            self.cache.put(key, made[None])
+        return made
+
+
+def _recorded(frames: Iterable[Array], into: list[Array]) -> Iterator[Array]:
+    for frame in frames:
+        into.append(frame)
+        yield frame
+
+
+def _hold_back(pieces: Iterable[Iterator[Array]], overlap: int) -> Iterator[Array]:
+    """Yield the frames of pieces whose last ``overlap`` come again, faded, with the next piece."""
+    held: deque[Array] = deque()
+    for piece in pieces:
+        for number, frame in enumerate(piece):
+            if number == 0:
+                held.clear()
+            held.append(frame)
+            if len(held) > overlap:
+                yield held.popleft()
+    yield from held

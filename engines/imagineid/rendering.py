@@ -1,0 +1,284 @@
+"""Rendering: a recording becomes a video. Every video is written by :func:`write_video`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from imagineid import __version__, resume, swap_store
+from imagineid.audio import Sound, open_sound
+from imagineid.pad.conditioning import cut
+from imagineid.pad.factors import VoiceFactors
+from imagineid.prefetch import Prefetch
+from imagineid.progress import SILENT, Progress
+from imagineid.request import Request
+from imagineid.spec import EMOTIONS, FPS
+from imagineid.video import VideoWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from imagineid.cache import Cache
+    from imagineid.pipeline import Pipeline
+
+    Frame = np.ndarray
+
+MOST_REMEMBERED = 5 * 60 * FPS
+"""Frames of the longest video whose factors are remembered for a swap: five minutes. Those of a
+longer one are heard again from the video's own sound."""
+
+Target = str | os.PathLike[str] | IO[bytes]
+"""Where a video goes: an .mp4, or a binary stream such as a pipe."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What was made.
+
+    Attributes:
+        path: the video; None if it went into a stream.
+        frames: how many; size_px: height and width of each; duration_s: of the sound.
+        request: what was asked for, with the seed.
+        factors: what was heard in the first half minute.
+        model, engine: what made it.
+        took_s: seconds from the open recording to the end.
+    """
+
+    path: Path | None
+    frames: int
+    size_px: int
+    duration_s: float
+    request: Request
+    factors: VoiceFactors
+    model: str
+    engine: str
+    took_s: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON holds it; see ``docs/generate.md``."""
+        return {
+            "path": str(self.path or "-"),
+            "seconds": round(self.duration_s, 3),
+            "frames": self.frames,
+            "fps": FPS,
+            "size_px": self.size_px,
+            "prompt": self.request.words,
+            "seed": self.request.seed,
+            "heard": factors_as_json(self.factors),
+            "model": self.model,
+            "engine": self.engine,
+            "took_s": round(self.took_s, 2),
+        }
+
+
+def render(
+    pipe: Pipeline,
+    audio: str | os.PathLike[str] | Sound,
+    out: Target,
+    request: Request | None = None,
+    *,
+    cache: Cache | None = None,
+    overwrite: bool = False,
+    remember: bool = False,
+    progress: Progress = SILENT,
+) -> Rendered:
+    """Make a video of a recording: listen, imagine and write, side by side.
+
+    Args:
+        pipe: a loaded model, see :func:`imagineid.load`.
+        audio: anything that holds sound, or an open recording.
+        out: an .mp4, which appears when it is whole; or a binary stream, which gets fragments.
+        request: what is asked for beside the voice.
+        cache: where frames made before are found and new ones kept; also lets an interrupted run be
+            resumed, see :mod:`imagineid.resume`.
+        overwrite: whether a file that is there may be replaced.
+        remember: whether the factors are kept in the user's home, so that a swap can start from
+            this video, and the video counts as the last one made.
+        progress: told how it goes.
+
+    Raises:
+        BadSound: the recording can't be read, or there is nothing to hear.
+        BadOutput: the place can't be written, or the disk is full.
+        BadInput: something asked for is outside its range.
+        BadWeights: the model is damaged.
+    """
+    request = (request or Request()).with_seed()
+    request.check()
+    path = Path(out) if isinstance(out, (str, os.PathLike)) else None
+    with opened(audio) as sound:
+        started = time.monotonic()
+        announce(pipe, request, sound, progress)
+        if cache and path:
+            resume.begin(sound.path, path, request)
+        blocks = pipe.encode_blocks(sound)
+        first = next(blocks)
+        progress.line(f"heard: {first.describe()}")
+        heard = _Kept(chain([first], blocks), sound.frames if remember else 0)
+        felt = (with_emotion(pipe, block, request) for block in heard)
+        conditionings = pipe.express_blocks(felt)
+        motion = request.motion(sound.frames)
+        frames = pipe.imagine(conditionings, request, motion=motion, cache=cache)
+        metadata = metadata_of(pipe, request)
+        if remember:
+            known = metadata | {"sound": sound.digest()}
+            metadata["kept"] = swap_store.key_of(first, known)
+        opening, count = write_video(
+            frames, out, sound.path, pipe.size_px, metadata,
+            total=sound.frames, overwrite=overwrite, progress=progress,
+        )  # fmt: skip
+        if cache and path:
+            resume.end(path)
+        if cache and cache.trouble:
+            progress.warn(cache.trouble)
+        if remember and (blocks_kept := heard.blocks):
+            whole = with_emotion(pipe, VoiceFactors.join(blocks_kept), request)
+            swap_store.keep(metadata["kept"], whole, opening)
+        if remember and path:
+            swap_store.remember_last(path)
+        took_s = time.monotonic() - started
+        return Rendered(
+            path, count, pipe.size_px, sound.duration_s, request, first,
+            pipe.model, pipe.engine_line, took_s,
+        )  # fmt: skip
+
+
+def preview(
+    pipe: Pipeline, audio: str | os.PathLike[str] | Sound, request: Request, count: int,
+    *, progress: Progress = SILENT,
+) -> tuple[list[Frame], Rendered]:  # fmt: skip
+    """Imagine the first frame alone, of ``count`` seeds from the request's on.
+
+    Returns:
+        The faces, (H, W, 3) uint8 each, and what is told of them.
+    """
+    request = request.with_seed()
+    request.check()
+    with opened(audio) as sound:
+        started = time.monotonic()
+        announce(pipe, request, sound, progress)
+        factors = next(pipe.encode_blocks(sound))
+        progress.line(f"heard: {factors.describe()}")
+        opening = cut(pipe.express(with_emotion(pipe, factors, request)), 0, 1)
+        motion = request.motion(1)
+        faces: list[Frame] = []
+        with progress.stage("imagining", count, "faces") as advance:
+            for number in range(count):
+                one = replace(request, seed=(request.seed or 0) + number, chains=1)
+                faces += pipe.imagine(opening, one, motion=motion)
+                advance(len(faces))
+        took_s = time.monotonic() - started
+        return faces, Rendered(
+            None, count, pipe.size_px, sound.duration_s, request, factors,
+            pipe.model, pipe.engine_line, took_s,
+        )  # fmt: skip
+
+
+def write_video(
+    frames: Iterator[Frame],
+    out: Target,
+    sound: str | os.PathLike[str],
+    size_px: int,
+    metadata: dict[str, Any],
+    *,
+    total: int,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+    writer: type[VideoWriter] = VideoWriter,
+) -> tuple[Frame, int]:
+    """Write frames as they come, made ahead in a thread of their own.
+
+    Args:
+        frames: (size_px, size_px, 3) uint8 each; at least one.
+        out: an .mp4, or a binary stream.
+        sound: the recording whose sound goes in.
+        size_px: height and width of the frames.
+        metadata: see :class:`imagineid.video.VideoWriter`.
+        total: how many frames are expected, for the progress.
+        overwrite: whether a file that is there may be replaced.
+        progress: told how it goes.
+        writer: what writes.
+
+    Returns:
+        The first frame, and how many there were.
+    """
+    opening: Frame | None = None
+    with (
+        writer(out, size_px, sound, metadata, overwrite=overwrite) as video,
+        progress.stage("imagining", total, "frames") as advance,
+        Prefetch(frames, FPS) as ready,
+    ):
+        for frame in ready:
+            opening = frame if opening is None else opening
+            video.write(frame)
+            advance(video.frames)
+    assert opening is not None, "a recording has one frame at least"
+    return opening, video.frames
+
+
+def metadata_of(pipe: Pipeline, request: Request) -> dict[str, Any]:
+    """Return what is written into a video about how it was made."""
+    about = {"made_by": "imagineid", "version": __version__, "model": pipe.model}
+    return about | request.metadata()
+
+
+def announce(pipe: Pipeline, request: Request, sound: Sound, progress: Progress) -> None:
+    """Say what is about to happen, and what of the prompt is not understood."""
+    progress.line(f"{sound.path}: {sound.duration_s:.1f} s of sound, {sound.frames} frames")
+    progress.line(f"model {pipe.model}, {pipe.engine_line}; seed {request.seed}")
+    warn_unknown(pipe, request, progress)
+
+
+def warn_unknown(pipe: Pipeline, request: Request, progress: Progress) -> None:
+    """Warn of words of the prompt that the model does not know."""
+    if unknown := pipe.unknown_words(request.words):
+        words = ", ".join(f"{w} (closest: {near})" if near else w for w, near in unknown)
+        progress.warn(f"the model does not know these words of the prompt: {words}")
+
+
+def with_emotion(pipe: Pipeline, factors: VoiceFactors, request: Request) -> VoiceFactors:
+    """Swap the emotion by the one that is asked for, if one is."""
+    if request.emotion is None:
+        return factors
+    strength = 1.0 if request.strength is None else request.strength
+    return factors.with_emotion(pipe.emotion(request.emotion), strength)
+
+
+def factors_as_json(factors: VoiceFactors) -> dict[str, Any]:
+    """Return who was heard, and how it felt, as JSON holds it."""
+    shares = zip(EMOTIONS, factors.emotion.whole().shares[0].tolist(), strict=True)
+    return {
+        "gender": factors.identity.gender,
+        "age": round(factors.identity.age),
+        "emotion": factors.emotion.label,
+        "emotions": {name: round(share, 4) for name, share in shares},
+    }
+
+
+class _Kept:
+    """An iterable of blocks that remembers them, unless the recording is too long for that."""
+
+    def __init__(self, blocks: Iterable[VoiceFactors], frames: int) -> None:
+        self._source, self._keep = blocks, 0 < frames <= MOST_REMEMBERED
+        self.blocks: list[VoiceFactors] = []
+
+    def __iter__(self) -> Iterator[VoiceFactors]:
+        for block in self._source:
+            if self._keep:
+                self.blocks.append(block)
+            yield block
+
+
+@contextlib.contextmanager
+def opened(audio: str | os.PathLike[str] | Sound) -> Iterator[Sound]:
+    """Open a recording, unless it is open; the caller's own stays open."""
+    if isinstance(audio, Sound):
+        yield audio
+    else:
+        with open_sound(audio) as sound:
+            yield sound

@@ -1,0 +1,202 @@
+"""What a person asks for beside the voice, with the range of every number."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagineid.errors import BadInput
+from imagineid.spec import EMOTIONS
+
+if TYPE_CHECKING:
+    from imagineid.face.motion import Motion
+
+SEEDS = 2**32
+"""Seeds are 0 to SEEDS - 1."""
+
+RANDOM_SEEDS = 1_000_000
+"""A seed that nobody chose is below this, so that it is quickly typed."""
+
+STEPS = 200
+"""The most denoising steps of a frame."""
+
+GUIDANCE = 30.0
+"""The largest guidance."""
+
+PROMPT_CHARACTERS = 500
+"""The longest prompt."""
+
+CHAINS = 16
+"""The most stretches of a video imagined side by side."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What decides the picture beside the voice; None leaves it to the model.
+
+    Attributes:
+        prompt: what the voice can't tell: hair, glasses, clothes, background ...
+        seed: decides all that chance decides: another seed, another person. None: chosen at random.
+        steps: denoising steps of each frame.
+        guidance: how hard the prompt pulls on the first frame; 1 is not at all.
+        emotion: shown instead of the one that is heard; one of :data:`imagineid.spec.EMOTIONS`.
+        strength: how much of what is blended, 0 to 1; None is all.
+        pose_from: a video of a face, or a .csv, whose motion of head and lids is taken.
+        still: whether the head is held still, without blinks.
+        chains: stretches of the video imagined side by side, each from the first frame on.
+        exact: whether Algorithm 1 is followed as the paper writes it: 50 steps of DDIM unless
+            ``steps`` says otherwise, each frame from the one right before it, in one chain.
+    """
+
+    prompt: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    emotion: str | None = None
+    strength: float | None = None
+    pose_from: Path | None = None
+    still: bool = False
+    chains: int | None = None
+    exact: bool | None = None
+
+    @property
+    def words(self) -> str:
+        """The prompt, "" if there is none."""
+        return self.prompt or ""
+
+    @property
+    def motion_label(self) -> str | None:
+        """Where head and eyes move from: "still", a reference's name, or None if made up."""
+        if self.still:
+            return "still"
+        return None if self.pose_from is None else self.pose_from.name
+
+    def check(self, blends: bool = False) -> None:
+        """Check all that can be checked before anything is loaded.
+
+        Args:
+            blends: whether something else than :attr:`emotion` is blended by :attr:`strength`.
+
+        Raises:
+            BadInput: a value is outside what a model takes, or two exclude each other.
+            BackendMissing: the reference is a video and the extra ``[motion]`` is not installed.
+        """
+        _within("--seed", self.seed, 0, SEEDS - 1)
+        _within("--steps", self.steps, 1, STEPS)
+        _within("--guidance", self.guidance, 0, GUIDANCE)
+        _within("--strength", self.strength, 0, 1)
+        _within("--chains", self.chains, 1, CHAINS)
+        if self.emotion is not None and self.emotion not in EMOTIONS:
+            raise BadInput(
+                f"There is no emotion {self.emotion!r}.\nUse one of:  {', '.join(EMOTIONS)}"
+            )
+        if self.strength is not None and self.emotion is None and not blends:
+            raise BadInput("--strength says how much of which emotion?\nAdd:  --emotion happy")
+        _check_prompt(self.words)
+        if self.still and self.pose_from is not None:
+            raise BadInput("--still and --pose-from exclude each other.\nLeave one of them out.")
+        if self.pose_from is not None:
+            from imagineid.face.reference import check
+
+            check(self.pose_from)
+
+    def over(self, other: Request) -> Request:
+        """Take from ``other`` whatever is not set here."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(other, **{name: value for name, value in own.items() if value is not None})
+
+    def with_seed(self) -> Request:
+        """Return the same with a seed, chosen at random if there is none."""
+        if self.seed is not None:
+            return self
+        return replace(self, seed=random.SystemRandom().randrange(RANDOM_SEEDS))
+
+    def motion(self, frames: int) -> Motion | None:
+        """Return the motion of a video of ``frames``; None leaves it to the pipeline.
+
+        Raises:
+            BadInput: the reference can't be used.
+            BackendMissing: it is a video and the extra ``[motion]`` is not installed.
+        """
+        from imagineid.face.motion import still
+        from imagineid.face.reference import motion_of
+
+        if self.still:
+            return still(frames)
+        return None if self.pose_from is None else motion_of(self.pose_from, frames)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what a video's metadata say of it; :func:`request_of` reads it."""
+        optional = {
+            "emotion": self.emotion,
+            "strength": self.strength,
+            "exact": self.exact or None,
+            "motion": self.motion_label,
+        }
+        return {
+            "prompt": self.words,
+            "seed": self.seed,
+            "steps": self.steps,
+            "guidance": self.guidance,
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+
+
+def request_of(metadata: Mapping[str, Any], path: Path) -> Request:
+    """Read from a video's metadata what it was asked for; motion is not repeated.
+
+    Args:
+        metadata: see :func:`imagineid.video.read_metadata`.
+        path: the video, for the message.
+
+    Raises:
+        BadInput: they were tampered with.
+    """
+    number = (int, float)
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "prompt": str,
+        "seed": int,
+        "steps": int,
+        "guidance": number,
+        "emotion": str,
+        "strength": number,
+        "exact": bool,
+    }
+    for name, kind in kinds.items():
+        value = metadata.get(name)
+        wrong = isinstance(value, bool) and kind is not bool
+        if value is not None and (wrong or not isinstance(value, kind)):
+            raise BadInput(
+                f"{path} says {name} is {value!r}: it can't be repeated.\n"
+                f"Say it yourself:  --prompt TEXT --seed N"
+            )
+    known: dict[str, Any] = {name: metadata.get(name) for name in kinds}
+    request = Request(**known)
+    request.check(blends=True)
+    return request
+
+
+def _check_prompt(prompt: str) -> None:
+    """Refuse a prompt that is too long or not printable."""
+    if len(prompt) > PROMPT_CHARACTERS:
+        raise BadInput(
+            f"The prompt has {len(prompt)} characters, and {PROMPT_CHARACTERS} is the most.\n"
+            f'Say it shorter:  --prompt "red hair, glasses"'
+        )
+    if any(not c.isprintable() for c in prompt):
+        raise BadInput(
+            "The prompt holds characters that can't be printed, such as a line break.\n"
+            'Say it in one line:  --prompt "red hair, glasses"'
+        )
+
+
+def _within(option: str, value: float | None, low: float, high: float) -> None:
+    """Refuse a number outside [low, high], and NaN, which is in no range."""
+    if value is not None and not low <= value <= high:
+        raise BadInput(
+            f"{option} {value} is outside {low:g} to {high:.10g}.\n"
+            f"Leave it out, or try:  {option} 1"
+        )

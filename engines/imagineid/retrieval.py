@@ -1,0 +1,127 @@
+"""Retrieval: whose recordings sound most like a voice (the paper's Fig. 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagineid.audio import open_sound
+from imagineid.batch_inputs import SOUNDS
+from imagineid.errors import BadInput, BadSound
+from imagineid.pad.factors import Identity
+from imagineid.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from imagineid.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Match:
+    """A recording, whose voice is in it, and its cosine to the one looked for, -1 to 1."""
+
+    path: Path
+    identity: Identity
+    likeness: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON holds it."""
+        likeness = round(self.likeness, 4)
+        return {"path": str(self.path), "likeness": likeness} | identity_as_json(self.identity)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The voice looked for, the recordings that were heard, the most alike first, and the others.
+
+    Attributes:
+        sought: the voice looked for, of likeness 1.
+        found: the others that could be heard.
+        unread: those that could not.
+    """
+
+    sought: Match
+    found: tuple[Match, ...]
+    unread: tuple[Path, ...]
+
+
+def recordings_in(folder: Path, leave_out: Path) -> list[Path]:
+    """Return the recordings in a folder and the folders in it, but for one.
+
+    Raises:
+        BadInput: there is no such folder, it can't be read, or there are no others in it.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}.\nSee what there is:  ls {folder.parent}")
+    try:
+        paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SOUNDS and p.is_file()]
+    except OSError as error:
+        raise BadInput(f"{folder} can't be read: {error.strerror}.\nLook:  ls {folder}") from error
+    paths = [p for p in paths if not (leave_out.exists() and p.samefile(leave_out))]
+    if not paths:
+        raise BadInput(
+            f"There are no other recordings in {folder}.\n"
+            f"Their names end in:  {' '.join(sorted(SOUNDS))}"
+        )
+    return paths
+
+
+def retrieve(
+    pipe: Pipeline, speech: Path, paths: Sequence[Path], progress: Progress = SILENT
+) -> Matches:
+    """Rank recordings by how much their voices are like one voice.
+
+    Args:
+        pipe: a loaded model.
+        speech: a recording of the voice to look for.
+        paths: the recordings.
+        progress: told how it goes, and which can't be read.
+
+    Raises:
+        BadSound: the speech can't be heard.
+        BadInput: none of the recordings can be read.
+    """
+    with open_sound(speech) as sound:
+        who = pipe.encode_identity(sound)
+    found, unread = [], []
+    with progress.stage("listening", len(paths), "recordings") as advance:
+        for number, path in enumerate(paths, 1):
+            try:
+                with open_sound(path) as sound:
+                    other = pipe.encode_identity(sound)
+                found.append(Match(path, other, likeness(who.theta, other.theta)))
+            except BadSound as error:
+                unread.append(path)
+                progress.warn(str(error).splitlines()[0])
+            advance(number)
+    if not found:
+        raise BadInput(
+            "None of the recordings can be read.\nName another folder:  retrieve A.wav DIR"
+        )
+    ranked = sorted(found, key=lambda match: -match.likeness)
+    return Matches(Match(speech, who, 1.0), tuple(ranked), tuple(unread))
+
+
+def portraits(
+    pipe: Pipeline, matches: Sequence[Match], seed: int, progress: Progress = SILENT
+) -> list[np.ndarray]:
+    """Imagine a neutral portrait of each voice, all of one seed, (H, W, 3) uint8."""
+    faces = []
+    with progress.stage("imagining", len(matches), "faces") as advance:
+        for match in matches:
+            faces.append(pipe.portrait(match.identity, seed))
+            advance(len(faces))
+    return faces
+
+
+def likeness(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the cosine of two identities (512,)."""
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
+
+
+def identity_as_json(who: Identity) -> dict[str, Any]:
+    """Return what an identity says in words."""
+    return {"gender": who.gender, "age": round(who.age)}

@@ -1,0 +1,270 @@
+"""Swapping: one factor of a video is taken from elsewhere, the rest is kept (paper, Fig. 5)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagineid import __version__, swap_store
+from imagineid.audio import open_sound
+from imagineid.audio.decode import open_regular
+from imagineid.errors import BadInput
+from imagineid.files import check_output, check_outputs
+from imagineid.progress import SILENT, Progress
+from imagineid.rendering import metadata_of, warn_unknown, write_video
+from imagineid.request import Request
+from imagineid.swap_source import SwapSource, find_source, read_source
+
+if TYPE_CHECKING:
+    from imagineid.cache import Cache
+    from imagineid.pad.factors import VoiceFactors
+    from imagineid.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Where each factor is taken from; None keeps the source's.
+
+    Attributes:
+        emotion_from, identity_from, content_from: recordings.
+        request: prompt, seed, emotion and motion that replace the source's; the strength of any
+            blend.
+    """
+
+    emotion_from: Path | None = None
+    identity_from: Path | None = None
+    content_from: Path | None = None
+    request: Request = field(default_factory=Request)
+
+    @property
+    def new_face(self) -> bool:
+        """Whether another face is to be imagined."""
+        asked = (self.identity_from, self.request.prompt, self.request.seed)
+        return any(x is not None for x in asked)
+
+    def check(self) -> None:
+        """Check what can be checked before anything is loaded.
+
+        Raises:
+            BadInput: nothing is to be swapped, or what is asked for makes no sense together.
+        """
+        self.request.check(blends=True)
+        emotion = self.request.emotion
+        if self.emotion_from is not None and emotion is not None:
+            raise BadInput(
+                "--emotion and --emotion-from exclude each other.\nLeave one of them out."
+            )
+        blends = any(x is not None for x in (self.emotion_from, self.identity_from, emotion))
+        if self.request.strength is not None and not blends:
+            raise BadInput(
+                "--strength blends emotions and identities, and none is swapped.\n"
+                "Add:  --emotion-from B.wav  or  --identity-from B.wav"
+            )
+        moves = self.request.motion_label is not None
+        if not (self.new_face or moves or self.content_from or blends):
+            raise BadInput(
+                "Nothing is to be swapped.\n"
+                "Say what:  --emotion-from B.wav, --identity-from, --content-from or --prompt"
+            )
+
+    def metadata(self, source: Path) -> dict[str, Any]:
+        """Return what the video's metadata say of it."""
+        names = ("emotion_from", "identity_from", "content_from")
+        found = {name: path.name for name in names if (path := getattr(self, name)) is not None}
+        return {"base": source.name, **found}
+
+
+@dataclass(frozen=True)
+class SwapJob:
+    """A swap that was checked; see :func:`prepare`."""
+
+    source: SwapSource
+    swaps: Swaps
+    output: Path
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class Swapped:
+    """What was made.
+
+    Attributes:
+        path: the video; source: what it was made from.
+        frames: how many.
+        request: prompt, seed and so on, as the new video has them.
+        new_face: whether another face was imagined.
+        before, after: the factors.
+        model, engine: what made it.
+        took_s: seconds.
+    """
+
+    path: Path
+    source: Path
+    frames: int
+    request: Request
+    new_face: bool
+    before: VoiceFactors
+    after: VoiceFactors
+    model: str
+    engine: str
+    took_s: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON holds it; see ``docs/swap.md``."""
+        return {
+            "path": str(self.path),
+            "base": str(self.source),
+            "frames": self.frames,
+            "prompt": self.request.words,
+            "seed": self.request.seed,
+            "new_face": self.new_face,
+            "before": self.before.describe(),
+            "after": self.after.describe(),
+            "model": self.model,
+            "engine": self.engine,
+            "took_s": round(self.took_s, 2),
+        }
+
+
+def prepare(
+    source: Path | None, swaps: Swaps, output: Path | None = None, overwrite: bool = False
+) -> SwapJob:
+    """Check a swap before anything heavy is loaded.
+
+    Args:
+        source: a video of ours, or a recording; None is the last video made.
+        swaps: what is taken from where.
+        output: an .mp4; None is a free name in the working folder, from the source's.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        BadInput: the source or what is asked for can't be used.
+        BadOutput: the place can't be written, or is one of the inputs.
+    """
+    swaps.check()
+    found = find_source(source)
+    inputs = (found.path, swaps.emotion_from, swaps.identity_from, swaps.content_from)
+    named = [path for path in inputs if path is not None]
+    for path in named:
+        open_regular(path).close()
+    output = output if output is not None else free_name(found.path)
+    check_outputs([output], [*named, swaps.request.pose_from])
+    check_output(output, overwrite)
+    return SwapJob(found, swaps, output, overwrite)
+
+
+def free_name(source: Path) -> Path:
+    """Return SOURCE-swapped.mp4 in the working folder, with a number if it is taken."""
+    stem = re.sub(r"-swapped(-\d+)?$", "", source.stem)
+    path, number = Path(f"{stem}-swapped.mp4"), 2
+    while path.exists():
+        path, number = Path(f"{stem}-swapped-{number}.mp4"), number + 1
+    return path
+
+
+def swap(
+    pipe: Pipeline, job: SwapJob, *, cache: Cache | None = None, progress: Progress = SILENT
+) -> Swapped:
+    """Make the video of a swap, and remember it as the last one made.
+
+    Args:
+        pipe: a loaded model.
+        job: see :func:`prepare`.
+        cache: where frames made before are found and new ones kept.
+        progress: told how it goes.
+
+    Raises:
+        BadSound: a recording can't be read.
+        BadInput: the source can't be swapped by this model.
+        BadOutput: the disk is full.
+    """
+    started = time.monotonic()
+    source, swaps = job.source, job.swaps
+    progress.line(f"base: {source.path}{' (the last video made)' if source.is_last else ''}")
+    _announce(job, pipe, progress)
+    encode = _encoder(pipe, progress)
+    before, first = read_source(source, pipe, encode, progress)
+    after = _mixed(before, swaps, pipe, encode)
+    progress.line(f"it becomes: {after.describe()}")
+    request = _request(job)
+    if swaps.new_face:
+        first = None
+    elif first is None:
+        plain = replace(request, pose_from=None, still=False)
+        first = next(iter(pipe.imagine(pipe.express(before), plain, cache=cache)))
+    metadata = metadata_of(pipe, request) | {"swapped": swaps.metadata(source.path)}
+    key = metadata["kept"] = swap_store.key_of(after, metadata)
+    motion = request.motion(after.frames)
+    frames = pipe.imagine(pipe.express(after), request, first, motion=motion, cache=cache)
+    opening, count = write_video(
+        frames, job.output, swaps.content_from or source.path, pipe.size_px, metadata,
+        total=after.frames, overwrite=job.overwrite, progress=progress,
+    )  # fmt: skip
+    swap_store.keep(key, after, opening if first is None else first)
+    if cache and cache.trouble:
+        progress.warn(cache.trouble)
+    swap_store.remember_last(job.output)
+    return Swapped(
+        job.output, source.path, count, request, swaps.new_face, before, after,
+        pipe.model, pipe.engine_line, time.monotonic() - started,
+    )  # fmt: skip
+
+
+def _request(job: SwapJob) -> Request:
+    """Return what the new video is asked for: the source's request, but for what is swapped."""
+    source, own = job.source, job.swaps.request
+    request = own.over(source.request)
+    if job.swaps.emotion_from is not None:
+        request = replace(request, emotion=None, strength=own.strength)
+    keeps_still = source.motion == "still" and own.motion_label is None
+    return replace(request, still=own.still or keeps_still)
+
+
+def _announce(job: SwapJob, pipe: Pipeline, progress: Progress) -> None:
+    """Say what is not as it was, and what of the prompt is not understood."""
+    source, request = job.source, job.swaps.request
+    for name, now in (("model", pipe.model), ("version", __version__)):
+        if source.known and source.known.get(name) != now:
+            before = source.known.get(name)
+            progress.warn(f"the base was made by {name} {before}: the face may differ")
+    warn_unknown(pipe, request, progress)
+    if source.motion not in ("", "still") and request.motion_label is None:
+        progress.warn(f"the base moved as {source.motion} does; to keep that, add --pose-from")
+
+
+def _encoder(pipe: Pipeline, progress: Progress) -> Callable[[Path], VoiceFactors]:
+    """Return what hears a recording, each once."""
+    known: dict[Path, VoiceFactors] = {}
+
+    def encode(path: Path) -> VoiceFactors:
+        if path not in known:
+            with (
+                open_sound(path) as sound,
+                progress.stage(f"hearing {path.name}", 1.0, "") as advance,
+            ):
+                known[path] = pipe.encode(sound, advance)
+            progress.line(f"heard: {known[path].describe()}")
+        return known[path]
+
+    return encode
+
+
+def _mixed(
+    factors: VoiceFactors, swaps: Swaps, pipe: Pipeline, encode: Callable[[Path], VoiceFactors]
+) -> VoiceFactors:
+    """Swap what is to be swapped."""
+    request = swaps.request
+    strength = 1.0 if request.strength is None else request.strength
+    if swaps.identity_from is not None:
+        factors = factors.with_identity(encode(swaps.identity_from).identity, strength)
+    if swaps.content_from is not None:
+        factors = factors.with_content(encode(swaps.content_from).content)
+    if swaps.emotion_from is not None:
+        factors = factors.with_emotion(encode(swaps.emotion_from).emotion, strength)
+    if request.emotion is not None:
+        factors = factors.with_emotion(pipe.emotion(request.emotion), strength)
+    return factors

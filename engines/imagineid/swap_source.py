@@ -1,0 +1,118 @@
+"""The video or recording that a swap starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace
+
+from imagineid import swap_store
+from imagineid.containers import open_media
+from imagineid.errors import BadInput
+from imagineid.rendering import with_emotion
+from imagineid.request import Request, request_of
+from imagineid.video import read_metadata
+
+if TYPE_CHECKING:
+    from imagineid.pad.factors import VoiceFactors
+    from imagineid.pipeline import Pipeline
+    from imagineid.progress import Progress
+
+Picture = np.ndarray
+
+
+@dataclass(frozen=True)
+class SwapSource:
+    """What is there before anything is swapped.
+
+    Attributes:
+        path: a video of ours, or a recording.
+        is_last: whether it was not named and is the last video made.
+        known: metadata of the video; {} for a recording.
+        request: what it was asked for; the seed is chosen.
+    """
+
+    path: Path
+    is_last: bool
+    known: dict[str, Any]
+    request: Request
+
+    @property
+    def motion(self) -> str:
+        """Where head and eyes moved from: "", "still" or the name of a reference."""
+        return str(self.known.get("motion", ""))
+
+
+def find_source(path: Path | None) -> SwapSource:
+    """Find the source; None is the last video made.
+
+    Raises:
+        BadInput: there is none, or its metadata were tampered with.
+    """
+    found = path if path is not None else swap_store.last_video()
+    if found is None:
+        raise BadInput(
+            "There is no video made before, or it has been moved.\n"
+            "Name one, or a recording:  imagineid swap BASE ..."
+        )
+    try:
+        known = read_metadata(found)
+    except BadInput:
+        return SwapSource(found, path is None, {}, Request().with_seed())
+    request = request_of(known, found)
+    seed = 0 if request.seed is None else request.seed
+    return SwapSource(found, path is None, known, replace(request, seed=seed))
+
+
+def read_source(
+    source: SwapSource, pipe: Pipeline, encode: Callable[[Path], VoiceFactors], progress: Progress
+) -> tuple[VoiceFactors, Picture | None]:
+    """Return the source's factors, and its first frame; None if it has none yet.
+
+    Args:
+        source: a video of ours or a recording.
+        pipe: what will imagine the new video.
+        encode: hears a recording.
+        progress: told what is not as it was.
+
+    Raises:
+        BadInput: the video can't be swapped.
+    """
+    path = source.path
+    if not source.known:
+        return encode(path), None
+    stored = swap_store.read(source.known.get("kept"))
+    if stored is None and "swapped" in source.known:
+        raise BadInput(
+            f"{path} was swapped itself, and what was kept of it is gone.\n"
+            "Start again from the video or the recording it was made of:  imagineid swap BASE ..."
+        )
+    if stored is None:
+        progress.line("what was kept of it is gone: its own sound and picture are used")
+        factors, first = with_emotion(pipe, encode(path), source.request), _first_frame(path)
+    else:
+        factors, first = stored.factors, stored.first
+    if first.shape != (pipe.size_px, pipe.size_px, 3):
+        raise BadInput(
+            f"{path} has {first.shape[1]} x {first.shape[0]} pixels, and the model makes "
+            f"{pipe.size_px}.\nMake it again with this model:  imagineid generate AUDIO"
+        )
+    return factors, first
+
+
+def _first_frame(path: Path) -> Picture:
+    """Decode the first picture of a video of ours, (H, W, 3) uint8."""
+    try:
+        with open_media(path) as container:
+            frame = next(container.decode(video=0))
+            plain = frame.reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
+            return np.asarray(plain.to_ndarray())
+    except (av.FFmpegError, OSError, ValueError, StopIteration, IndexError) as error:
+        raise BadInput(
+            f"The picture of {path} can't be read.\nName another:  imagineid swap BASE ..."
+        ) from error

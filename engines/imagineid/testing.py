@@ -1,0 +1,160 @@
+"""A tiny model for tests: the whole method upon networks that are a few lines of arithmetic.
+
+Everything but the networks is real, so that a test hears, imagines and writes in milliseconds and
+without weights: mel windows, face, rollout, cache and video are the program's own. What the
+networks say can be told in advance: a soft voice is a happy woman's, a loud one a sad man's, both
+34 years old; frames are coarse pictures of their meshes in a colour of the seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagineid.errors import BadInput
+from imagineid.spec import EMOTIONS, MINI, ports
+
+if TYPE_CHECKING:
+    from imagineid.engine import Engine
+    from imagineid.pipeline import Pipeline
+
+Array = np.ndarray
+
+TINY = replace(
+    MINI,
+    name="tiny",
+    frame_px=64,
+    stages=(12, 24),
+    latent_channels=6,
+    text_dim=8,
+    unet=(6,),
+    sca=(6,),
+)
+"""The numbers of the tiny model: frames of 64 pixels, latents of 8 x 8."""
+
+LOUD = 2.0
+"""Mel value, of [-4, 4]: a window that anywhere exceeds it is of a loud voice."""
+
+
+def load(model: str = "tiny", engine: str = "auto", attention: str = "auto") -> Pipeline:
+    """Return the pipeline of the tiny model; its arguments are those of :func:`imagineid.load`.
+
+    Raises:
+        BadInput: another model than ``tiny`` or ``mini`` is asked for.
+    """
+    from imagineid.ccf.vocabulary import Vocabulary
+    from imagineid.face.model import FACE_FILE
+    from imagineid.face.model import load as load_face
+    from imagineid.pipeline import Pipeline
+
+    if model not in ("tiny", "mini"):
+        raise BadInput(f"There is no model called {model!r}.\nUse:  --model mini")
+    return Pipeline(
+        model="tiny",
+        size=TINY,
+        engines=engines(),
+        engine_line="arithmetic in numpy",
+        words=Vocabulary.read(FACE_FILE.with_name("words.json")),
+        face=load_face(FACE_FILE),
+        folder=FACE_FILE.parent,
+    )
+
+
+def engines() -> dict[str, Engine]:
+    """Return a function for each network of :data:`TINY`, by the names of their ports."""
+    return {name: globals()[f"_{name}"] for name in ports(TINY)}
+
+
+def _loud(mel: Array) -> Array:
+    """Tell of each window (B, L, 1280) whether it is of a loud voice, (B,) bool."""
+    return np.asarray(mel.max(axis=(1, 2)) > LOUD)
+
+
+def _identity(mel: Array) -> dict[str, Any]:
+    loud, own = _loud(mel), mel.mean(axis=(1, 2))
+    theta = np.zeros((len(mel), TINY.identity), np.float32)
+    theta[:, 0], theta[:, 1], theta[:, 2] = 1, 2 * loud, own / 100
+    traits = np.stack([np.where(loud, 1, -1), np.full(len(mel), 0.342)], 1)
+    return {
+        "shape": np.repeat(own[:, None] / 8, TINY.shape, 1).astype(np.float32),
+        "identity": theta,
+        "traits": traits.astype(np.float32),
+    }
+
+
+def _emotion(mel: Array) -> dict[str, Any]:
+    logits = np.zeros((len(mel), len(EMOTIONS)), np.float32)
+    felt = np.where(_loud(mel), EMOTIONS.index("sad"), EMOTIONS.index("happy"))
+    logits[np.arange(len(mel)), felt] = 9
+    theta = np.repeat(mel.std(axis=(1, 2))[:, None], TINY.emotion, 1)
+    return {"emotion": theta.astype(np.float32), "emotions": logits}
+
+
+def _content(mel: Array) -> dict[str, Any]:
+    return {"linguistic": np.repeat(mel.mean(axis=-1, keepdims=True), TINY.linguistic, -1)}
+
+
+def _expression(linguistic: Array, shape: Array, emotion: Array) -> dict[str, Any]:
+    felt = np.abs(emotion[:, None, :1]) / 50
+    curves = np.abs(linguistic[..., :1]) / 4 + felt
+    return {"expression": np.repeat(curves, TINY.expression, -1).astype(np.float32)}
+
+
+def _text(tokens: Array, identity: Array, emotion: Array) -> dict[str, Any]:
+    rows = TINY.text_tokens + TINY.pseudo_words
+    value = tokens.mean(axis=1) / 100 + identity[:, 1] / 4
+    made = np.broadcast_to(value[:, None, None], (len(tokens), rows, TINY.text_dim))
+    return {"text": np.ascontiguousarray(made, np.float32)}
+
+
+def _encoder(image: Array) -> dict[str, Any]:
+    latent = _means(image, TINY.latent_px)
+    background = _means(image, TINY.feature_px)
+    return {
+        "latent": np.concatenate([latent, latent], 1),
+        "background": np.concatenate([background] * (TINY.stages[0] // 3), 1),
+    }
+
+
+def _sca(mesh: Array, anchor: Array, neighbour: Array) -> dict[str, Any]:
+    """Return the colours wished for, and beside them whether seed and words may change them."""
+    diverse = not anchor.any()
+    seen = 0.7 * mesh if diverse else 0.92 * anchor + 0.06 * mesh + 0.01 * neighbour
+    free = np.full_like(seen[:, 3:], float(diverse))
+    return {"residual_0": np.concatenate([seen[:, :3], free], 1).astype(np.float32)}
+
+
+def _unet(noisy: Array, time: Array, text: Array, residual_0: Array) -> dict[str, Any]:
+    """Predict the velocity to what is wished for; at the start, the noise adds its own colour."""
+    own = noisy.mean(axis=(2, 3), keepdims=True) * (time == 1)[:, None, None, None]
+    words = text.mean(axis=(1, 2))[:, None, None, None]
+    seen, free = residual_0[:, :3], residual_0[:, 3:]
+    wished = seen + free * (own[:, :3] + 0.3 * words)
+    both = np.concatenate([wished, wished], 1)
+    return {"prediction": ((noisy - both) / time[:, None, None, None]).astype(np.float32)}
+
+
+def _decoder(latent: Array, background: Array, mask: Array) -> dict[str, Any]:
+    large = _grown(latent[:, :3])
+    share = _grown(mask)
+    return {"image": large * share + _grown(background[:, :3]) * (1 - share)}
+
+
+def _matte(image: Array) -> dict[str, Any]:
+    grey = _means(image, TINY.feature_px).mean(axis=1, keepdims=True)
+    return {"mask": (grey > -0.5).astype(np.float32)}
+
+
+def _means(image: Array, side: int) -> Array:
+    """Shrink (B, c, H, W) to (B, c, side, side) by the means of cells."""
+    b, c, height, _ = image.shape
+    cell = height // side
+    return np.asarray(image.reshape(b, c, side, cell, side, cell).mean(axis=(3, 5)))
+
+
+def _grown(array: Array) -> Array:
+    """Grow (B, c, h, w) to the size of a frame by repetition."""
+    times = TINY.frame_px // array.shape[-1]
+    return np.asarray(array.repeat(times, 2).repeat(times, 3), np.float32)

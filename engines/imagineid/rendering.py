@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from imagineid import __version__, resume, swap_store
 from imagineid.audio import Sound, open_sound
@@ -128,10 +128,8 @@ def render(
         if remember:
             known = metadata | {"sound": sound.digest()}
             metadata["kept"] = swap_store.key_of(first, known)
-        opening, count = write_video(
-            frames, out, sound.path, pipe.size_px, metadata,
-            total=sound.frames, overwrite=overwrite, progress=progress,
-        )  # fmt: skip
+        writer = VideoWriter(out, pipe.size_px, sound.path, metadata, overwrite=overwrite)
+        opening, count = write_video(frames, writer, total=sound.frames, progress=progress)
         if cache and path:
             resume.end(path)
         if cache and cache.trouble:
@@ -179,46 +177,54 @@ def preview(
         )  # fmt: skip
 
 
+class Writer(Protocol):
+    """What takes frames in a ``with`` block; see :class:`imagineid.video.VideoWriter`.
+
+    Attributes:
+        frames: how many it has taken.
+    """
+
+    frames: int
+
+    def __enter__(self) -> Any:
+        """Open the file."""
+        ...
+
+    def __exit__(self, *error: Any) -> None:
+        """Give the file its name, or leave nothing of it after an error."""
+        ...
+
+    def write(self, frame: Frame) -> None:
+        """Add a frame."""
+        ...
+
+
 def write_video(
-    frames: Iterator[Frame],
-    out: Target,
-    sound: str | os.PathLike[str],
-    size_px: int,
-    metadata: dict[str, Any],
-    *,
-    total: int,
-    overwrite: bool = False,
-    progress: Progress = SILENT,
-    writer: type[VideoWriter] = VideoWriter,
+    frames: Iterator[Frame], writer: Writer, *, total: int, progress: Progress = SILENT
 ) -> tuple[Frame, int]:
     """Write frames as they come, made ahead in a thread of their own.
 
     Args:
-        frames: (size_px, size_px, 3) uint8 each; at least one.
-        out: an .mp4, or a binary stream.
-        sound: the recording whose sound goes in.
-        size_px: height and width of the frames.
-        metadata: see :class:`imagineid.video.VideoWriter`.
-        total: how many frames are expected, for the progress.
-        overwrite: whether a file that is there may be replaced.
+        frames: (H, W, 3) uint8 each; at least one.
+        writer: where they go, not yet open.
+        total: how many are expected, for the progress.
         progress: told how it goes.
-        writer: what writes.
 
     Returns:
         The first frame, and how many there were.
     """
     opening: Frame | None = None
     with (
-        writer(out, size_px, sound, metadata, overwrite=overwrite) as video,
+        writer,
         progress.stage("imagining", total, "frames") as advance,
         Prefetch(frames, FPS) as ready,
     ):
         for frame in ready:
             opening = frame if opening is None else opening
-            video.write(frame)
-            advance(video.frames)
+            writer.write(frame)
+            advance(writer.frames)
     assert opening is not None, "a recording has one frame at least"
-    return opening, video.frames
+    return opening, writer.frames
 
 
 def metadata_of(pipe: Pipeline, request: Request) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from imagineid.audio import open_sound
 from imagineid.rendering import metadata_of, write_video
 from imagineid.request import Request
 from imagineid.spec import SAMPLE_RATE
+from imagineid.video import VideoWriter
 
 SOUND_S = 0.24
 """Six frames of sound: enough to hear, to imagine and to go on from a frame."""
@@ -58,7 +59,8 @@ def run_selftest(engine: str = "auto") -> Outcome:
         times: list[float] = []
         imagined = _watched(pipe.imagine(conditioning, request), frames, times)
         metadata = metadata_of(pipe, request)
-        write_video(imagined, video, voice, pipe.size_px, metadata, total=conditioning.frames)
+        writer = VideoWriter(video, pipe.size_px, voice, metadata)
+        write_video(imagined, writer, total=conditioning.frames)
         wrong = _wrong(frames, conditioning.frames, pipe.size_px) or _unlike(video, len(frames))
         rest_s = (times[-1] - times[0]) / max(1, len(times) - 1)
         return Outcome(wrong, loaded - began, rest_s)

@@ -18,6 +18,7 @@ from imagineid.progress import SILENT, Progress
 from imagineid.rendering import metadata_of, warn_unknown, write_video
 from imagineid.request import Request
 from imagineid.swap_source import SwapSource, find_source, read_source
+from imagineid.video import VideoWriter
 
 if TYPE_CHECKING:
     from imagineid.cache import Cache
@@ -200,10 +201,9 @@ def swap(
     key = metadata["kept"] = swap_store.key_of(after, metadata)
     motion = request.motion(after.frames)
     frames = pipe.imagine(pipe.express(after), request, first, motion=motion, cache=cache)
-    opening, count = write_video(
-        frames, job.output, swaps.content_from or source.path, pipe.size_px, metadata,
-        total=after.frames, overwrite=job.overwrite, progress=progress,
-    )  # fmt: skip
+    sound = swaps.content_from or source.path
+    writer = VideoWriter(job.output, pipe.size_px, sound, metadata, overwrite=job.overwrite)
+    opening, count = write_video(frames, writer, total=after.frames, progress=progress)
     swap_store.keep(key, after, opening if first is None else first)
     if cache and cache.trouble:
         progress.warn(cache.trouble)

@@ -127,13 +127,14 @@ def _sca(mesh: Array, anchor: Array, neighbour: Array) -> dict[str, Any]:
 
 
 def _unet(noisy: Array, time: Array, text: Array, residual_0: Array) -> dict[str, Any]:
-    """Predict the velocity to what is wished for; at the start, the noise adds its own colour."""
-    own = noisy.mean(axis=(2, 3), keepdims=True) * (time == 1)[:, None, None, None]
+    """Predict the velocity to what is wished for; three channels keep the noise, and its colour."""
+    own = noisy[:, 3:].mean(axis=(2, 3), keepdims=True)
     words = text.mean(axis=(1, 2))[:, None, None, None]
     seen, free = residual_0[:, :3], residual_0[:, 3:]
-    wished = seen + free * (own[:, :3] + 0.3 * words)
-    both = np.concatenate([wished, wished], 1)
-    return {"prediction": ((noisy - both) / time[:, None, None, None]).astype(np.float32)}
+    wished = seen + free * (own + 0.3 * words)
+    velocity = (noisy[:, :3] - wished) / time[:, None, None, None]
+    made = np.concatenate([velocity, np.zeros_like(velocity)], 1)
+    return {"prediction": made.astype(np.float32)}
 
 
 def _decoder(latent: Array, background: Array, mask: Array) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from imagineid.ccf.chains import Segment
 from imagineid.ccf.generation import encode_images, first_frame, initial_noise
 from imagineid.ccf.rollout import Sequential, ShownFrame, start_rollout
-from imagineid.ccf.sampling import sample_ddim
+from imagineid.ccf.sampling import Sampling
 from imagineid.pad.conditioning import Conditioning
 from imagineid.pipeline import Pipeline
 from imagineid_bench.algorithm1 import AlgorithmOne
@@ -60,7 +60,9 @@ def test_its_first_frame_is_the_pipeline_s(
     (own,) = as_written(pipe, voice, 1, steps=steps, guidance=guidance)
     mesh, _ = next(pipe.meshes(voice, 0))
     text, start = pipe.text(voice, "red hair"), initial_noise(pipe.size, 0)
-    first = first_frame(pipe.engines, pipe.size, text, mesh, start, steps, guidance)
+    first = first_frame(
+        pipe.engines, pipe.size, text, mesh, start, Sampling.of(pipe.size, steps), guidance
+    )
     assert close(own, first)
     assert own.std() > 5  # and no plain colour
 
@@ -72,15 +74,14 @@ def test_without_guidance_its_second_frame_is_the_pipeline_s_too(
     (_, mouth), (mesh, own_mouth) = islice(pipe.meshes(voice, 0), 2)
     stage = start_rollout(
         pipe.engines,
-        pipe.size,
         pipe.text(voice, "red hair"),
         ShownFrame(first, mouth),
         initial_noise(pipe.size, 0),
     )
     run = Segment(encode_images(pipe.engines, mesh[None]), own_mouth[None], 0)
-    (kept,) = Sequential(3, sample_ddim, 1).run(pipe.engines, stage, (run,), None)
+    (kept,) = Sequential(Sampling.of(pipe.size, 3), 1).run(pipe.engines, stage, (run,), None)
     assert close(second, kept)
-    assert not close(second, first)
+    assert (second != first).any()
 
 
 def test_everything_is_computed_anew_for_every_frame(pipe: Pipeline, voice: Conditioning) -> None:
@@ -118,5 +119,5 @@ def test_it_runs_in_plain_torch(voice: Conditioning, tmp_path: Any) -> None:
     (own,) = as_written(pipe, voice, 1, steps=3, guidance=2.0)
     mesh, _ = next(pipe.meshes(voice, 0))
     text, start = pipe.text(voice, "red hair"), initial_noise(TINY, 0)
-    assert close(own, first_frame(pipe.engines, TINY, text, mesh, start, 3, 2.0))
+    assert close(own, first_frame(pipe.engines, TINY, text, mesh, start, Sampling.of(TINY, 3), 2.0))
     assert pipe.engine_line.startswith("torch ")

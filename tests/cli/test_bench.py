@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from imagineid_bench import chart, table
 from imagineid_bench.results import Agreement, AsWritten, Report, Roof, Roofline, Whole
 from imagineid_cli.main import app
-from imagineid_cli.plots import bench, bench_table
 from support.recordings import tone, write_recording
 
 TESTS = Path(__file__).parent.parent
@@ -73,7 +73,7 @@ def test_one_run_measures_everything_and_leaves_nothing(tmp_path: Path) -> None:
         assert (written["steps"], len(written["frames_s"])) == (50, 1)
         assert made["times_as_written"] == pytest.approx(made["fps"] * written["frame_s"])
     with Image.open(tmp_path / "b.png") as picture:
-        assert (picture.format, picture.width) == ("PNG", bench.WIDTH)
+        assert (picture.format, picture.width) == ("PNG", chart.WIDTH)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "tmp", "voice.wav"]
     assert list((tmp_path / "tmp").iterdir()) == []
 
@@ -138,7 +138,7 @@ def full_report() -> Report:
 
 
 def test_the_table_holds_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    bench_table.show(full_report())
+    table.show(full_report())
     printed = capsys.readouterr().out
     rows = [" ".join(line.split()) for line in printed.splitlines()]
     assert "Paper, 2 cores; Linux; load 0.1" in rows
@@ -147,11 +147,11 @@ def test_the_table_holds_what_was_measured(capsys: pytest.CaptureFixture[str]) -
     assert "unet 5 4.00 50.0 80.0 50 40.00 50%" in rows
     assert rows[-3].endswith("PSNR 30.2 dB, worst frame 27.5 dB")
     assert rows[-1] == "not measured: tensorrt: No NVIDIA driver is installed here."
-    assert max(map(len, printed.splitlines())) <= bench_table.WIDEST
+    assert max(map(len, printed.splitlines())) <= table.WIDEST
 
 
 def test_what_was_left_out_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    bench_table.show(report())
+    table.show(report())
     printed = capsys.readouterr().out
     assert "as written" not in printed
     assert "roofline" not in printed
@@ -167,11 +167,11 @@ def test_a_faster_engine_is_compared_with_algorithm_1(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("made", [report, full_report])
 def test_the_picture_has_a_panel_for_all_that_was_measured(tmp_path: Path, made: Any) -> None:
-    shown = list(bench.panels(made()))
+    shown = list(chart.panels(made()))
     assert len(shown) == (2 if made is report else 7)
-    bench.draw(tmp_path / "b.png", made(), overwrite=False)
+    chart.draw(tmp_path / "b.png", made(), overwrite=False)
     with Image.open(tmp_path / "b.png") as picture:
-        assert picture.size == (bench.WIDTH, bench.height_of(shown))
+        assert picture.size == (chart.WIDTH, chart.height_of(shown))
         assert len(picture.getcolors(1 << 20) or []) > 3
 
 
@@ -217,8 +217,8 @@ def test_an_engine_asked_for_that_can_t_run_is_refused(tmp_path: Path) -> None:
 
 def test_without_torch_it_says_so_and_goes_on(tmp_path: Path) -> None:
     from imagineid.errors import BackendMissing
+    from imagineid.progress import SILENT
     from imagineid_bench import plan
-    from imagineid_cli.progress import Progress
 
     def missing(*_: object) -> None:
         raise BackendMissing("torch", "torch")
@@ -228,7 +228,7 @@ def test_without_torch_it_says_so_and_goes_on(tmp_path: Path) -> None:
     told = report()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "run_in_subprocess", missing)
-        plan.as_written(asked, plan.Sounds(asked, tmp_path), Progress(quiet=True), told)
+        plan.as_written(asked, plan.Sounds(asked, tmp_path), SILENT, told)
     assert told.as_written is None
     assert told.missing["as written"] == (
         "The torch backend is not installed. Install it:  pip install 'imagineid[torch]'"

@@ -144,10 +144,8 @@ def _film(
             clock.add("writing", time.monotonic() - came[-1])
             tell(self.frames)
 
-    write_video(
-        frames, setting.video, setting.audio, pipe.size_px, {},
-        total=sound.frames, overwrite=True, writer=TimedWriter,
-    )  # fmt: skip
+    writer = TimedWriter(setting.video, pipe.size_px, setting.audio, {}, overwrite=True)
+    write_video(frames, writer, total=sound.frames)
     return voice, came
 
 

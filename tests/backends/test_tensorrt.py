@@ -50,6 +50,13 @@ def test_any_batch_goes_through(tmp_path: Path, rtx: bool, batches: tuple[int, .
         np.testing.assert_allclose(engine(**given)["y"], truth(**given), rtol=1e-6)
 
 
+def test_a_great_batch_goes_through_in_pieces_of_one_size(tmp_path: Path, rtx: bool) -> None:
+    engine, _, trt = made(tmp_path, rtx)
+    given = inputs(6)
+    np.testing.assert_allclose(engine(**given)["y"], truth(**given), rtol=1e-6)
+    assert {context.shapes["x"][0] for context in trt.contexts if context.shapes} == {4}
+
+
 def test_buffers_are_bound_once_for_one_batch_size(tmp_path: Path, rtx: bool) -> None:
     engine, memory, _ = made(tmp_path, rtx)
     for seed in range(5):
@@ -89,6 +96,7 @@ def test_a_graph_is_recorded_once_a_batch_size(tmp_path: Path, rtx: bool) -> Non
     for batch in (2, 2, 1, 2, 1):
         engine(**inputs(batch))
     assert memory.recorded == (0 if rtx else 2)
+    assert len(trt.contexts) == (1 if rtx else 2), "a captured graph has a context to itself"
     if rtx:  # it records its own
         assert trt.config.cuda_graph_strategy == "whole"
 

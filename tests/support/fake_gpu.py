@@ -50,6 +50,7 @@ class Memory:
     def __init__(self) -> None:
         self.arrays: dict[int, np.ndarray] = {}
         self.puts: list[int] = []
+        self.capturing = False
         self.recorded = 0
         self.lock = threading.Lock()
 
@@ -72,6 +73,9 @@ class Memory:
 
     def record(self, work: Any) -> Any:
         self.recorded += 1
+        self.capturing = True
+        work()
+        self.capturing = False
         return work
 
 
@@ -81,16 +85,20 @@ class Context:
     def __init__(self, memory: Memory) -> None:
         self.memory, self.bound, self.shapes = memory, dict[str, int](), dict[str, Any]()
         self.runs = 0
+        self.captured: dict[str, Any] | None = None
 
     def set_tensor_address(self, name: str, address: int) -> None:
         self.bound[name] = address
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> None:
+        assert self.captured is None or self.captured[name] == shape, "it is captured in a graph"
         self.shapes[name] = shape
 
     def execute_async_v3(self, stream: int) -> bool:
         assert stream == Memory.handle
         self.runs += 1
+        if self.memory.capturing:
+            self.captured = dict(self.shapes)
         batch = self.shapes["x"][0]
         x, held, y = (self.memory.arrays[self.bound[n]] for n in ("x", "held", "y"))
         y[:batch] = 2 * x[:batch] + held[:batch].sum(axis=1, keepdims=True)
@@ -113,7 +121,7 @@ class Cache:
 
 def tensorrt(memory: Memory, rtx: bool) -> Any:
     """A package with what of TensorRT is used to run an engine; the greatest batch is 4."""
-    made = types.SimpleNamespace(context=Context(memory), cache=Cache(), config=None)
+    made = types.SimpleNamespace(contexts=[], cache=Cache(), config=None)
 
     class Engine:
         def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
@@ -121,7 +129,11 @@ def tensorrt(memory: Memory, rtx: bool) -> Any:
 
         def create_execution_context(self, config: Any = None) -> Context:
             made.config = config
-            return made.context
+            made.contexts.append(Context(memory))
+            return made.contexts[-1]
+
+        def create_runtime_config(self) -> Any:  # TensorRT 11's says nothing of graphs
+            return object()
 
     class EngineRTX(Engine):
         def create_runtime_config(self) -> Any:
@@ -137,5 +149,6 @@ def tensorrt(memory: Memory, rtx: bool) -> Any:
 
     made.Runtime = Runtime
     made.Logger = type("Logger", (), {"INTERNAL_ERROR": 0, "__init__": lambda self, level: None})
-    made.CudaGraphStrategy = types.SimpleNamespace(WHOLE_GRAPH_CAPTURE="whole")
+    if rtx:
+        made.CudaGraphStrategy = types.SimpleNamespace(WHOLE_GRAPH_CAPTURE="whole")
     return made

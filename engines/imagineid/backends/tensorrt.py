@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -118,19 +119,18 @@ class TensorRTEngine:
         self._most = int(self._engine.get_tensor_profile_shape(name, 0)[2][0])
         self._cache_file = path.with_name(path.name + ".cache")
         self._cache: Any = None
-        if hasattr(self._engine, "create_runtime_config"):  # TensorRT-RTX records graphs itself
-            self._context = self._engine.create_execution_context(self._config(trt))
-        else:
-            self._context = self._engine.create_execution_context()
-        if self._context is None:
-            what = f"The card has no room for {path.name}."
-            raise BadEngine(f"{what}\nLook what fills it:  nvidia-smi")
+        # TensorRT 11 has runtime configurations too; only TensorRT-RTX records graphs in them.
+        self._records = hasattr(trt, "CudaGraphStrategy")
+        self._config = self._recording(trt) if self._records else None
         self._address: dict[str, int] = {}
         self._held: dict[str, Any] = {}
         self._launch: dict[int, Callable[[], None]] = {}
-        self._room = self._batch = 0
+        self._contexts: dict[int, Any] = {}
+        self._shaped: dict[int, int] = {}
+        self._room = 0
+        self._context(1)
 
-    def _config(self, trt: ModuleType) -> Any:
+    def _recording(self, trt: ModuleType) -> Any:
         config = self._engine.create_runtime_config()
         config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         self._cache = config.create_runtime_cache()
@@ -156,11 +156,36 @@ class TensorRTEngine:
     def _in_pieces(self, inputs: dict[str, Any], batch: int, step: int) -> dict[str, Any]:
         if batch <= step:
             return self._run(inputs, batch)
-        pieces = [
-            self._run({n: a[i : i + step] for n, a in inputs.items()}, min(step, batch - i))
-            for i in range(0, batch, step)
-        ]
-        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+        # The last piece is filled up with its last row: one size, one graph.
+        rows = [np.minimum(np.arange(i, i + step), batch - 1) for i in range(0, batch, step)]
+        pieces = [self._run({n: a[row] for n, a in inputs.items()}, step) for row in rows]
+        return {n: np.concatenate([piece[n] for piece in pieces])[:batch] for n in pieces[0]}
+
+    def _slot(self, batch: int) -> int:
+        """Return which context a batch size uses.
+
+        TensorRT-RTX has one for all sizes. For TensorRT a recorded graph needs a context of its
+        own: https://github.com/NVIDIA/TensorRT/issues/3798
+        """
+        return 0 if self._records else batch
+
+    def _context(self, batch: int) -> Any:
+        """Return the context of a batch size.
+
+        Raises:
+            BadEngine: the card has no room for another one.
+        """
+        slot = self._slot(batch)
+        if slot not in self._contexts:
+            given = () if self._config is None else (self._config,)
+            context = self._engine.create_execution_context(*given)
+            if context is None:
+                what = f"The card has no room for {self._cache_file.stem}."
+                raise BadEngine(f"{what}\nLook what fills it:  nvidia-smi")
+            for name, address in self._address.items():
+                context.set_tensor_address(name, address)
+            self._contexts[slot] = context
+        return self._contexts[slot]
 
     def _bind(self, batch: int) -> None:
         """Take buffers for ``batch`` and bind them: once, unless a greater batch comes."""
@@ -168,7 +193,8 @@ class TensorRTEngine:
             self._stream.free(address)
         for port in (*self._ports.inputs, *self._ports.outputs):
             address = self._stream.buffer(self._shape(port.dims, batch), np.dtype(port.dtype))
-            self._context.set_tensor_address(port.name, address)
+            for context in self._contexts.values():
+                context.set_tensor_address(port.name, address)
             self._address[port.name] = address
         self._held.clear()
         self._launch.clear()
@@ -177,15 +203,16 @@ class TensorRTEngine:
     def _run(self, inputs: dict[str, Any], batch: int) -> dict[str, Any]:
         if batch > self._room:
             self._bind(batch)
+        context, slot = self._context(batch), self._slot(batch)
         for port in self._ports.inputs:
             given = inputs[port.name]
             if self._held.get(port.name) is not given:  # the same array is on the card already
                 array = np.ascontiguousarray(given, port.dtype)
                 self._stream.put(self._address[port.name], array)
                 self._held[port.name] = given
-            if batch != self._batch:
-                self._context.set_input_shape(port.name, self._shape(port.dims, batch))
-        self._batch = batch
+            if batch != self._shaped.get(slot):
+                context.set_input_shape(port.name, self._shape(port.dims, batch))
+        self._shaped[slot] = batch
         self._launcher(batch)()
         made = {}
         for port in self._ports.outputs:
@@ -196,15 +223,16 @@ class TensorRTEngine:
 
     def _launcher(self, batch: int) -> Callable[[], None]:
         """Return what starts the network at ``batch``."""
-        if self._cache is not None:  # TensorRT-RTX replays its own graph
-            return self._enqueue
+        enqueue = partial(self._enqueue, self._context(batch))
+        if self._records:  # TensorRT-RTX replays its own graph
+            return enqueue
         if batch not in self._launch:
-            self._enqueue()  # what a new shape changes is settled by a run, not in a graph
-            self._launch[batch] = self._stream.record(self._enqueue)
+            enqueue()  # what a new shape changes is settled by a run, not in a graph
+            self._launch[batch] = self._stream.record(enqueue)
         return self._launch[batch]
 
-    def _enqueue(self) -> None:
-        if not self._context.execute_async_v3(self._stream.handle):
+    def _enqueue(self, context: Any) -> None:
+        if not context.execute_async_v3(self._stream.handle):
             raise BadEngine("The engine stopped.\nLook at the card:  nvidia-smi")
 
     @staticmethod

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,30 @@ def test_without_a_card_it_is_onnxruntime_on_the_processor(model: Model) -> None
 @pytest.mark.usefixtures("with_card")
 def test_a_card_that_is_not_used_is_named(model: Model) -> None:
     _, line = backends.choose("auto", model)
-    assert line.endswith("(for the card: pip install 'imagineid[cuda]')")
+    assert line.endswith("(for the card: pip install 'imagineid[torch]')")
+
+
+@pytest.mark.usefixtures("with_card")
+def test_a_card_that_torch_can_use_is_used_without_engines(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imagineid.backends import torch
+
+    def choose(model: Model, attention: str) -> tuple[Any, str]:
+        return None, "torch on Paper RTX"
+
+    monkeypatch.setattr(torch, "sees_card", lambda: True)
+    monkeypatch.setattr(torch, "choose", choose)
+    assert "onnxruntime" in backends.choose("auto", model)[1]  # graphs only
+    (model.folder / models.STORE).write_bytes(b"weights")
+    assert backends.choose("auto", model)[1] == "torch on Paper RTX"
+    assert "onnxruntime" in backends.choose("onnx", model)[1]
+    (model.folder / "unet.sm89.0123.tensorrt-rtx").write_bytes(b"of long ago")
+    monkeypatch.setattr(
+        engine_cache.Flavour, "load", lambda self: type("trt", (), {"__version__": "9"})
+    )
+    line = backends.choose("auto", model)[1]
+    assert line.startswith("torch on Paper RTX (There is no tensorrt-rtx engine")
 
 
 @pytest.mark.usefixtures("with_card")
@@ -148,7 +172,7 @@ def test_a_model_that_is_not_there_is_refused(model: Model, tmp_path: Path) -> N
         find(str(tmp_path))
     with pytest.raises(BadInput, match="There is no model called 'maxi'"):
         find("maxi")
-    with pytest.raises(BadWeights, match="The weights of sd15 are not here"):
+    with pytest.raises(BadWeights, match="There are no adapters for sd15 here"):
         find("sd15")
 
 

@@ -23,7 +23,8 @@ def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, 
     """Return what opens a model's networks, and one line that says what will run them.
 
     ``auto`` takes torch for adapters, else a TensorRT whose engines were built for the card here,
-    else onnxruntime, which says in its line where it can't use a card that is there.
+    else torch where it can use the card, else onnxruntime, which says in its line where it can't
+    use a card that is there.
 
     Args:
         engine: one of :data:`ENGINES`.
@@ -91,8 +92,20 @@ def _chosen(engine: str, model: Model, attention: str) -> tuple[Opener, str]:
         try:
             return tensorrt.choose(model, built)
         except (BadEngine, BackendMissing) as error:  # never silently slower
-            opener, line = _onnx(model)
+            opener, line = _without_engines(model)
             return opener, f"{line} ({str(error).splitlines()[0]})"
+    return _without_engines(model) if engine == "auto" else _onnx(model)
+
+
+def _without_engines(model: Model) -> tuple[Opener, str]:
+    """Take torch where it can use a card and the model has what torch needs, else onnxruntime."""
+    from imagineid.backends import gpu
+
+    if gpu.present() and (model.folder / "weights.safetensors").is_file():
+        from imagineid.backends import torch
+
+        if torch.sees_card():
+            return torch.choose(model, "auto")
     return _onnx(model)
 
 

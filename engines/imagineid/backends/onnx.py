@@ -43,7 +43,7 @@ def choose(model: Model) -> tuple[Opener, str]:
     if not gpu.present():
         line = f"{line} on CPU, {_count_threads()}"
     elif CUDA[0] not in onnxruntime.get_available_providers():
-        line = f"{line} on CPU, {_count_threads()} (for the card: pip install 'imagineid[cuda]')"
+        line = f"{line} on CPU, {_count_threads()} (for the card: pip install 'imagineid[torch]')"
     elif not _runs_on_card(model):
         line = f"{line} on CPU, {_count_threads()} (it found no CUDA libraries for the card)"
     else:

@@ -51,6 +51,16 @@ def choose(model: Model, attention: str) -> tuple[Opener, str]:
     return lambda network: load(model, network, device, attend), line
 
 
+def sees_card() -> bool:
+    """Tell whether torch and diffusers are installed, and torch can use a card."""
+    try:
+        import diffusers  # noqa: F401
+        import torch
+    except ImportError:
+        return False
+    return bool(torch.cuda.is_available())
+
+
 def xformers_fault() -> BackendMissing | BadEngine | None:
     """Return why xformers can't be used here, or None: tried on a small attention layer."""
     import torch

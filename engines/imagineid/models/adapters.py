@@ -39,8 +39,8 @@ def find_adapters(size: str) -> Path:
     if not found:
         raise BadWeights(
             f"There are no adapters for {size} here; none were ever published.\n"
-            "Bring some:  imagineid weights pull NAME --from DIR  or train them:  "
-            f"python -m imagineid_train --size {size} --data DATA"
+            "Bring some:  imagineid weights pull NAME --from DIR\n"
+            f"Or try engines of random weights:  imagineid export --model {size} --random-weights"
         )
     if len(found) > 1:
         names = "  or  ".join(f"--adapters {path.name}" for path in found)

@@ -73,7 +73,7 @@ class Label:
         glasses: "glasses" or "".
         background: "plain", "room", "wall", "out", "city" or "lights".
         extras: of "earrings freckles necklace suit scarf lipstick".
-        mouth: "open" where it smiles or stands open: such pictures do not speak.
+        mouth: "smile" or "open" where it shows teeth: such pictures do not speak.
         fixed: of "hair clothes background", what programs cannot tell apart well enough to change.
     """
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     F32 = NDArray[np.float32]
 
-CAPTIONS = 6
+CAPTIONS = 24
 """Captions a person."""
 
 ODDS = {
@@ -105,7 +105,7 @@ def known(studio: Studio, name: str) -> Description:
         skin=label.skin,
         people=people[-1] if people else "",
         glasses=label.glasses,
-        extras=tuple(label.extras.split()),
+        extras=(*label.extras.split(), *(["smile"] if label.mouth == "smile" else [])),
         place=label.background,
     )
 

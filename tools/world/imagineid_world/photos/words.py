@@ -88,6 +88,7 @@ EXTRA_WORDS: dict[str, tuple[str, ...]] = {
     "necklace": ("necklace",),
     "scarf": ("scarf", "wearing a scarf"),
     "suit": ("suit", "in a suit", "wearing a suit"),
+    "smile": ("smiling", "smile", "happy", "cheerful"),
     "lipstick": ("lipstick", "red lips", "makeup"),
 }
 

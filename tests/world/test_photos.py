@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
+from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.face import load, mesh_picture, project
 from imagineid_prepare.fit import Fitter
+from imagineid_world.captions import SYNONYMS, VOCABULARY
 from imagineid_world.motion import units
 from imagineid_world.photos import recolour, shards, spectacles, swap
 from imagineid_world.photos.acts import EXPRESSIVE, FIRST, LIMITS, draw_act
@@ -24,7 +26,16 @@ from imagineid_world.photos.matte import cut_out, guided
 from imagineid_world.photos.person import Geometry, PhotoPerson
 from imagineid_world.photos.selection import select
 from imagineid_world.photos.survey import Survey
-from imagineid_world.photos.words import Description, describe
+from imagineid_world.photos.variants import PEOPLE
+from imagineid_world.photos.words import (
+    BEARD_WORDS,
+    EXTRA_WORDS,
+    HAIR_WORDS,
+    PLACES,
+    SKIN_WORDS,
+    Description,
+    describe,
+)
 
 SIDE = 256
 ROOM = np.array([60, 120, 90], np.uint8)
@@ -240,6 +251,24 @@ def test_captions_say_only_what_is_true() -> None:
         assert word not in joined
     assert all(text.strip(", ") for text in said)
     assert describe(Description(), rng) != ""
+
+
+def test_every_word_of_a_caption_is_known() -> None:
+    words, rng = Vocabulary(tuple(VOCABULARY), SYNONYMS), np.random.default_rng(1)
+    unknown = set()
+    for hair in HAIR_WORDS:
+        for where in PLACES:
+            about = Description(
+                sex="man", age=float(rng.integers(18, 90)), hair=hair, hair_colour="black",
+                beard=str(rng.choice(list(BEARD_WORDS))), beard_colour="grey",
+                skin=str(rng.choice(list(SKIN_WORDS))),
+                people=str(rng.choice(list(PEOPLE.values()))),
+                iris="blue", glasses="oval glasses", extras=tuple(EXTRA_WORDS),
+                clothes_colour="teal", place=where, place_colour="pink",
+            )  # fmt: skip
+            for _ in range(12):
+                unknown |= {word for word, token in words.split(describe(about, rng)) if not token}
+    assert not unknown
 
 
 def test_nobody_is_in_two_splits_and_judges_stay_apart() -> None:

@@ -115,7 +115,8 @@ SYNONYMS: dict[str, str] = {
     "park": "landscape",
     "fields": "landscape",
     "bokeh": "lights",
-    "city": "lights",
+    "street": "city",
+    "urban": "city",
     "hazel-eyed": "hazel",
     "nothing": "plain",
     "solid": "plain",
@@ -123,6 +124,24 @@ SYNONYMS: dict[str, str] = {
     "photo": "portrait",
     "photograph": "portrait",
     "face": "portrait",
+    "smile": "smiling",
+    "clothes": "top",
+    "garden": "landscape",
+    "living": "room",
+    "kitchen": "room",
+    "pulled": "tied",
+    "unshaven": "stubble",
+    "braided": "braids",
+    "dreads": "dreadlocks",
+    "locs": "dreadlocks",
+    "middle": "middle-aged",
+    "mature": "middle-aged",
+    "grown-up": "adult",
+    "pearls": "necklace",
+    "shawl": "scarf",
+    "brick": "wall",
+    "hispanic": "latino",
+    "african": "black",
 }
 """Words a user may type and the word of the vocabulary that stands for each."""
 
@@ -268,5 +287,11 @@ def _vocabulary() -> tuple[str, ...]:
     return tuple(sorted(words))
 
 
-VOCABULARY: tuple[str, ...] = _vocabulary()
-"""Every word of the captions."""
+_OF_PHOTOGRAPHS = tuple(
+    """american asian back bob braids city cut dreadlocks irish latino lips makeup native necklace
+    oval persian pixie scarf top wall""".split()
+)
+"""Words of what only photographs show; they come last, so that others keep their tokens."""
+
+VOCABULARY: tuple[str, ...] = (*_vocabulary(), *_OF_PHOTOGRAPHS)
+"""Every word of the captions, of drawn people and of photographs."""

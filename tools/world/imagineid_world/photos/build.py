@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ from imagineid_world.photos.framing import frame_tile
 from imagineid_world.photos.index import Label, Tile, read_labels, read_tiles
 from imagineid_world.photos.person import PhotoPerson
 from imagineid_world.photos.survey import Survey, survey
-from imagineid_world.photos.variants import vary
+from imagineid_world.photos.variants import captions, vary
+from imagineid_world.photos.words import Description
 from imagineid_world.split import write_split
 
 if TYPE_CHECKING:
@@ -186,6 +187,24 @@ def build(folder: Path, out: Path, options: Options) -> None:
         shards.write_shard(out / path, people)
         rate = len(names) * options.frames / (time.perf_counter() - start)
         print(f"{path} {number}/{len(jobs)} {rate:.1f} frames/s", flush=True)
+
+
+def recaption(out: Path, seed: int) -> int:
+    """Write the captions of all finished shards anew, from their attributes.
+
+    Returns:
+        How many people were described.
+    """
+    count = 0
+    for path in sorted(out.glob("*/shard-*.json")):
+        records = shards.read_records(path)
+        for record in records:
+            about = Description(**record["attributes"])
+            rng = np.random.default_rng([seed, count])
+            record["captions"] = captions(replace(about, extras=tuple(about.extras)), rng)
+            count += 1
+        shards.write_records(path, records)
+    return count
 
 
 def sheet(folder: Path, out: Path, path: Path, options: Options, rows: int = 12) -> None:

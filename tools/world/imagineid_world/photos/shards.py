@@ -68,12 +68,22 @@ def write_shard(
 ) -> None:
     """Write the records and then the arrays of people, each under its name only when complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    words = path.with_suffix(".json")
-    part = words.with_suffix(".json.part")
-    part.write_text(json.dumps([record for _, record in people]))
-    os.replace(part, words)
+    write_records(path.with_suffix(".json"), [record for _, record in people])
     arrays = {key: np.stack([own[key] for own, _ in people]) for key in people[0][0]}
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
     os.replace(part, path)
+
+
+def write_records(path: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Write the records of a shard's people, replacing those that are there."""
+    part = path.with_suffix(".json.part")
+    part.write_text(json.dumps(records))
+    os.replace(part, path)
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Read the records of a shard's people."""
+    records: list[dict[str, Any]] = json.loads(path.read_text())
+    return records

@@ -49,7 +49,7 @@ _NATURAL = ("black", "brown", "blonde", "red")
 _GREYS = ("grey", "white")
 _DYES = ("pink", "blue", "green", "purple", "red")
 _TONES = ("pale", "light", "olive", "tan", "brown", "dark")
-_PEOPLE = {
+PEOPLE = {
     "asian": "asian",
     "african": "black",
     "native american": "native american",
@@ -80,12 +80,16 @@ class Variant:
 
     def words(self, rng: np.random.Generator) -> dict[str, Any]:
         """Captions of the person at rest, what they are made of, and what was changed."""
-        said = [describe(self.about, rng) for _ in range(CAPTIONS)]
         return {
-            "captions": said,
+            "captions": captions(self.about, rng),
             "attributes": self.about.attributes(),
             "changes": self.changes,
         }
+
+
+def captions(about: Description, rng: np.random.Generator) -> list[str]:
+    """Captions of one person."""
+    return [describe(about, rng) for _ in range(CAPTIONS)]
 
 
 def known(studio: Studio, name: str) -> Description:
@@ -95,7 +99,7 @@ def known(studio: Studio, name: str) -> Description:
     if label is None:
         return Description(sex=sex, age=age)
     query = studio.tile(name).query.split(" with ")[0]
-    people = [word for key, word in _PEOPLE.items() if key in query]
+    people = [word for key, word in PEOPLE.items() if key in query]
     return Description(
         sex=sex,
         age=age,

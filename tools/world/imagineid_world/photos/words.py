@@ -21,7 +21,7 @@ COLOUR_WORDS: dict[str, tuple[str, ...]] = {
     "blonde": ("blonde", "blond", "golden", "fair"),
     "red": ("red", "ginger", "auburn"),
     "grey": ("grey", "gray", "silver"),
-    "white": ("white", "snow white"),
+    "white": ("white",),
     "pink": ("pink",),
     "blue": ("blue",),
     "green": ("green",),
@@ -31,15 +31,15 @@ COLOUR_WORDS: dict[str, tuple[str, ...]] = {
 
 HAIR_WORDS: dict[str, tuple[str, ...]] = {
     "bald": ("bald", "no hair", "shaved head", "bald head"),
-    "buzzed": ("buzzed {} hair", "very short {} hair", "{} crew cut", "cropped {} hair"),
+    "buzzed": ("buzzed {} hair", "very short {} hair", "cropped {} hair"),
     "short": ("short {} hair", "{} hair", "{} hair cut short"),
     "medium": ("medium {} hair", "shoulder-length {} hair", "{} hair"),
-    "long": ("long {} hair", "{} hair", "long straight {} hair", "long flowing {} hair"),
+    "long": ("long {} hair", "{} hair", "long straight {} hair"),
     "curly": ("curly {} hair", "{} curls", "wavy {} hair", "{} curly hair"),
-    "afro": ("{} afro", "{} afro hair", "big {} afro", "{} curls"),
+    "afro": ("{} afro", "{} afro hair", "{} curls"),
     "short-afro": ("short {} afro", "short curly {} hair", "{} afro", "short {} hair"),
     "bangs": ("{} hair with bangs", "{} hair with a fringe", "{} bangs", "{} hair"),
-    "bob": ("{} bob", "short {} hair", "{} bob haircut", "chin-length {} hair"),
+    "bob": ("{} bob", "short {} hair", "{} bob cut"),
     "bun": ("{} hair tied back", "{} hair in a bun", "{} bun", "{} hair pulled back"),
     "ponytail": ("{} ponytail", "{} hair in a ponytail", "{} hair tied back"),
     "pixie": ("{} pixie cut", "short {} hair", "very short {} hair", "cropped {} hair"),
@@ -50,7 +50,7 @@ HAIR_WORDS: dict[str, tuple[str, ...]] = {
 BEARD_WORDS: dict[str, tuple[str, ...]] = {
     "stubble": ("stubble", "{} stubble", "unshaven"),
     "moustache": ("moustache", "{} moustache", "mustache", "{} mustache"),
-    "goatee": ("goatee", "{} goatee", "chin beard"),
+    "goatee": ("goatee", "{} goatee"),
     "beard": ("beard", "{} beard", "full beard", "bearded", "full {} beard"),
 }
 
@@ -75,15 +75,15 @@ PLACES: dict[str, tuple[str, ...]] = {
         "green background",
     ),
     "city": ("city", "street", "city street", "outdoors"),
-    "lights": ("lights in the background", "bokeh", "night lights", "blurred lights"),
-    "wall": ("wall", "in front of a wall", "wall background"),
+    "lights": ("lights in the background", "bokeh", "blurred lights"),
+    "wall": ("wall", "wall background", "a wall behind"),
     "plain": ("plain background", "plain {} background", "{} background", "studio"),
     "gradient": ("{} gradient background", "{} background", "studio background"),
     "studio": ("{} studio background", "studio", "{} background"),
 }
 
 EXTRA_WORDS: dict[str, tuple[str, ...]] = {
-    "earrings": ("earrings", "ear rings"),
+    "earrings": ("earrings", "earrings", "wearing earrings"),
     "freckles": ("freckles", "freckled"),
     "necklace": ("necklace",),
     "scarf": ("scarf", "wearing a scarf"),
@@ -140,12 +140,12 @@ class Description:
 def age_words(age: float) -> tuple[str, ...]:
     """Words for an adult's age in years."""
     if age < 33:
-        return ("young", "young", "{:.0f} year old", "in their twenties")
+        return ("young", "youthful")
     if age < 42:
-        return ("adult", "{:.0f} year old", "thirty-something")
+        return ("adult", "grown-up")
     if age < 58:
-        return ("middle-aged", "middle aged", "mature", "{:.0f} year old")
-    return ("old", "elderly", "senior", "{:.0f} year old", "aged")
+        return ("middle-aged", "middle aged", "mature")
+    return ("old", "elderly", "senior", "aged")
 
 
 def _pick(words: Sequence[str], rng: np.random.Generator) -> str:
@@ -168,15 +168,14 @@ def _who(about: Description, rng: np.random.Generator) -> str:
     noun = _pick(WOMAN if about.sex == "woman" else MAN, rng) if about.sex else "person"
     before: list[str] = []
     if about.age and rng.random() < 0.7:
-        before.append(_pick(age_words(about.age), rng).format(about.age))
+        before.append(_pick(age_words(about.age), rng))
     if about.people and rng.random() < 0.5:
         before.append(about.people)
     elif about.skin == "dark" and rng.random() < 0.3:
         before.append("black")
     if about.hair == "bald" and rng.random() < 0.4:
         before.append("bald")
-    later = [word for word in before if word.startswith("in ")]
-    text = " ".join([word for word in before if word not in later] + [noun, *later])
+    text = " ".join([*before, noun])
     if rng.random() < 0.5:
         text = ("an " if text[0] in "aeio" else "a ") + text
     return f"portrait of {text}" if rng.random() < 0.12 else text

@@ -25,7 +25,7 @@ from imagineid_world import motion, people
 from imagineid_world.captions import caption
 from imagineid_world.look import draw_look
 from imagineid_world.render import Sitter, Studio
-from imagineid_world.split import write_split
+from imagineid_world.split import share_of, write_split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -164,13 +164,6 @@ def sheet(path: Path, seed: int, rows: int = 5, columns: int = 8) -> None:
     cv2.imwrite(str(path), np.concatenate(lines)[:, :, ::-1])
 
 
-def _share(text: str) -> tuple[int, int]:
-    mine, of = (int(part) for part in text.split("/"))
-    if not 1 <= mine <= of:
-        raise argparse.ArgumentTypeError(f"{text}: write 1/2 for the first of two processes")
-    return mine - 1, of
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -179,7 +172,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=SIZE, help="side of the frames, pixels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--share", type=_share, default=(0, 1), help="which part of the work: 1/2")
+    parser.add_argument(
+        "--share", type=share_of, default=(0, 1), help="which part of the work: 1/2"
+    )
     parser.add_argument("--sheet", type=Path, help="write a contact sheet and stop")
     args = parser.parse_args()
     cv2.setNumThreads(1)

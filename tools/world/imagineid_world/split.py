@@ -1,7 +1,8 @@
-"""The split of a made world: who is in train, validation and test, and the seed that decided it."""
+"""Who is in train, validation and test, and how several processes share the work."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -34,3 +35,11 @@ def write_split(path: Path, record: dict[str, Any]) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def share_of(text: str) -> tuple[int, int]:
+    """Read which part of the work is this process's, "1/2" for the first of two."""
+    mine, of = (int(part) for part in text.split("/"))
+    if not 1 <= mine <= of:
+        raise argparse.ArgumentTypeError(f"{text}: write 1/2 for the first of two processes")
+    return mine - 1, of

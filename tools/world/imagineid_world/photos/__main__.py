@@ -11,6 +11,7 @@ import cv2
 from imagineid.errors import ImagineIDError
 from imagineid_world.people import WORLD
 from imagineid_world.photos.build import Options, build, recaption, sheet
+from imagineid_world.split import share_of
 
 
 def main() -> None:
@@ -24,11 +25,14 @@ def main() -> None:
     parser.add_argument("--variants", type=int, default=5, help="uses of each, the first unchanged")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="leave shards that are there")
+    parser.add_argument("--share", type=share_of, default=(0, 1), help="part of the work: 1/2")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet and stop")
     parser.add_argument("--captions", action="store_true", help="write captions anew and stop")
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    options = Options(args.size, args.people, args.frames, args.variants, args.seed, args.resume)
+    options = Options(
+        args.size, args.people, args.frames, args.variants, args.seed, args.resume, args.share
+    )
     try:
         if args.captions:
             print(f"{recaption(args.out, args.seed)} people described anew")

@@ -47,6 +47,7 @@ class Options:
         variants: how often each photograph is used; the first time as it is.
         seed: of every random choice.
         resume: leave shards that are there.
+        share: which of how many processes this one is, counted from 0.
     """
 
     size: int = 512
@@ -55,6 +56,7 @@ class Options:
     variants: int = 5
     seed: int = 0
     resume: bool = False
+    share: tuple[int, int] = (0, 1)
 
 
 class Studio:
@@ -180,6 +182,8 @@ def build(folder: Path, out: Path, options: Options) -> None:
     write_split(out / "split.json", {"seed": options.seed, "people": people, **parts})
     jobs = shards.jobs(parts, options.variants)
     for number, (path, variant, split, names) in enumerate(jobs, 1):
+        if number % options.share[1] != options.share[0]:
+            continue
         if options.resume and (out / path).exists():
             continue
         start = time.perf_counter()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from imagineid.ccf.vocabulary import Vocabulary
+from imagineid.ccf.vocabulary import Vocabulary, age_in_words
 from imagineid.spec import MINI
 
 WORDS = Vocabulary(
@@ -44,3 +45,17 @@ def test_a_long_prompt_is_cut_and_an_empty_one_is_all_zeros() -> None:
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     WORDS.write(tmp_path / "words.json")
     assert Vocabulary.read(tmp_path / "words.json") == WORDS
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("a 67 year old man", "a old man"),
+        ("25-year-old woman", "young woman"),
+        ("woman aged 45", "woman middle-aged"),
+        ("age 30, red hair", "young, red hair"),
+        ("number 3 on a shirt", "number 3 on a shirt"),
+    ],
+)
+def test_ages_in_numbers_become_the_words_of_captions(typed: str, meant: str) -> None:
+    assert age_in_words(typed) == meant

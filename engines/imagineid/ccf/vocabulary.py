@@ -19,6 +19,21 @@ Tokens = np.ndarray
 
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*")
 
+_YEARS_OLD = re.compile(
+    r"\b(\d{1,3})[\s-]*(?:years?|yrs?)?[\s-]*(?:old|aged)\b|\baged? (\d{1,3})\b"
+)
+_AGES = ((13, "child"), (19, "teenage"), (33, "young"), (42, "adult"), (58, "middle-aged"))
+
+
+def age_in_words(prompt: str) -> str:
+    """Replace "67 years old" and "aged 25" by the words that captions use: old, young, ..."""
+
+    def word(found: re.Match[str]) -> str:
+        years = int(found.group(1) or found.group(2))
+        return next((name for most, name in _AGES if years < most), "old")
+
+    return _YEARS_OLD.sub(word, prompt)
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -46,7 +61,7 @@ class Vocabulary:
         """Return each word of ``prompt`` with its token, 0 if unknown."""
         index = {word: i + 1 for i, word in enumerate(self.known)}
         out: list[tuple[str, int]] = []
-        for word in _WORD.findall(prompt.lower()):
+        for word in _WORD.findall(age_in_words(prompt.lower())):
             meant = self._meant(word, index)
             for part in meant.split() if meant else [word]:
                 out.append((word, index.get(part, 0)))

@@ -139,13 +139,14 @@ class Description:
 
 def age_words(age: float) -> tuple[str, ...]:
     """Words for an adult's age in years."""
+    years = f"{age:.0f} year old"
     if age < 33:
-        return ("young", "youthful")
+        return ("young", "youthful", years)
     if age < 42:
-        return ("adult", "grown-up")
+        return ("adult", "grown-up", years)
     if age < 58:
-        return ("middle-aged", "middle aged", "mature")
-    return ("old", "elderly", "senior", "aged")
+        return ("middle-aged", "middle aged", "mature", years)
+    return ("old", "elderly", "senior", "aged", years)
 
 
 def _pick(words: Sequence[str], rng: np.random.Generator) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import typer
 
-from imagineid.errors import ImagineIDError
+from imagineid.errors import ImagineIDError, OutOfMemory
 from imagineid.signals import Stopped
-from imagineid_cli.terminal import give_up_stderr, printable
+from imagineid_cli.terminal import drop_stdout, flush_results, give_up_stderr, printable
 
 
 def say(text: str, style: str = "") -> None:
@@ -51,8 +51,19 @@ def error_handling(debug: bool) -> Iterator[None]:
         raise typer.Exit(error.exit_code) from error
     except (typer.Exit, typer.Abort):
         raise
+    except MemoryError as error:
+        _trace(debug)
+        full = OutOfMemory()
+        say(f"Error: {full}", style="red")
+        raise typer.Exit(full.exit_code) from error
+    except BrokenPipeError as error:  # whoever reads the results has enough of them
+        drop_stdout()
+        raise typer.Exit(0) from error
     except Exception as error:
         _trace(debug)
+        if isinstance(error, OSError) and error.filename is None and not flush_results():
+            say(f"Error: standard output can't be written: {error.strerror}.\nLook:  df -h", "red")
+            raise typer.Exit(2) from error
         kind = type(error).__name__
         say(f"Something went wrong inside ({kind}: {error}).", style="red")
         if not debug:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import os
 import sys
 import unicodedata
@@ -43,12 +44,34 @@ def _escaped(c: str) -> str:
 def prepare_streams() -> None:
     """Let no name fail to be printed, and no stream that is closed fail the command."""
     codecs.register_error(ERRORS, _encode_somehow)
+    _fill_closed_numbers()
+    _keep_stdout_for_results()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None and name == "stderr":
             sys.stderr = _nowhere()
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=ERRORS)
+
+
+def _fill_closed_numbers() -> None:
+    """Let no video be opened under the number of a standard stream that is closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+
+
+def _keep_stdout_for_results() -> None:
+    """Send to standard error what libraries print by themselves to standard output."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or no real file
+        sys.stdout.flush()
+        real = os.dup(sys.stdout.fileno())
+        os.dup2(2, 1)
+        raw = open(real, "wb")
+        coding, live = sys.stdout.encoding, os.isatty(real)
+        sys.stdout = io.TextIOWrapper(raw, coding, line_buffering=live)
 
 
 def give_up_stderr() -> None:
@@ -63,14 +86,14 @@ def flush_results() -> bool:
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # nobody reads on: as with head
-        _drop_stdout()
+        drop_stdout()
     except (OSError, ValueError):
-        _drop_stdout()
+        drop_stdout()
         return False
     return True
 
 
-def _drop_stdout() -> None:
+def drop_stdout() -> None:
     """Keep Python from writing once more when it ends."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

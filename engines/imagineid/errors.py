@@ -10,6 +10,7 @@
     ├── NoGpu                  3   an engine that needs an NVIDIA card or driver that is not here
     ├── BadEngine               3   an engine or network that can't be built, or is stale or wrong
     ├── BadWeights              3   a weights file that is missing, corrupt or of another version
+    ├── OutOfMemory             3   the memory is full
     ├── DownloadFailed          3   weights that no server gave as they must be
     └── SomeFailed              4   a batch in which some inputs failed
 
@@ -69,6 +70,17 @@ class BadWeights(ImagineIDError):
     """A weights file is missing, corrupt, or made for another version."""
 
     exit_code = 3
+
+
+class OutOfMemory(ImagineIDError):
+    """The memory is full."""
+
+    exit_code = 3
+
+    def __init__(self, what: str = "this") -> None:
+        super().__init__(
+            f"There is not enough memory for {what}.\nClose something, then look:  free -h"
+        )
 
 
 class DownloadFailed(ImagineIDError):

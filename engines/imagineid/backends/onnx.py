@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from imagineid.backends import gpu
-from imagineid.errors import BackendMissing, BadWeights
+from imagineid.errors import BackendMissing, BadEngine, BadWeights, ImagineIDError, OutOfMemory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 CPU = ("CPUExecutionProvider",)
 CUDA = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+_NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "annot allocate memory")
 
 
 def threads() -> int:
@@ -36,8 +39,12 @@ def choose(model: Model) -> tuple[Opener, str]:
     """
     try:
         import onnxruntime
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise BackendMissing("onnxruntime", "cpu") from error
+    except ImportError as error:  # it is there: torn, or there is no memory for it
+        raise BadEngine(
+            f"onnxruntime can't be loaded: {error}.\nLook:  imagineid doctor"
+        ) from error
     providers: Sequence[str] = CPU
     line = f"onnxruntime {onnxruntime.__version__}"
     if not gpu.present():
@@ -148,7 +155,9 @@ def _session(graph: Path, providers: Sequence[str], remedy: str) -> Any:
         raise _broken(graph, error, remedy) from error
 
 
-def _broken(graph: Path, error: Exception, remedy: str) -> BadWeights:
+def _broken(graph: Path, error: Exception, remedy: str) -> ImagineIDError:
     """Return what is told of a network that onnxruntime can't run."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
+    if any(words in reason for words in _NO_MEMORY):
+        return OutOfMemory(graph.stem)
     return BadWeights(f"{graph.name} can't be run: {reason}\n{remedy}")

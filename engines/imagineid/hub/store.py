@@ -19,8 +19,9 @@ from imagineid import models
 from imagineid.errors import BadInput, BadOutput, BadWeights
 from imagineid.hub.download import Counter, DownloadListener, cannot_write, copy, fault, fetch
 from imagineid.hub.manifest import LIST, File, Item, items, read_files, select
-from imagineid.hub.transport import RetryPolicy
+from imagineid.hub.transport import RetryPolicy, split_off_password
 from imagineid.json_files import read_json
+from imagineid.models.model import MODEL_FILE
 from imagineid.paths import weights_home
 from imagineid.spec import MINI
 
@@ -146,7 +147,17 @@ def faults(one: LocalWeights) -> list[str]:
     if not one.files:
         return [f"{one.name}/{LIST} can't be read"]
     checked = ((file, fault(one.path / file.path, file)) for file in one.files)
-    return [f"{one.name}/{file.path} {problem}" for file, problem in checked if problem]
+    found = [f"{one.name}/{file.path} {problem}" for file, problem in checked if problem]
+    return found + [f"{one.name}/{path} is in no list" for path in _unlisted(one)]
+
+
+def _unlisted(one: LocalWeights) -> list[str]:
+    """Return what lies among the files that nobody listed, but for parts of downloads."""
+    known = {file.path for file in one.files} | {LIST, MODEL_FILE}
+    inside = (path for path in one.path.rglob("*") if path.is_symlink() or path.is_file())
+    names = (path.relative_to(one.path).as_posix() for path in inside)
+    ours = (".part", ".part.json", ".py", ".pyc")
+    return sorted(name for name in names if name not in known and not name.endswith(ours))
 
 
 def addresses(item: Item, file: File, given: str = "") -> list[str]:
@@ -272,7 +283,9 @@ def _checked(address: str, origin: str) -> str:
     """Return the address without a slash at its end."""
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc:
         either = "neither a folder nor an address" if origin == "--from" else "no address"
-        raise BadInput(f"{origin} is {address!r}, {either}.\nUse:  https://HOST/PATH")
+        raise BadInput(
+            f"{origin} is {split_off_password(address)!r}, {either}.\nUse:  https://HOST/PATH"
+        )
     return address.rstrip("/")
 
 

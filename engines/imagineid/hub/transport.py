@@ -99,6 +99,11 @@ def host(address: str) -> str:
     return urlsplit(address).netloc.rpartition("@")[2]
 
 
+def split_off_password(address: str) -> str:
+    """Return an address as it may be shown: without a user's name and password."""
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
 @contextlib.contextmanager
 def open_url(
     address: str, patience: RetryPolicy, start: int = 0, etag: str = "", method: str = "GET"

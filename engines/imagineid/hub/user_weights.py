@@ -19,7 +19,7 @@ from imagineid.hub.download import Counter, DownloadListener, cannot_write, faul
 from imagineid.hub.file_types import check_file_type
 from imagineid.hub.manifest import LIST, SUFFIXES, File, check_path, read_files, select
 from imagineid.hub.store import INCOMING, check_room, locked
-from imagineid.hub.transport import RetryPolicy, TransferFailed, host, open_url
+from imagineid.hub.transport import RetryPolicy, TransferFailed, host, open_url, split_off_password
 from imagineid.json_files import parse_json, read_json
 from imagineid.paths import weights_home
 
@@ -66,6 +66,7 @@ def add_folder(name: str, folder: Path, watch: DownloadListener) -> Path:
     names = [file.path for file in listed] or names
     for path in names:
         check_path(path)
+        _check_no_link(folder, path)
     with locked(name, watch):
         check_name(name)
         coming = _coming(name)
@@ -109,7 +110,10 @@ def add_address(
     patience = patience or RetryPolicy()
     split = urlsplit(address)
     if split.scheme not in ("http", "https") or not split.hostname:
-        raise BadInput(f"{address!r} is no address.\nUse:  --from https://HOST/PATH  or  DIR")
+        raise BadInput(
+            f"{split_off_password(address)!r} is no address.\n"
+            "Use:  --from https://HOST/PATH  or  DIR"
+        )
     if sum_ and not re.fullmatch("[0-9a-fA-F]{64}", sum_):
         raise BadInput("--sha256 must be 64 hexadecimal digits.\nSee them:  sha256sum FILE")
     single = PurePosixPath(unquote(split.path)).name
@@ -138,6 +142,27 @@ def add_address(
         return _keep(name, files, f"{split.scheme}://{host(address)}{split.path}")
 
 
+def _check_no_link(folder: Path, path: str) -> None:
+    """Refuse a link, which may lead to any file of this machine.
+
+    Raises:
+        BadInput: the file, or a folder on the way to it, is one.
+    """
+    place = folder
+    for part in PurePosixPath(path).parts:
+        place /= part
+        if place.is_symlink():
+            raise BadInput(f"{place} is a link, which is not taken.\nPut the file itself there.")
+
+
+def _remove_unlisted(folder: Path, files: tuple[File, ...]) -> None:
+    """Leave nothing in a folder but what is listed: an earlier try may have had another list."""
+    wanted = {folder / file.path for file in files}
+    for path in folder.rglob("*"):
+        if path not in wanted and (path.is_symlink() or not path.is_dir()):
+            path.unlink()
+
+
 def _coming(name: str) -> Path:
     return weights_home() / f".{name}{INCOMING}"
 
@@ -161,6 +186,7 @@ def _keep(name: str, files: tuple[File, ...], origin: str) -> Path:
         "files": [{"path": f.path, "bytes": f.bytes, "sha256": f.sha256} for f in files],
     }
     try:
+        _remove_unlisted(coming, files)
         (coming / LIST).write_text(json.dumps(listing, indent=2) + "\n", encoding="utf-8")
         coming.replace(path)
     except OSError as error:
@@ -198,7 +224,7 @@ def _list_at(address: str, sum_: str, patience: RetryPolicy) -> tuple[File, ...]
     except (TransferFailed, ValueError, TypeError) as error:
         said = str(error) if isinstance(error, TransferFailed) else "it is no JSON"
         raise DownloadFailed(
-            f"{address} can't be used: {said}.\n"
+            f"{split_off_password(address)} can't be used: {said}.\n"
             "Name a folder with that list, or one file:  --from ADDRESS/FILE --sha256 SUM"
         ) from error
 

@@ -107,6 +107,8 @@ def find_layers(cutout: Cutout, shape: Geometry, beard: bool = False, hair: str 
     share = _shares(costs, photo, unit)
     upper = smoothstep(brow_line + 0.05 * wide, brow_line - 0.05 * wide, rows)
     mane = share["hair"] * np.where(face > 0.5, upper * (1 - brows), 1.0)
+    if hair in REACHES:  # nothing falls before the face: what is dark there is shadow
+        mane = mane * (1 - (1 - upper) * _about_face(marks, side, 0))
     lower = smoothstep(float(marks[1, 1]), float(marks[1, 1]) + 0.1 * wide, rows)
     jaw = smoothstep(chin + 0.35 * wide, chin + 0.1 * wide, rows) * (away < 0.62)
     hairy = np.maximum(share["hair"], _darker(smooth, samples["skin"]))
@@ -136,7 +138,8 @@ def _about_face(marks: F32, side: int, margin: float) -> F32:
     cv2.fillConvexPoly(out, cv2.convexHull(marks[:468].astype(np.float32)).astype(np.int32), 1)
     size = 2 * round(margin) + 1
     out = cv2.dilate(out, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    return np.asarray(cv2.GaussianBlur(out.astype(np.float32), (0, 0), margin / 4))
+    blur = max(margin / 4, side / 256)
+    return np.asarray(cv2.GaussianBlur(out.astype(np.float32), (0, 0), blur))
 
 
 def _joined(mask: F32) -> F32:

@@ -256,7 +256,7 @@ class _Draft:
         near = [k for k in range(len(_TONES)) if 1 <= abs(k - here) <= 2 and _TONES[k] != "olive"]
         name = _TONES[int(self.rng.choice(near))]
         target = recolour.skin_target(name, self.rng)
-        target[0] *= exposure
+        target *= exposure
         old, new = (recolour.to_rgb(lab) / 255 for lab in (mean, target))
         gain = np.clip((new + 0.02) ** 2.2 / (old + 0.02) ** 2.2, 0.25, 3.0)
         mask = np.clip(layers.skin + 0.6 * layers.beard, 0, 1)
@@ -273,7 +273,7 @@ class _Draft:
         if not name:
             return
         target = recolour.hair_target(name, self.rng)
-        target[0] *= exposure
+        target *= exposure
         person = recolour.tint(self.cutout.person, layers.hair, target)
         true: dict[str, object] = {"hair_colour": name}
         if name in (*_NATURAL, *_GREYS):
@@ -315,7 +315,7 @@ class _Draft:
             return
         name = str(self.rng.choice(list(COLOURS)))
         target = recolour.cloth_target(name, self.rng)
-        target[0] *= 0.5 + 0.5 * exposure
+        target *= 0.5 + 0.5 * exposure
         person = recolour.tint(self.cutout.person, layers.clothes, target, 0.3)
         extras = tuple(extra for extra in self.about.extras if extra != "scarf")
         self._put(person, "clothes", clothes_colour=name, extras=extras)

@@ -134,7 +134,7 @@ def build(
     studio, model, tie = Studio(size), load(), people.load_tie()
     jobs = [
         (name, k, parts[name][k * most : (k + 1) * most])
-        for name in ("val", "test", "train")
+        for name in ("train", "val", "test")
         for k in range(-(-len(parts[name]) // most))
     ]
     for number, (name, k, numbers) in enumerate(jobs):

@@ -74,62 +74,77 @@ def find_layers(cutout: Cutout, shape: Geometry, beard: bool = False, hair: str 
         hair: its style, which says how far down it reaches.
     """
     side, marks, matte = shape.side, shape.landmarks, cutout.matte
-    unit = side / 256
     photo = np.clip(cutout.person, 0, 255).astype(np.uint8)
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB).astype(np.float32)
-    smooth = cv2.GaussianBlur(lab, (0, 0), 1.2 * unit)
-    face, lips = _mesh_masks(shape)
+    lab = cv2.GaussianBlur(lab, (0, 0), 1.2 * side / 256)
+    at, (face, lips) = _Place(marks, side), _mesh_masks(shape)
     eyes, brows = _polygons(marks, EYELIDS, side, 1.5), _polygons(marks, BROWS, side, 1.0)
-    rows = np.arange(side, dtype=np.float32)[:, None]
-    chin, brow_line = float(marks[152, 1]), float(marks[[105, 334], 1].mean())
-    wide = float(np.ptp(marks[:468, 0]))
-    middle = float(marks[:468, 0].mean())
-    away = np.abs(np.arange(side, dtype=np.float32)[None] - middle) / wide
-    solid = matte > 0.9
-    samples = {
-        "skin": solid & (face > 0.9) & _discs(marks, CHEEKS, side, 0.05 * wide),
-        "hair": solid & (face < 0.05) & (rows < brow_line) & (away < 0.75),
-        "clothes": solid & (face < 0.02) & (rows > chin + 0.25 * wide),
-    }
-    costs = {"skin": _distance(smooth, smooth[samples["skin"]])}
-    samples["clothes"] &= costs["skin"] > BARE  # bare shoulders are skin
-    costs |= {name: _distance(smooth, smooth[samples[name]]) for name in ("hair", "clothes")}
-    # Where each kind may be: hair about the head, clothes well below the chin.
-    low = smoothstep(chin - 0.05 * wide, chin + 0.12 * wide, rows)
-    neck = smoothstep(0.45, 0.3, away) * smoothstep(chin + 0.5 * wide, chin + 0.3 * wide, rows)
-    tinted = _hue_of_skin(smooth, samples["skin"])
-    costs["clothes"] = costs["clothes"] + 8 * (1 - low) + 10 * neck + 8 * tinted
-    reach = chin + wide * REACHES.get(hair, 0.6)
-    costs["hair"] = costs["hair"] + 30 * smoothstep(reach - 0.15 * wide, reach, rows)
-    costs["hair"] = costs["hair"] + 30 * smoothstep(0.8, 1.0, away) * (hair in REACHES)
-    costs["skin"] = costs["skin"] + 6 * (1 - np.maximum(face, smoothstep(0.62, 0.5, away)))
-    costs["skin"] = costs["skin"] + 4 * smoothstep(chin + 0.25 * wide, chin + 0.5 * wide, rows)
-    share = _shares(costs, photo, unit)
-    upper = smoothstep(brow_line + 0.05 * wide, brow_line - 0.05 * wide, rows)
-    mane = share["hair"] * np.where(face > 0.5, upper * (1 - brows), 1.0)
+    cheeks = (matte > 0.9) & (face > 0.9) & _discs(marks, CHEEKS, side, 0.05 * at.wide)
+    share = _shares(_costs(lab, matte, face, cheeks, at, hair), photo, side / 256)
+    darker = _darker(lab, cheeks)
+    hairs = np.zeros_like(matte)
+    if beard:
+        hairs = np.maximum(share["hair"], darker) * at.jaw * (1 - lips) * (1 - share["clothes"])
+        hairs = hairs * _about_face(marks, side, 0.12 * at.wide)
+    mane = share["hair"] * np.where(face > 0.5, at.above_brows * (1 - brows), 1.0)
     if hair in REACHES:  # nothing falls before the face: what is dark there is shadow
-        mane = mane * (1 - (1 - upper) * _about_face(marks, side, 0))
-    lower = smoothstep(float(marks[1, 1]), float(marks[1, 1]) + 0.1 * wide, rows)
-    jaw = smoothstep(chin + 0.35 * wide, chin + 0.1 * wide, rows) * (away < 0.62)
-    hairy = np.maximum(share["hair"], _darker(smooth, samples["skin"]))
-    hairs = hairy * lower * jaw * (1 - lips) * (1 - share["clothes"]) if beard else 0 * mane
-    hairs = hairs * _about_face(marks, side, 0.12 * wide)
+        mane = mane * (1 - (1 - at.above_brows) * _about_face(marks, side, 0))
     mane = _joined(mane * (1 - np.minimum(1, 2 * hairs)))
-    clear = (1 - eyes) * (1 - lips) * (1 - brows) * (1 - hairs)
-    inside_face = cv2.GaussianBlur(face, (0, 0), unit)
-    skin = np.maximum(share["skin"], inside_face * (1 - mane)) * clear * (1 - share["clothes"])
-    worn = _joined(share["clothes"] * matte * (1 - inside_face) * (1 - lips))
-    below = (rows > chin + 0.3 * wide) & solid
+    soft_face = cv2.GaussianBlur(face, (0, 0), side / 256)
+    clear = (1 - eyes) * (1 - lips) * (1 - brows) * (1 - hairs) * (1 - share["clothes"])
+    worn = _joined(share["clothes"] * matte * (1 - soft_face) * (1 - lips))
+    below = at.chest & (matte > 0.9)
     if (worn * below).sum() < DRESSED * below.sum():
         worn = 0 * worn
     return Layers(
         hair=_soft(mane * matte),
         beard=_soft(hairs * matte),
-        brows=_soft(brows * _darker(smooth, samples["skin"])),
-        skin=_soft(skin * matte),
+        brows=_soft(brows * darker),
+        skin=_soft(np.maximum(share["skin"], soft_face * (1 - mane)) * clear * matte),
         irises=_irises(marks, side),
         clothes=_soft(worn),
     )
+
+
+class _Place:
+    """Where pixels are relative to the face, in widths of it."""
+
+    def __init__(self, marks: F32, side: int) -> None:
+        self.wide = float(np.ptp(marks[:468, 0]))
+        rows = np.arange(side, dtype=np.float32)[:, None]
+        columns = np.arange(side, dtype=np.float32)[None]
+        self.away = np.abs(columns - float(marks[:468, 0].mean())) / self.wide
+        self.below_chin = (rows - float(marks[152, 1])) / self.wide
+        self.below_brows = (rows - float(marks[[105, 334], 1].mean())) / self.wide
+        self.above_brows = smoothstep(0.05, -0.05, self.below_brows)
+        self.chest = self.below_chin > np.full_like(self.away, 0.3)
+        below_nose = (rows - float(marks[1, 1])) / self.wide
+        self.jaw = (
+            smoothstep(0, 0.1, below_nose)
+            * smoothstep(0.35, 0.1, self.below_chin)
+            * (self.away < 0.62)
+        )
+
+
+def _costs(
+    lab: F32, matte: F32, face: F32, cheeks: NDArray[np.bool_], at: _Place, style: str
+) -> dict[str, F32]:
+    """How unlikely skin, hair and clothes are at each pixel, by colour and by place, (S, S)."""
+    solid = matte > 0.9
+    skin = _distance(lab, lab[cheeks])
+    crown = solid & (face < 0.05) & (at.below_brows < 0) & (at.away < 0.75)
+    chest = solid & (face < 0.02) & (at.below_chin > 0.25)
+    hair = _distance(lab, lab[crown])
+    clothes = _distance(lab, lab[chest & (skin > BARE)])  # bare shoulders are skin
+    neck = smoothstep(0.45, 0.3, at.away) * smoothstep(0.5, 0.3, at.below_chin)
+    clothes = clothes + 8 * (1 - smoothstep(-0.05, 0.12, at.below_chin)) + 10 * neck
+    clothes = clothes + 8 * _hue_of_skin(lab, cheeks)
+    reach = REACHES.get(style, 0.6)
+    hair = hair + 30 * smoothstep(reach - 0.15, reach, at.below_chin)
+    hair = hair + 30 * smoothstep(0.8, 1.0, at.away) * (style in REACHES)
+    skin = skin + 6 * (1 - np.maximum(face, smoothstep(0.62, 0.5, at.away)))
+    skin = skin + 4 * smoothstep(0.25, 0.5, at.below_chin)
+    return {"skin": skin, "hair": hair, "clothes": clothes}
 
 
 def _about_face(marks: F32, side: int, margin: float) -> F32:

@@ -56,7 +56,8 @@ def drawn_frames(folder: Path, count: int, size: int = 256) -> tuple[F32, F32, f
             f"No shards in {folder}. Make some: python -m imagineid_world.faces"
         )
     model = load()
-    frames, truth = [], []
+    frames: list[NDArray[np.uint8]] = []
+    truth: list[F32] = []
     for path in shards:
         with np.load(path, allow_pickle=False) as shard:
             pictures = shard["frame"]
@@ -65,7 +66,7 @@ def drawn_frames(folder: Path, count: int, size: int = 256) -> tuple[F32, F32, f
                     pose = shard["pose"][person, k]
                     if abs(pose[1]) < LARGEST_YAW and len(frames) < count:
                         small = cv2.resize(moments[k], (size, size), interpolation=cv2.INTER_AREA)
-                        frames.append(small)
+                        frames.append(np.asarray(small, np.uint8))
                         beta = shard["beta"][person, k].astype(np.float32)
                         points = model.vertices(shard["alpha"][person], beta, pose)
                         truth.append(project(points, size))

@@ -178,8 +178,8 @@ def build(folder: Path, out: Path, options: Options) -> None:
     for test, left in chosen.funnel.items():
         print(f"{left:5d} tiles: {test}")
     parts = shards.split_people(chosen.people, chosen.judges, options.seed)
-    people = sum(map(len, parts.values()))
-    write_split(out / "split.json", {"seed": options.seed, "people": people, **parts})
+    count = sum(map(len, parts.values()))
+    write_split(out / "split.json", {"seed": options.seed, "people": count, **parts})
     jobs = shards.jobs(parts, options.variants)
     for number, (path, variant, split, names) in enumerate(jobs, 1):
         if number % options.share[1] != options.share[0]:

@@ -127,10 +127,8 @@ def frame_tile(
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     whole = max(height, width)
     mask = cv2.resize(person, (whole, whole), interpolation=cv2.INTER_CUBIC)[:height, :width]
-    return Framed(
-        picture=cv2.warpAffine(
-            tile, matrix, (side, side), flags=how, borderMode=cv2.BORDER_REFLECT_101
-        ),
-        landmarks=(landmarks * scale + shift).astype(np.float32),
-        person=cv2.warpAffine(mask, matrix, (side, side), borderMode=cv2.BORDER_REFLECT_101),
-    )
+    border = cv2.BORDER_REFLECT_101
+    picture = cv2.warpAffine(tile, matrix, (side, side), flags=how, borderMode=border)
+    cover = cv2.warpAffine(mask, matrix, (side, side), borderMode=border)
+    marks = (landmarks * scale + shift).astype(np.float32)
+    return Framed(np.asarray(picture, np.uint8), marks, np.asarray(cover, np.uint8))

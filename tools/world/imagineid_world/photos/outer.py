@@ -72,11 +72,9 @@ class OuterField:
         back = _inverted(moved, self._line, side)
         fine = (np.arange(size, dtype=np.float32) + 0.5) * (NODES - 1) / size
         across, down = np.meshgrid(fine, fine)
-        out = cv2.remap(back, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        off = cv2.remap(back, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         line = (np.arange(size, dtype=np.float32) + 0.5) * side / size
-        out[..., 0] += line[None]
-        out[..., 1] += line[:, None]
-        return np.asarray(out)
+        return np.asarray(off + np.stack(np.meshgrid(line, line), -1), np.float32)
 
     def _sampled(self, values: F32, at: F32) -> F32:
         """Node values (NODES², 2) at places (N, 2) of the photograph."""
@@ -137,5 +135,6 @@ def _inverted(moved: F32, line: F32, side: int) -> F32:
     back = -moved
     for _ in range(_INVERSIONS):
         x, y = (across + back[..., 0]) * scale, (down + back[..., 1]) * scale
-        back = -cv2.remap(moved, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(back, np.float32)
+        found = cv2.remap(moved, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        back = -np.asarray(found, np.float32)
+    return back

@@ -21,7 +21,8 @@ MOST_GAIN = 2.6
 def to_lab(picture: F32) -> F32:
     """Colours (..., 3) RGB in 0..255 to CIE Lab: L in 0..100."""
     flat = (np.clip(picture, 0, 255) / 255).astype(np.float32)
-    return np.asarray(cv2.cvtColor(flat.reshape(-1, 1, 3), cv2.COLOR_RGB2LAB)).reshape(flat.shape)
+    lab = cv2.cvtColor(flat.reshape(-1, 1, 3), cv2.COLOR_RGB2LAB)
+    return np.asarray(lab, np.float32).reshape(flat.shape)
 
 
 def to_rgb(lab: F32) -> F32:

@@ -17,7 +17,8 @@ import numpy as np
 
 from imagineid.cache import Cache, code, key_of
 from imagineid.ccf.chains import Segment, batched
-from imagineid.ccf.generation import Text, encode_images, first_frame, initial_noise
+from imagineid.ccf.generation import Text, encode_meshes, first_frame, initial_noise
+from imagineid.ccf.moving import MeshFlows
 from imagineid.ccf.rollout import (
     TOGETHER,
     Chained,
@@ -29,10 +30,11 @@ from imagineid.ccf.rollout import (
     encode_state,
     start_rollout,
 )
-from imagineid.face.controls import FrameControls, render_mesh
+from imagineid.face.controls import FrameControls, RenderedMesh, mesh_flow, render_mesh
 from imagineid.prefetch import Prefetch
 
 if TYPE_CHECKING:
+    from imagineid.face.flow import MeshFlow
     from imagineid.pad.conditioning import Conditioning
     from imagineid.pipeline import Pipeline
     from imagineid.request import Request
@@ -80,7 +82,7 @@ class Imagination:
     def frames(self, controls: Iterator[FrameControls]) -> Iterator[Array]:
         """Yield the frames, (H, W, 3) uint8, one for each of ``controls``."""
         opening = next(controls)
-        pieces = self._pieces(chain([opening], controls))
+        pieces = self._pieces(chain([opening], controls), self._move(opening))
         with Prefetch(pieces, PIECES_AHEAD) as ready:
             yield from _hold_back(self._rolled_out(ready, opening), self.rollout.overlap)
 
@@ -114,26 +116,47 @@ class Imagination:
         """The vertices of the face at rest, (V, 3)."""
         return self.pipe.face.neutral(self.voice.shape)
 
-    def _mesh(self, controls: FrameControls) -> tuple[Array, Array]:
-        return render_mesh(self.pipe.face, self._rest, controls, self.pipe.size_px)
+    def _mesh(self, controls: FrameControls, move: MeshFlow | None = None) -> RenderedMesh:
+        return render_mesh(self.pipe.face, self._rest, controls, self.pipe.size, move)
 
-    def _pieces(self, controls: Iterable[FrameControls]) -> Iterator[Piece]:
+    def _move(self, opening: FrameControls) -> MeshFlow | None:
+        """The flow from the first frame; None where frames don't move it.
+
+        A frame that was given shows another mesh than the opening's, which nobody knows.
+        """
+        if not self.pipe.size.frame_decoder or self.first is not None:
+            return None
+        return mesh_flow(self.pipe.face, self._rest, opening, self.pipe.size)
+
+    def _pieces(self, controls: Iterable[FrameControls], move: MeshFlow | None) -> Iterator[Piece]:
         """Cut the video into pieces; draw and encode the meshes of those that are not cached."""
         key = self.key
         for runs in self.rollout.cut(controls):
             shown = [np.concatenate([c.units, c.pose]) for run, _ in runs for c in run]
             key = key_of(key, np.stack(shown), [warm for _, warm in runs])
             cached = self.cache.get(key) if self.cache else None
-            _, mouth = self._mesh(runs[-1][0][-1])
-            segments = () if cached is not None else tuple(self._segment(*run) for run in runs)
+            mouth = self._mesh(runs[-1][0][-1]).mouth
+            segments: tuple[Segment, ...] = ()
+            if cached is None:
+                segments = tuple(self._segment(run, warm, move) for run, warm in runs)
             yield Piece(key, cached, segments, mouth)
 
-    def _segment(self, run: list[FrameControls], warm: int) -> Segment:
+    def _segment(self, run: list[FrameControls], warm: int, move: MeshFlow | None) -> Segment:
         """Draw the meshes of a segment, and encode them a few at a time."""
-        pictures, mouths = zip(*(self._mesh(controls) for controls in run), strict=True)
-        groups = batched(pictures, TOGETHER)
-        found = [encode_images(self.pipe.engines, np.stack(group)) for group in groups]
-        return Segment(np.concatenate(found), np.stack(mouths), warm)
+        meshes = [self._mesh(controls, move) for controls in run]
+        pictures = np.stack([mesh.picture for mesh in meshes])
+        mouths = np.stack([mesh.mouth for mesh in meshes])
+        found = [
+            encode_meshes(self.pipe.engines, pictures[group])
+            for group in batched(range(len(run)), TOGETHER)
+        ]
+        flows = [mesh.flow for mesh in meshes if mesh.flow]
+        moving = None
+        if flows:
+            offset = np.stack([flow.offset for flow in flows]).astype(np.float16)
+            cover = np.stack([np.uint8(flow.cover * 255 + 0.5) for flow in flows])
+            moving = MeshFlows(pictures, offset, cover)
+        return Segment(np.concatenate(found), mouths, warm, moving)
 
     def _rolled_out(
         self, pieces: Iterable[Piece], opening: FrameControls
@@ -161,13 +184,14 @@ class Imagination:
         pipe, request, engines = self.pipe, self.request, self.pipe.engines
         noise = initial_noise(pipe.size, request.seed or 0)
         text = pipe.text(self.voice, request.words)
-        mesh, mouth = self._mesh(opening)
+        opened = self._mesh(opening)
+        mesh, mouth = opened.picture, opened.mouth
         first = self.first if self.first is not None else self._first(text, mesh, noise)
         start = start_rollout(engines, text, ShownFrame(first, mouth), noise, pipe.paint)
         if self.first is None:
             return start
         # The frame that was given wears another expression, and a neighbour should wear this one.
-        segment = Segment(encode_images(engines, mesh[None]), mouth[None], 0)
+        segment = Segment(encode_meshes(engines, mesh[None]), mouth[None], 0)
         one = Sequential(pipe.sampling(request, pipe.size.steps), 1)
         (near,) = one.run(engines, start, (segment,), None)
         return replace(start, opening=encode_state(engines, ShownFrame(near, mouth)))

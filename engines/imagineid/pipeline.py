@@ -121,10 +121,9 @@ class Pipeline:
     ) -> Iterator[tuple[Array, Array]]:
         """Yield each frame's mesh picture I_rd (H, W, 3) uint8 and mouth area (H, W) bool."""
         rest = self.face.neutral(factors.shape)
-        return (
-            render_mesh(self.face, rest, act, self.size_px)
-            for act in frame_controls([factors], seed, motion)
-        )
+        for controls in frame_controls([factors], seed, motion):
+            mesh = render_mesh(self.face, rest, controls, self.size)
+            yield mesh.picture, mesh.mouth
 
     def text(self, factors: Conditioning, prompt: str) -> Text:
         """Join the prompt with the voice's pseudo-words (TIA) and encode both."""

@@ -51,8 +51,8 @@ def test_chains_run_side_by_side_and_know_only_themselves() -> None:
         meshes = np.arange(start, start + frames, dtype=np.float32).reshape(-1, 1, 1, 1)
         return Segment(meshes, np.zeros((frames, 2, 2), bool), 0)
 
-    def advance(meshes: np.ndarray, mouths: np.ndarray, state: float) -> tuple[np.ndarray, float]:
-        total = meshes + state
+    def advance(now: Segment, state: float) -> tuple[np.ndarray, float]:
+        total = now.meshes + state
         return total[:, 0], total
 
     made = run_chains([stretch(1, 3), stretch(10, 2)], 0.0, advance)

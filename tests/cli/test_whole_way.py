@@ -114,7 +114,7 @@ def test_a_happy_face_smiles_more_than_a_sad_one(second: Path) -> None:
 
 def test_a_plain_background_has_hardly_a_rim() -> None:
     from imagineid import pipeline
-    from imagineid.ccf.generation import to_images, to_pictures
+    from imagineid.ccf.images import to_images, to_pictures
 
     pipe = pipeline.load()
     colours = np.array([[30, 75, 170], [200, 60, 50], [90, 160, 90], [225, 225, 225]], np.uint8)

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from imagineid.ccf.moving import MeshFlows, joined
 from imagineid.spec import FPS
 
 Array = np.ndarray
@@ -36,12 +37,22 @@ class Segment:
 
     Attributes:
         meshes: E(I_rd), (n, c, h, w); mouths: mouth areas, (n, H, W) bool.
+        flows: how they move the first frame; None: they don't.
         warm: how many of them were imagined in the stretch before, too.
     """
 
     meshes: Array
     mouths: Array
     warm: int
+    flows: MeshFlows | None = None
+
+    def __len__(self) -> int:
+        return len(self.meshes)
+
+    def __getitem__(self, rows: Sequence[int]) -> Segment:
+        """Return some of its frames, none of them warm."""
+        flows = self.flows[rows] if self.flows else None
+        return Segment(self.meshes[rows], self.mouths[rows], 0, flows)
 
 
 def cut_segments(
@@ -77,28 +88,37 @@ def batched(source: Iterable[T], many: int) -> Iterator[list[T]]:
 
 
 def run_chains(
-    chains: Sequence[Segment], state: T, advance: Callable[[Array, Array, T], tuple[Array, T]]
+    chains: Sequence[Segment], state: T, advance: Callable[[Segment, T], tuple[Array, T]]
 ) -> list[list[Array]]:
     """Run stretches side by side, each frame from the one before.
 
     Args:
         chains: B stretches.
         state: where all of them start.
-        advance: maps mesh latents (B, c, h, w), mouth areas (B, H, W) and the state of B chains to
-            frames (B, H, W, 3) and their state.
+        advance: maps one frame of each of B chains and their state to pictures (B, H, W, 3) and
+            the state after them.
 
     Returns:
         The frames of each stretch, warm ones included.
     """
     made: list[list[Array]] = [[] for _ in chains]
-    for i in range(max(len(chain.meshes) for chain in chains)):
-        meshes = np.stack([c.meshes[min(i, len(c.meshes) - 1)] for c in chains])
-        mouths = np.stack([c.mouths[min(i, len(c.mouths) - 1)] for c in chains])
-        frames, state = advance(meshes, mouths, state)
+    for i in range(max(len(chain) for chain in chains)):
+        frames, state = advance(_side_by_side([c[[min(i, len(c) - 1)]] for c in chains]), state)
         for chain, own, frame in zip(chains, made, frames, strict=True):
-            if i < len(chain.meshes):
+            if i < len(chain):
                 own.append(frame)
     return made
+
+
+def _side_by_side(frames: Sequence[Segment]) -> Segment:
+    """Put frames of several segments into one."""
+    flows = [frame.flows for frame in frames if frame.flows]
+    return Segment(
+        np.concatenate([frame.meshes for frame in frames]),
+        np.concatenate([frame.mouths for frame in frames]),
+        0,
+        joined(flows) if flows else None,
+    )
 
 
 def crossfade(

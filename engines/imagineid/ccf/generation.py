@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagineid.ccf.background import Paint, dilate, inpaint
+from imagineid.ccf.images import to_images, to_pictures
+from imagineid.ccf.moving import MeshFlows, MovingScene, enlarge, move_first_frame
 from imagineid.ccf.sampling import Sampling, guided
 from imagineid.spec import Size
 
@@ -39,12 +41,14 @@ class Scene:
     Attributes:
         text: Y, (1, M + N, D); noise: z_T, (1, c, h, w).
         anchor: E(I_id), (1, c, h, w); background: F_ve(I_bg), (1, C, H/4, W/4).
+        moving: what of the first frame later ones are made of; None: they are decoded alone.
     """
 
     text: Array
     initial_noise: Array
     anchor: Array
     background: Array
+    moving: MovingScene | None = None
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,6 @@ class State:
 
     neighbour: Array
     mask: Array
-
-
-def to_images(pictures: Array) -> Array:
-    """Turn (B, H, W, 3) uint8 into (B, 3, H, W) float32 in [-1, 1]."""
-    return np.asarray(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1)
-
-
-def to_pictures(images: Array) -> Array:
-    """Turn (B, 3, H, W) about [-1, 1] into (B, H, W, 3) uint8."""
-    clean = np.clip((images + 1) * 127.5, 0, 255)
-    return np.ascontiguousarray(clean.round().astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def initial_noise(size: Size, seed: int) -> Array:
@@ -102,7 +95,7 @@ def first_frame(
     """
     nothing = np.zeros_like(start)
     residuals = engines["sca"](
-        mesh=encode_images(engines, mesh[None]),
+        mesh=encode_meshes(engines, mesh[None]),
         anchor=nothing,
         neighbour=nothing,
     )
@@ -117,12 +110,15 @@ def first_frame(
 
     step = guided(denoiser(text.said), denoiser(text.unsaid), guidance)
     latent = sampling(step, start).astype(np.float32)
-    side = size.feature_px
-    made = engines["decoder"](
-        latent=latent,
-        background=np.zeros((1, size.stages[0], side, side), np.float32),
-        mask=np.ones((1, 1, side, side), np.float32),
-    )
+    if size.finer:  # a decoder of its own
+        made = engines["decoder"](latent=latent)
+    else:
+        side = size.feature_px
+        made = engines["decoder"](
+            latent=latent,
+            background=np.zeros((1, size.stages[0], side, side), np.float32),
+            mask=np.ones((1, 1, side, side), np.float32),
+        )
     return np.asarray(to_pictures(made["image"])[0])
 
 
@@ -136,11 +132,16 @@ def encode_scene(
     image = to_images(frame[None])
     mask = engines["matte"](image=image)["mask"][0, 0]
     background = to_images(paint(frame, mask)[None])
+    encoded = engines["encoder"](image=image)
+    moving = None
+    if "frame_decoder" in engines:
+        moving = MovingScene(to_images(enlarge(frame)[None]), encoded["background"], background)
     return Scene(
         text=text.said,
         initial_noise=start,
-        anchor=engines["encoder"](image=image)["latent"],
+        anchor=encoded["latent"],
         background=engines["encoder"](image=background)["background"],
+        moving=moving,
     )
 
 
@@ -148,6 +149,14 @@ def encode_images(engines: Engines, pictures: Array) -> Array:
     """Encode pictures: E of (B, H, W, 3) uint8, (B, c, h, w)."""
     found: Array = engines["encoder"](image=to_images(pictures))["latent"]
     return found
+
+
+def encode_meshes(engines: Engines, pictures: Array) -> Array:
+    """Encode mesh pictures: E of (B, N, N, 3) uint8, (B, c, h, w), by their own encoder if any."""
+    if "mesh_encoder" in engines:
+        found: Array = engines["mesh_encoder"](mesh=to_images(pictures))["latent"]
+        return found
+    return encode_images(engines, pictures)
 
 
 def encode_neighbour(engines: Engines, frames: Array, mouths: Array) -> Array:
@@ -170,16 +179,22 @@ def predict_matte(engines: Engines, frames: Array) -> Array:
 
 
 def next_frames(
-    engines: Engines, scene: Scene, meshes: Array, state: State, sampling: Sampling
+    engines: Engines,
+    scene: Scene,
+    meshes: Array,
+    state: State,
+    sampling: Sampling,
+    flows: MeshFlows | None = None,
 ) -> Array:
     """Imagine frames in coherent mode from their mesh latents and those before them.
 
     Args:
-        engines: ``decoder``, ``sca`` and ``unet``.
+        engines: ``decoder`` or ``frame_decoder``, ``sca`` and ``unet``.
         scene: what holds for the video.
         meshes: E(I_rd), (B, c, h, w).
         state: of one frame for each of them, or of one for all.
         sampling: how noise becomes a latent.
+        flows: how they move the first frame; None decodes them from their latents alone.
 
     Returns:
         (B, H, W, 3) uint8. Each frame has the same bits whatever the others are.
@@ -198,11 +213,11 @@ def next_frames(
         return made
 
     latent = sampling(ask, _for(many, scene.initial_noise)).astype(np.float32)
-    made = engines["decoder"](
-        latent=latent,
-        background=_for(many, scene.background),
-        mask=_for(many, state.mask),
-    )
+    mask = _for(many, state.mask)
+    if scene.moving and flows:
+        return move_first_frame(engines, scene.moving, latent, flows, mask)
+    background = _for(many, scene.background)
+    made = engines["decoder"](latent=latent, background=background, mask=mask)
     return to_pictures(made["image"])
 
 

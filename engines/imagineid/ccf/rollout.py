@@ -107,7 +107,8 @@ class Rollout(Protocol):
         """Imagine a piece.
 
         Args:
-            engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``.
+            engines: ``encoder``, ``decoder``, ``sca``, ``unet`` and ``matte``; ``frame_decoder``,
+                where frames move the first one.
             start: what all frames start from.
             segments: the piece's meshes.
             before: the last frame before it; None: it is the first.
@@ -149,11 +150,13 @@ class Exact(_Seconds):
         if before is None:
             before, begun = start.first, 1
             yield before.frame
-        for mesh, mouth in zip(segment.meshes[begun:], segment.mouths[begun:], strict=True):
-            state = encode_state(engines, before)
-            (frame,) = next_frames(engines, start.scene, mesh[None], state, self.sampling)
+        for number in range(begun, len(segment)):
+            now, state = segment[[number]], encode_state(engines, before)
+            (frame,) = next_frames(
+                engines, start.scene, now.meshes, state, self.sampling, now.flows
+            )
             yield frame
-            before = ShownFrame(frame, mouth)
+            before = ShownFrame(frame, now.mouths[0])
 
 
 @dataclass(frozen=True)
@@ -177,13 +180,14 @@ class Sequential(_Seconds):
     ) -> Iterator[Array]:
         """Imagine a second."""
         (segment,) = segments
-        for group in batched(range(len(segment.meshes)), self.together):
+        for group in batched(range(len(segment)), self.together):
             state = start.opening
             if before is not None:
                 state = anchor_to_first(start, encode_state(engines, before))
-            meshes = segment.meshes[group + group[-1:] * (self.together - len(group))]
-            frames = next_frames(engines, start.scene, meshes, state, self.sampling)
-            frames = frames[: len(group)]
+            part = segment[group + group[-1:] * (self.together - len(group))]
+            frames = next_frames(
+                engines, start.scene, part.meshes, state, self.sampling, part.flows
+            )[: len(group)]
             yield from frames
             before = ShownFrame(frames[-1], segment.mouths[group[-1]])
 
@@ -210,9 +214,10 @@ class Chained:
     ) -> Iterator[Array]:
         """Imagine neighbouring segments, each from the first frame on."""
 
-        def advance(meshes: Array, mouths: Array, state: State) -> tuple[Array, State]:
-            frames = next_frames(engines, start.scene, meshes, state, self.sampling)
-            after = State(encode_neighbour(engines, frames, mouths), predict_matte(engines, frames))
+        def advance(now: Segment, state: State) -> tuple[Array, State]:
+            frames = next_frames(engines, start.scene, now.meshes, state, self.sampling, now.flows)
+            hidden = encode_neighbour(engines, frames, now.mouths)
+            after = State(hidden, predict_matte(engines, frames))
             return frames, anchor_to_first(start, after)
 
         made = run_chains(segments, start.opening, advance)

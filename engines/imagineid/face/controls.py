@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imagineid.face.flow import Flow, MeshFlow
 from imagineid.face.motion import BLINK_UNITS, BLINKS_A_SECOND, FrameMotion, Motion, frame_motions
-from imagineid.face.raster import mesh_picture, mouth_mask
+from imagineid.face.raster import mesh_picture, mouth_mask, surface
 
 if TYPE_CHECKING:
     from imagineid.face.model import FaceModel
     from imagineid.pad.conditioning import Conditioning
+    from imagineid.spec import Size
 
 Array = np.ndarray
 
@@ -67,16 +69,48 @@ def frame_controls(
         yield FrameControls(np.clip(np.maximum(beta, move.eyes), 0, 1), move.pose, float(level))
 
 
+@dataclass(frozen=True)
+class RenderedMesh:
+    """What a frame's networks see of its controls.
+
+    Attributes:
+        picture: the mesh picture I_rd, (N, N, 3) uint8.
+        mouth: the mouth area, (H, W) bool.
+        flow: from the first frame's mesh to this one; None: there is no first frame to move.
+    """
+
+    picture: Array
+    mouth: Array
+    flow: Flow | None
+
+
 def render_mesh(
-    face: FaceModel, rest: Array, act: FrameControls, size_px: int
-) -> tuple[Array, Array]:
-    """Draw an act: the mesh picture I_rd (H, W, 3) uint8 and the mouth area (H, W) bool.
+    face: FaceModel,
+    rest: Array,
+    controls: FrameControls,
+    size: Size,
+    move: MeshFlow | None = None,
+) -> RenderedMesh:
+    """Draw the mesh of a frame.
 
     Args:
         face: the face model.
         rest: the vertices of a person at rest, see :meth:`~imagineid.face.model.FaceModel.neutral`.
-        act: what to show.
-        size_px: height and width.
+        controls: what to show.
+        size: of the networks that will see it.
+        move: the flow from the first frame, of :attr:`Size.mesh_px <imagineid.spec.Size>`.
     """
-    points = face.posed(face.express(rest, act.units), act.pose)
-    return mesh_picture(points, face, size_px), mouth_mask(points, face, size_px)
+    side = size.mesh_px if size.mesh_encoder else size.frame_px
+    points = face.posed(face.express(rest, controls.units), controls.pose)
+    visible = surface(points, face, side)
+    return RenderedMesh(
+        mesh_picture(points, face, side, visible),
+        mouth_mask(points, face, size.frame_px),
+        move(points, controls.pose, visible if move.size == side else None) if move else None,
+    )
+
+
+def mesh_flow(face: FaceModel, rest: Array, opening: FrameControls, size: Size) -> MeshFlow:
+    """Return the flow from a first frame of these controls to any later one."""
+    points = face.posed(face.express(rest, opening.units), opening.pose)
+    return MeshFlow(face, rest, points, opening.pose, size.mesh_px)

@@ -153,8 +153,9 @@ class MeshFlow:
         forward = (far + self.spread @ moved).reshape(shape)
         back = -forward
         for _ in range(5):  # b(p) = -f(p + b(p))
-            back = -_sampled(forward, self.nodes + back.reshape(-1, 2)).reshape(shape)
-        return back
+            found = _sampled(forward, self.nodes + back.reshape(-1, 2))
+            back = np.negative(found).reshape(shape)
+        return np.asarray(back, np.float32)
 
     def __call__(self, points: F32, pose: F32, visible: Surface | None = None) -> Flow:
         """Return the flow to posed vertices (V, 3) with their pose (6,).
@@ -205,11 +206,10 @@ def _sampled(field: F32, at: F32) -> F32:
     """Read a field (NODES, NODES, 2) at places (N, 2) in picture sides, bilinearly, (N, 2)."""
     place = np.clip(at * (NODES - 1), 0, NODES - 1.001)
     low = place.astype(np.int32)
-    part = (place - low).astype(np.float32)
+    part: F32 = (place - low).astype(np.float32)
     flat = field.reshape(-1, 2)
     corner = low[:, 1] * NODES + low[:, 0]
     x, y = part[:, :1], part[:, 1:]
     upper = flat.take(corner, 0) * (1 - x) + flat.take(corner + 1, 0) * x
     lower = flat.take(corner + NODES, 0) * (1 - x) + flat.take(corner + NODES + 1, 0) * x
-    out: F32 = upper * (1 - y) + lower * y
-    return out
+    return np.asarray(upper * (1 - y) + lower * y, np.float32)

@@ -1,6 +1,6 @@
 """Models on disk: the embedded one, and folders that ``imagineid export`` wrote."""
 
-from imagineid.models.embedded import NETWORKS, STORE, embedded_folder
+from imagineid.models.embedded import STORE, embedded_folder
 from imagineid.models.model import (
     EMBEDDED,
     MODEL_FILE,
@@ -16,7 +16,6 @@ from imagineid.models.model import (
 __all__ = [
     "EMBEDDED",
     "MODEL_FILE",
-    "NETWORKS",
     "STORE",
     "Model",
     "Precision",

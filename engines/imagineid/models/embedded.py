@@ -10,10 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagineid.errors import BadInput, BadWeights
-from imagineid.spec import MINI, SIZES, ports
-
-NETWORKS = tuple(ports(MINI))
-"""The networks of a model, by the names of their ports."""
+from imagineid.spec import SIZES, ports
 
 DIRECTORY = Path(__file__).parent
 """Holds one folder a model."""
@@ -32,7 +29,7 @@ def embedded_folder(model: str) -> Path:
     if model not in SIZES:
         raise BadInput(f"There is no model called {model!r}.\nUse:  --model mini")
     path = DIRECTORY / model
-    wanted = [f"{name}.onnx" for name in NETWORKS] + [
+    wanted = [f"{name}.onnx" for name in ports(SIZES[model])] + [
         STORE,
         "words.json",
         "face.npz",

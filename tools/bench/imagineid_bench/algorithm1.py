@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagineid.ccf.background import dilate, inpaint
-from imagineid.ccf.generation import Text, encode_images, encode_neighbour, to_images, to_pictures
+from imagineid.ccf.generation import Text, encode_images, encode_neighbour
+from imagineid.ccf.images import to_images, to_pictures
 from imagineid.ccf.sampling import Sampling
 from imagineid.spec import Size
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from imagineid.ccf.generation import to_images, to_pictures
+from imagineid.ccf.images import to_images, to_pictures
 from imagineid.engine import Engine
 from imagineid.face import FaceModel, project
 from imagineid_evaluate.model_under_test import SIZE, engines, face

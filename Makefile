@@ -26,6 +26,7 @@ check: .venv-test/installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/ruff format --check .
 	.venv-test/bin/mypy
+	.venv-test/bin/lint-imports
 
 # The pages of docs/ and the API reference, in build/docs; a broken link or docstring is an error.
 docs: .venv-test/installed

@@ -26,7 +26,7 @@ def size_text(count: float) -> str:
 
 
 class DownloadProgress:
-    """Shows the downloads of one command; a ``Watch`` of :mod:`imagineid.hub.download`.
+    """Shows the downloads of one command; a :class:`imagineid.hub.download.DownloadListener`.
 
     Args:
         quiet: show nothing but what went wrong.

@@ -37,7 +37,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 
 def epilog(command: str = "") -> str:
-    """Return what stands at the end of a command's help; each paragraph becomes a line."""
+    """Return what stands at the end of a command's help."""
     codes = "Exit codes: " + "; ".join(f"{code} {what}" for code, what in EXIT_CODES) + "."
-    lines = EXAMPLES.get(command, ())
-    return "\n\n".join([*(["Examples:"] if lines else []), *lines, codes])
+    lines = "\n".join(f"  {line}" for line in EXAMPLES.get(command, ()))
+    return f"\b\nExamples:\n{lines}\n\n{codes}" if lines else codes

@@ -28,6 +28,7 @@ app = typer.Typer(
     epilog=epilog(),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help is printed by half a second sooner without rich
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (generate, batch, swap, analyze, retrieve, export, bench, doctor):

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-
-class EngineName(str, Enum):
-    """What may run the networks."""
-
-    auto = "auto"
-    onnx = "onnx"
-    torch = "torch"
-    tensorrt = "tensorrt"
-    tensorrt_rtx = "tensorrt-rtx"
+from imagineid.backends import ATTENTION, ENGINES, EXPORTED
+from imagineid.spec import EMOTIONS
 
 
-class EmotionName(str, Enum):
-    """The eight emotions, in the order of :data:`imagineid.spec.EMOTIONS`."""
+def one_of(names: Sequence[str], help: str) -> Any:
+    """Return an option whose value is one of ``names``, which Tab completes."""
 
-    neutral = "neutral"
-    angry = "angry"
-    contempt = "contempt"
-    disgusted = "disgusted"
-    fear = "fear"
-    happy = "happy"
-    sad = "sad"
-    surprised = "surprised"
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in names:
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(names)}")
+        return value
 
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
 
-def value(choice: Enum | None) -> str | None:
-    """Return what was chosen, as the library names it."""
-    return None if choice is None else str(choice.value)
+    metavar = "|".join(names)
+    return typer.Option(metavar=metavar, help=help, callback=check, autocompletion=complete)
 
 
 def chains_of(said: str) -> int | None:
@@ -76,8 +66,7 @@ Exact = Annotated[
 # ---- how it feels and moves
 
 Emotion = Annotated[
-    EmotionName | None,
-    typer.Option("--emotion", help="Feel this, whatever the voice feels."),
+    str | None, one_of(EMOTIONS, "Show this emotion, whatever is heard in the voice.")
 ]
 Strength = Annotated[
     float | None,
@@ -101,7 +90,11 @@ Adapters = Annotated[
     str | None,
     typer.Option(metavar="NAME|DIR", help="Which adapters, where there are several for sd15."),
 ]
-Engine = Annotated[EngineName, typer.Option(help="What runs the networks.")]
+Engine = Annotated[str, one_of(ENGINES, "What runs the networks.")]
+Attention = Annotated[str, one_of(ATTENTION, "How the torch engine attends.")]
+Format = Annotated[
+    str, one_of(EXPORTED, "onnx runs anywhere; the others are engines for NVIDIA GPUs.")
+]
 Chains = Annotated[
     str, typer.Option(metavar="K|auto", help="Stretches of the video imagined side by side.")
 ]

@@ -48,7 +48,7 @@ def analyze(
     as_json: options.Json = False,
     debug: options.Debug = False,
     model: options.Model = "mini",
-    engine: options.Engine = options.EngineName.auto,
+    engine: options.Engine = "auto",
 ) -> None:
     """Tell what is heard in a recording: who speaks, how it feels, and how the face moves.
 
@@ -63,7 +63,7 @@ def analyze(
         _check(speech, csv, fps, plot, request, overwrite)
         progress = TerminalProgress(quiet)
         with open_sound(speech) as sound:
-            found = analysis.analyze(pipeline.load(model, engine=engine.value), sound, progress)
+            found = analysis.analyze(pipeline.load(model, engine=engine), sound, progress)
         if csv is not None:
             analysis.write_curves(csv, found.conditioning, request, fps, overwrite)
             progress.line(f"curves: {csv}, {fps} rows a second")

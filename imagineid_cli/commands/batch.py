@@ -59,7 +59,7 @@ def batch(
     as_json: options.Json = False,
     debug: options.Debug = False,
     model: options.Model = "mini",
-    engine: options.Engine = options.EngineName.auto,
+    engine: options.Engine = "auto",
 ) -> None:
     """Turn many recordings into videos, with one load of the model.
 
@@ -76,7 +76,7 @@ def batch(
         if workers is not None and not 1 <= workers <= WORKERS:
             raise BadInput(f"--workers {workers} is outside 1 to {WORKERS}.\nTry:  --workers 2")
         request = Request(
-            prompt, seed, steps, guidance, options.value(emotion), strength,
+            prompt, seed, steps, guidance, emotion, strength,
             chains=options.chains_of(chains),
         )  # fmt: skip
         request.check()
@@ -93,7 +93,7 @@ def batch(
             if resume:
                 own = resuming.with_begun_seed(item.audio, item.output, own)
             tasks.append(Task(item.audio, item.output, own.with_seed(), overwrite))
-        choice = ModelChoice(model, engine.value)
+        choice = ModelChoice(model, engine)
         making = _makers(tasks, choice, not no_cache, workers, ray)
         with contextlib.closing(making):  # so that workers are ended at once
             _tell(making, len(tasks), sorted(map(str, before)), TerminalProgress(quiet), as_json)

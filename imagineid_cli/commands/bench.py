@@ -85,7 +85,6 @@ def bench(
             agreement_s=agreement,
             roofline=roofline,
         )
-
         report = measured(plan, TerminalProgress(quiet))
         if plot is not None:
             from imagineid_bench.chart import draw

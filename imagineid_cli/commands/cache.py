@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
@@ -14,10 +13,7 @@ app = typer.Typer(name="cache", help="The frames kept from earlier runs.", no_ar
 
 
 @app.command()
-def size(
-    as_json: options.Json = False,
-    debug: options.Debug = False,
-) -> None:
+def size(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """Tell how much is kept, how much may be, and where."""
     from imagineid.cache import GIGABYTE, Cache
 
@@ -33,9 +29,7 @@ def size(
 
 
 @app.command()
-def clear(
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
-) -> None:
+def clear(debug: options.Debug = False) -> None:
     """Throw away all that is kept; videos that were made stay."""
     from imagineid.cache import GIGABYTE, Cache
 

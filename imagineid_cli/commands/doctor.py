@@ -46,10 +46,7 @@ class Finding:
     mend: str = ""
 
 
-def doctor(
-    as_json: options.Json = False,
-    debug: options.Debug = False,
-) -> None:
+def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """Look whether everything is there, and run the embedded model on a short sound.
 
     Exit code 0 when generate works here, 3 when it does not. Each problem comes with the
@@ -149,12 +146,11 @@ def _engine() -> Iterator[Finding]:
     from imagineid.errors import ImagineIDError
     from imagineid.models import Model, embedded
     from imagineid.spec import MINI
-    from imagineid_cli.options import EngineName
 
     mini = Model(MINI.name, embedded.DIRECTORY / MINI.name, MINI, "stored")
     chosen = backends.choose("auto", mini)[1]
     yield Finding("engine", "good", f"{chosen} (what --engine auto takes here)")
-    for name in (engine.value for engine in EngineName if engine.value != "auto"):
+    for name in backends.ENGINES[1:]:
         try:
             line = backends.choose(name, mini)[1]
         except Exception as error:  # a driver's library may raise anything
@@ -168,11 +164,12 @@ def _engine() -> Iterator[Finding]:
 
 def _weights() -> Iterator[Finding]:
     """What is embedded, what was fetched, and where it is."""
-    from imagineid.hub.store import everything, faults, shipped
+    from imagineid.hub.store import everything, faults
+    from imagineid.models import embedded_weights
     from imagineid.paths import weights_home
     from imagineid_cli.commands.weights import state
 
-    mini = shipped()
+    mini = embedded_weights()
     text = f"mini, embedded, {size_text(mini.bytes)}, in {mini.path}"
     if wrong := faults(mini):
         mend = "Install again:  pip install --force-reinstall imagineid"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,21 +13,11 @@ from imagineid_cli.errors import error_handling
 from imagineid_cli.progress import TerminalProgress
 
 
-class Format(str, Enum):
-    """What files are wanted."""
-
-    onnx = "onnx"
-    tensorrt = "tensorrt"
-    tensorrt_rtx = "tensorrt-rtx"
-
-
 def export(
     fp16: Annotated[
         bool, typer.Option("--fp16/--fp32", help="Compute in half or in full precision.")
     ] = False,
-    format: Annotated[
-        Format, typer.Option(help="onnx runs anywhere; the others are engines for NVIDIA cards.")
-    ] = Format.onnx,
+    format: options.Format = "onnx",
     model: Annotated[str, typer.Option(metavar="mini|sd15|DIR", help="What to export.")] = "mini",
     target: Annotated[
         list[str] | None,
@@ -56,7 +45,7 @@ def export(
     with error_handling(debug):
         from imagineid.errors import BackendMissing, BadInput
 
-        if target and format is Format.onnx:
+        if target and format == "onnx":
             raise BadInput(
                 "--target is for engines, and ONNX files run on any card.\n"
                 "Build engines:  --format tensorrt-rtx"
@@ -67,7 +56,7 @@ def export(
         job = Job(
             model=options.with_adapters(model, adapters),
             precision="fp16" if fp16 else "fp32",
-            format=format.value,
+            format=format,
             targets=tuple(t for each in target or ["current"] for t in each.lower().split(",")),
             output=output,
             overwrite=overwrite,

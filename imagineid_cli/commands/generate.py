@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import sys
 import time
-from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,14 +27,6 @@ PIPE = Path("-")
 
 PREVIEWS = 64
 """The most faces of one contact sheet."""
-
-
-class Attention(str, Enum):
-    """How the torch engine attends."""
-
-    auto = "auto"
-    sdpa = "sdpa"
-    xformers = "xformers"
 
 
 def generate(
@@ -88,10 +76,8 @@ def generate(
     debug: options.Debug = False,
     model: options.Model = "mini",
     adapters: options.Adapters = None,
-    engine: options.Engine = options.EngineName.auto,
-    attention: Annotated[
-        Attention, typer.Option(help="How the torch engine attends.")
-    ] = Attention.auto,
+    engine: options.Engine = "auto",
+    attention: options.Attention = "auto",
 ) -> None:
     """Turn a recording into a video of a face that says it.
 
@@ -108,7 +94,7 @@ def generate(
 
         progress = TerminalProgress(quiet)
         request = Request(
-            prompt, seed, steps, guidance, options.value(emotion), strength, pose_from, still,
+            prompt, seed, steps, guidance, emotion, strength, pose_from, still,
             options.chains_of(chains), exact or None,
         )  # fmt: skip
         known = {} if like is None else read_metadata(like)
@@ -128,9 +114,7 @@ def generate(
                 request = resuming.with_begun_seed(audio, output, request)
             place = _check(audio, output, request, preview, overwrite, like)
             cache = None if no_cache else Cache.default()
-            choice = ModelChoice(
-                options.with_adapters(model, adapters), engine.value, attention.value
-            )
+            choice = ModelChoice(options.with_adapters(model, adapters), engine, attention)
             result = _make(
                 choice, audio, place, request, preview, known, cache, overwrite, progress
             )
@@ -189,18 +173,12 @@ def _make(
         _warn_of_another(pipe, known, progress)
         if preview is not None:
             result = _sheet(pipe, sound, output, request, preview, overwrite, progress)
-        elif output == PIPE:
-            with _closed_pipe_is_no_bug():
-                made = render(
-                    pipe, sound, sys.stdout.buffer, request,
-                    cache=cache, remember=True, progress=progress,
-                )  # fmt: skip
-            result = made.as_json()
         else:
-            result = render(
-                pipe, sound, output, request,
+            made = render(
+                pipe, sound, sys.stdout.buffer if output == PIPE else output, request,
                 cache=cache, overwrite=overwrite, remember=True, progress=progress,
-            ).as_json()  # fmt: skip
+            )  # fmt: skip
+            result = made.as_json()
     return result | {"took_s": round(time.monotonic() - started, 2)}
 
 
@@ -229,14 +207,3 @@ def _sheet(
     captions = [str(first + number) for number in range(count)]
     write_contact_sheet(output, faces, captions, math.ceil(math.sqrt(count)), overwrite)
     return made.as_json() | {"path": str(output)}
-
-
-@contextlib.contextmanager
-def _closed_pipe_is_no_bug() -> Iterator[None]:
-    """Keep Python from writing once more to a pipe nobody reads, when it ends."""
-    try:
-        yield
-    except BadOutput:
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise

@@ -40,7 +40,7 @@ def retrieve(
     as_json: options.Json = False,
     debug: options.Debug = False,
     model: options.Model = "mini",
-    engine: options.Engine = options.EngineName.auto,
+    engine: options.Engine = "auto",
 ) -> None:
     """Rank the recordings of a folder by how much their voices are like one voice.
 
@@ -61,7 +61,7 @@ def retrieve(
             check_outputs([sheet], [speech, *paths])
         open_regular(speech).close()
         progress = TerminalProgress(quiet)
-        pipe = pipeline.load(model, engine=engine.value)
+        pipe = pipeline.load(model, engine=engine)
         matches = retrieval.retrieve(pipe, speech, paths, progress)
         if sheet is not None:
             _draw(sheet, pipe, matches, seed, overwrite, progress)

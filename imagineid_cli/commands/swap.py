@@ -52,7 +52,7 @@ def swap(
     as_json: options.Json = False,
     debug: options.Debug = False,
     model: options.Model = "mini",
-    engine: options.Engine = options.EngineName.auto,
+    engine: options.Engine = "auto",
 ) -> None:
     """Take one factor of a video from elsewhere, and keep the rest.
 
@@ -66,12 +66,12 @@ def swap(
         from imagineid.request import Request
 
         asked = Request(
-            prompt, seed, emotion=options.value(emotion), strength=strength,
+            prompt, seed, emotion=emotion, strength=strength,
             pose_from=pose_from, still=still,
         )  # fmt: skip
         swaps = swap.Swaps(emotion_from, identity_from, content_from, asked)
         job = swap.prepare(base, swaps, output, overwrite)
-        pipe = pipeline.load(model, engine=engine.value)
+        pipe = pipeline.load(model, engine=engine)
         cache = None if no_cache else Cache.default()
         result = swap.swap(pipe, job, cache=cache, progress=TerminalProgress(quiet)).as_json()
         typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])

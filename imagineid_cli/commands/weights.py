@@ -54,31 +54,10 @@ def list_(as_json: options.Json = False, debug: options.Debug = False) -> None:
         from imagineid.hub.store import everything
         from imagineid.paths import weights_home
 
-        path = models.embedded_folder("mini")
-        rows: list[dict[str, Any]] = [
-            {
-                "name": "mini",
-                "bytes": sum(one.stat().st_size for one in path.iterdir()),
-                "state": "embedded",
-                "licence": "Apache-2.0",
-                "accepted": True,
-                "what": "the model in the package",
-                "path": str(path),
-            }
-        ]
+        rows = [_row(models.embedded_weights(), "embedded", accepted=True)]
         for one in everything():
             accepted = is_accepted(one.licence) or not _must_accept(one.name)
-            rows.append(
-                {
-                    "name": one.name,
-                    "bytes": one.bytes,
-                    "state": state(one),
-                    "licence": one.licence,
-                    "accepted": accepted,
-                    "what": one.what,
-                    "path": str(one.path),
-                }
-            )
+            rows.append(_row(one, state(one), accepted))
         if as_json:
             typer.echo(json.dumps({"home": str(weights_home()), "weights": rows}, indent=2))
             return
@@ -160,13 +139,14 @@ def verify(
     """Check size and sha256 of every file that is here; exit code 3 if one is wrong."""
     with error_handling(debug):
         from imagineid.errors import BadWeights
-        from imagineid.hub.store import everything, faults, find, shipped
+        from imagineid.hub.store import everything, faults, find
+        from imagineid.models import embedded_weights
 
-        known = {"mini": lambda name: [shipped()]}
+        known = {"mini": lambda name: [embedded_weights()]}
         chosen = [one for name in names or () for one in known.get(name, find)(name)]
         if not names:
             here = [one for one in everything() if one.bytes_here or not one.files]
-            chosen = [shipped(), *here]
+            chosen = [embedded_weights(), *here]
         found = {one.name: faults(one) for one in chosen}
         if as_json:
             typer.echo(json.dumps({name: {"faults": wrong} for name, wrong in found.items()}))
@@ -216,6 +196,19 @@ def state(one: LocalWeights) -> str:
     if one.whole:
         return "here"
     return f"{one.bytes_here / one.bytes:.0%} here" if one.bytes_here > 0 else "not here"
+
+
+def _row(one: LocalWeights, state: str, accepted: bool) -> dict[str, Any]:
+    """Return what the list says of some weights."""
+    return {
+        "name": one.name,
+        "bytes": one.bytes,
+        "state": state,
+        "licence": one.licence,
+        "accepted": accepted,
+        "what": one.what,
+        "path": str(one.path),
+    }
 
 
 def _must_accept(name: str) -> bool:

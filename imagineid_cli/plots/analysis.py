@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+from PIL.ImageFont import load_default as font
 
 from imagineid.files import atomic_output, write_errors
 from imagineid.spec import ARKIT, EMOTIONS, FPS
@@ -72,11 +73,6 @@ def draw(path: Path, name: str, found: Analysis, overwrite: bool) -> None:
     _seconds(pen, down + ROW * len(units), found.duration_s)
     with atomic_output(path, overwrite) as part, write_errors(path):
         picture.save(part, format="PNG")
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return Pillow's own font."""
-    return ImageFont.load_default(size)
 
 
 def _span() -> int:

@@ -1,9 +1,14 @@
-"""Engines: one loaded network each, behind one protocol; only this package knows which runs."""
+"""Backends: what runs the networks, each in a file of its own, chosen here.
+
+A new backend is a file with a ``backend(name)`` function, see :class:`base.Backend`, and a line in
+:data:`BACKENDS`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imagineid.backends.base import Backend, LazyBackend, Options
 from imagineid.errors import BackendMissing, BadEngine, BadInput, BadWeights
 
 if TYPE_CHECKING:
@@ -12,28 +17,38 @@ if TYPE_CHECKING:
     from imagineid.engine import Engine, Opener
     from imagineid.models import Model
 
-ENGINES = ("auto", "onnx", "torch", "tensorrt", "tensorrt-rtx")
+BACKENDS = (
+    LazyBackend("onnx", "onnx", exported=True),
+    LazyBackend("torch", "torch"),
+    LazyBackend("tensorrt", "tensorrt", exported=True),
+    LazyBackend("tensorrt-rtx", "tensorrt", exported=True),
+)
+"""Every backend, the one that runs anywhere first; ``auto`` takes the last that is available."""
+
+ENGINES = ("auto", *(backend.name for backend in BACKENDS))
 """What may run the networks, as a user names it."""
 
+EXPORTED = tuple(backend.name for backend in BACKENDS if backend.exported)
+"""What ``imagineid export`` writes files for."""
+
 ATTENTION = ("auto", "sdpa", "xformers")
-"""How the torch engine's UNet attends."""
+"""How the torch backend's UNet attends."""
 
 
 def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, str]:
     """Return what opens a model's networks, and one line that says what will run them.
 
-    ``auto`` takes torch for adapters, else a TensorRT whose engines were built for the card here,
-    else torch where it can use the card, else onnxruntime, which says in its line where it can't
-    use a card that is there.
+    ``auto`` takes torch for adapters, else a TensorRT whose engines were built for the GPU here,
+    else onnxruntime, which says in its line where it can't use a GPU that is there.
 
     Args:
         engine: one of :data:`ENGINES`.
         model: whose networks.
-        attention: one of :data:`ATTENTION`, for the torch engine.
+        attention: one of :data:`ATTENTION`, for the torch backend.
 
     Raises:
         BadInput: there is no such engine, or it has no choice of attention.
-        BackendMissing, NoGpu: its package, driver or card is missing.
+        BackendMissing, NoGpu: its package, driver or GPU is missing.
         BadEngine, BadWeights: a file it needs is missing, stale or damaged.
     """
     if engine not in ENGINES:
@@ -45,8 +60,28 @@ def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, 
             f"--attention {attention} is for the torch engine only.\n"
             f"Use it so:  --engine torch --attention {attention}"
         )
-    opener, line = _chosen(engine, model, attention)
+    if model.precision == "adapters" and engine not in ("auto", "torch"):
+        raise BadInput(
+            f"{model.name} is a base with adapters, which only torch runs as they are.\n"
+            f"Export it first:  imagineid export --fp16 --model {model.folder}"
+        )
+    opener, line = _opened(engine, model, Options(attention))
     return lambda network: finite(opener(network), network, model.remedy), line
+
+
+def _opened(engine: str, model: Model, options: Options) -> tuple[Opener, str]:
+    by_name: dict[str, Backend] = {backend.name: backend for backend in BACKENDS}
+    if engine != "auto":
+        return by_name[engine].open(model, options)
+    chosen = next(backend for backend in reversed(BACKENDS) if backend.available(model))
+    anywhere = BACKENDS[0]
+    if chosen is anywhere or model.precision == "adapters":
+        return chosen.open(model, options)
+    try:
+        return chosen.open(model, options)
+    except (BadEngine, BackendMissing) as error:  # never silently slower
+        opener, line = anywhere.open(model, options)
+        return opener, f"{line} ({str(error).splitlines()[0]})"
 
 
 def finite(engine: Engine, network: str, remedy: str) -> Engine:
@@ -70,56 +105,3 @@ def finite(engine: Engine, network: str, remedy: str) -> Engine:
         return outputs
 
     return run
-
-
-def _chosen(engine: str, model: Model, attention: str) -> tuple[Opener, str]:
-    if model.precision == "adapters" and engine not in ("auto", "torch"):
-        raise BadInput(
-            f"{model.name} is a base with adapters, which only torch runs as they are.\n"
-            f"Export it first:  imagineid export --fp16 --model {model.folder}"
-        )
-    if engine == "torch" or model.precision == "adapters":
-        from imagineid.backends import torch
-
-        return torch.choose(model, attention)
-    if engine in ("tensorrt", "tensorrt-rtx"):
-        from imagineid.backends import tensorrt
-
-        return tensorrt.choose(model, engine)
-    if engine == "auto" and (built := _built_for(model)):
-        from imagineid.backends import tensorrt
-
-        try:
-            return tensorrt.choose(model, built)
-        except (BadEngine, BackendMissing) as error:  # never silently slower
-            opener, line = _without_engines(model)
-            return opener, f"{line} ({str(error).splitlines()[0]})"
-    return _without_engines(model) if engine == "auto" else _onnx(model)
-
-
-def _without_engines(model: Model) -> tuple[Opener, str]:
-    """Take torch where it can use a card and the model has what torch needs, else onnxruntime."""
-    from imagineid.backends import gpu
-
-    if gpu.present() and (model.folder / "weights.safetensors").is_file():
-        from imagineid.backends import torch
-
-        if torch.sees_card():
-            return torch.choose(model, "auto")
-    return _onnx(model)
-
-
-def _built_for(model: Model) -> str | None:
-    """Return the TensorRT that this model has engines of, if there is a card to run them."""
-    from imagineid.backends import gpu
-
-    for flavour in ("tensorrt-rtx", "tensorrt"):
-        if any(model.folder.glob(f"*.{flavour}")) and gpu.present():
-            return flavour
-    return None
-
-
-def _onnx(model: Model) -> tuple[Opener, str]:
-    from imagineid.backends import onnx
-
-    return onnx.choose(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagineid.backends import gpu
@@ -12,6 +13,7 @@ from imagineid.errors import BackendMissing, BadEngine, BadWeights, ImagineIDErr
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from imagineid.backends.base import Options
     from imagineid.engine import Engine, Opener
     from imagineid.models import Model
     from imagineid.spec import Ports
@@ -28,6 +30,26 @@ def threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def backend(name: str) -> OnnxBackend:
+    """Return the backend."""
+    return OnnxBackend(name)
+
+
+@dataclass(frozen=True)
+class OnnxBackend:
+    """onnxruntime; see :class:`imagineid.backends.base.Backend`."""
+
+    name: str
+
+    def available(self, model: Model) -> bool:
+        """Tell whether ``auto`` may take it: always, for it runs anywhere."""
+        return True
+
+    def open(self, model: Model, options: Options) -> tuple[Opener, str]:
+        """Return what opens a network, and one line naming what runs it; see :func:`choose`."""
+        return choose(model)
 
 
 def choose(model: Model) -> tuple[Opener, str]:

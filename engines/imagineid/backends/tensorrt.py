@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -24,8 +25,29 @@ from imagineid.errors import BadEngine
 from imagineid.spec import Ports
 
 if TYPE_CHECKING:
+    from imagineid.backends.base import Options
     from imagineid.engine import Engine, Opener
     from imagineid.models import Model
+
+
+def backend(name: str) -> TensorRTBackend:
+    """Return one of the two backends."""
+    return TensorRTBackend(name)
+
+
+@dataclass(frozen=True)
+class TensorRTBackend:
+    """TensorRT or TensorRT-RTX; see :class:`imagineid.backends.base.Backend`."""
+
+    name: str
+
+    def available(self, model: Model) -> bool:
+        """Tell whether ``auto`` may take it: where there are engines, and a GPU to run them."""
+        return any(model.folder.glob(f"*.{self.name}")) and gpu.present()
+
+    def open(self, model: Model, options: Options) -> tuple[Opener, str]:
+        """Return what opens a network, and one line naming what runs it; see :func:`choose`."""
+        return choose(model, self.name)
 
 
 def choose(model: Model, engine: str) -> tuple[Opener, str]:

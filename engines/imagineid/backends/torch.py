@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,29 @@ from imagineid.errors import BackendMissing, BadEngine, BadWeights
 from imagineid.models import STORE
 
 if TYPE_CHECKING:
+    from imagineid.backends.base import Options
     from imagineid.engine import Engine, Opener
     from imagineid.models import Model
+
+
+def backend(name: str) -> TorchBackend:
+    """Return the backend."""
+    return TorchBackend(name)
+
+
+@dataclass(frozen=True)
+class TorchBackend:
+    """PyTorch; see :class:`imagineid.backends.base.Backend`."""
+
+    name: str
+
+    def available(self, model: Model) -> bool:
+        """Tell whether ``auto`` may take it: for adapters, which nothing else runs."""
+        return model.precision == "adapters"
+
+    def open(self, model: Model, options: Options) -> tuple[Opener, str]:
+        """Return what opens a network, and one line naming what runs it; see :func:`choose`."""
+        return choose(model, options.attention)
 
 
 def choose(model: Model, attention: str) -> tuple[Opener, str]:

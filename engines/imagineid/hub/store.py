@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from imagineid import models
 from imagineid.errors import BadInput, BadOutput, BadWeights
 from imagineid.hub.download import Counter, DownloadListener, cannot_write, copy, fault, fetch
 from imagineid.hub.manifest import LIST, File, Item, items, read_files, select
@@ -23,7 +22,6 @@ from imagineid.hub.transport import RetryPolicy, split_off_password
 from imagineid.json_files import read_json
 from imagineid.models.model import MODEL_FILE
 from imagineid.paths import weights_home
-from imagineid.spec import MINI
 
 HUB = "https://huggingface.co"
 """Where the repositories of the manifest are."""
@@ -61,7 +59,7 @@ class LocalWeights:
     @property
     def whole(self) -> bool:
         """Whether every file is here with its size; only :func:`faults` looks at the sums."""
-        sizes = [_size(self.path / file.path) == file.bytes for file in self.files]
+        sizes = [file_size(self.path / file.path) == file.bytes for file in self.files]
         return bool(sizes) and all(sizes)
 
 
@@ -69,7 +67,7 @@ def local_weights(item: Item) -> LocalWeights:
     """Return what is here of an item of the manifest."""
     path = weights_home() / item.name
     here = sum(
-        min(file.bytes, max(0, _size(path / file.path), _size(path / f"{file.path}.part")))
+        min(file.bytes, max(0, file_size(path / file.path), file_size(path / f"{file.path}.part")))
         for file in item.files
     )
     return LocalWeights(item.name, item.what, item.licence, path, item.files, here)
@@ -90,21 +88,9 @@ def user_weights() -> list[LocalWeights]:
             files, origin = read_files(listing), str(listing.get("from", "?"))
         except (OSError, ValueError, AttributeError, BadInput):
             files, origin = (), "its list can't be read"
-        here = sum(max(0, _size(path.parent / file.path)) for file in files)
+        here = sum(max(0, file_size(path.parent / file.path)) for file in files)
         found.append(LocalWeights(name, f"from {origin}", "", path.parent, files, here))
     return found
-
-
-def shipped() -> LocalWeights:
-    """Return the embedded model, which every command checks before it is used.
-
-    Raises:
-        BadWeights: a file of it is missing, or its ``model.json`` is damaged.
-    """
-    mini = models.embedded_model(MINI.name)
-    here = sum(max(0, _size(mini.folder / file.path)) for file in mini.files)
-    what = "the model in the package"
-    return LocalWeights(mini.name, what, "Apache-2.0", mini.folder, mini.files, here)
 
 
 def everything() -> list[LocalWeights]:
@@ -289,7 +275,7 @@ def _checked(address: str, origin: str) -> str:
     return address.rstrip("/")
 
 
-def _size(path: Path) -> int:
+def file_size(path: Path) -> int:
     """Return a file's size, -1 if there is none."""
     try:
         return path.stat().st_size

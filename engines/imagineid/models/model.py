@@ -16,6 +16,7 @@ from typing import Any, Literal
 from imagineid import __version__
 from imagineid.errors import BadInput, BadWeights
 from imagineid.hub.manifest import File, read_files
+from imagineid.hub.store import LocalWeights, file_size
 from imagineid.json_files import read_json
 from imagineid.models.adapters import (
     ADAPTERS,
@@ -156,6 +157,18 @@ def embedded_model(name: str) -> Model:
         return replace(model, files=read_files(_card(model.folder)))
     except (OSError, ValueError, BadInput) as error:
         raise BadWeights(f"{model.folder / MODEL_FILE} is damaged.\n{model.remedy}") from error
+
+
+def embedded_weights() -> LocalWeights:
+    """Return the embedded model as ``imagineid weights`` lists and verifies it.
+
+    Raises:
+        BadWeights: a file of it is missing, or its ``model.json`` is damaged.
+    """
+    mini = embedded_model(MINI.name)
+    here = sum(max(0, file_size(mini.folder / file.path)) for file in mini.files)
+    what = "the model in the package"
+    return LocalWeights(mini.name, what, "Apache-2.0", mini.folder, mini.files, here)
 
 
 def read(folder: Path) -> Model:

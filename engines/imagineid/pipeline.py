@@ -196,7 +196,9 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
     if found.size.inpainting == "lama":
         fill = pretrained.lama(found.part("inpainting"), found.remedy)
         paint = partial(inpaint, fill=fill, working_px=pretrained.LAMA_PX)
-    read = Vocabulary.read if found.size.text == "words" else ClipTokenizer.read
+    read: Callable[[Path], Vocabulary | ClipTokenizer] = Vocabulary.read
+    if found.size.text == "clip":
+        read = ClipTokenizer.read
     return Pipeline(
         model=found.name,
         size=found.size,

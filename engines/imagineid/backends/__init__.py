@@ -39,7 +39,8 @@ def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, 
     """Return what opens a model's networks, and one line that says what will run them.
 
     ``auto`` takes torch for adapters, else a TensorRT whose engines were built for the GPU here,
-    else onnxruntime, which says in its line where it can't use a GPU that is there.
+    else torch where it can use the GPU, else onnxruntime, which says in its line where it can't use
+    a GPU that is there.
 
     Args:
         engine: one of :data:`ENGINES`.
@@ -73,15 +74,16 @@ def _opened(engine: str, model: Model, options: Options) -> tuple[Opener, str]:
     by_name: dict[str, Backend] = {backend.name: backend for backend in BACKENDS}
     if engine != "auto":
         return by_name[engine].open(model, options)
-    chosen = next(backend for backend in reversed(BACKENDS) if backend.available(model))
-    anywhere = BACKENDS[0]
-    if chosen is anywhere or model.precision == "adapters":
-        return chosen.open(model, options)
-    try:
-        return chosen.open(model, options)
-    except (BadEngine, BackendMissing) as error:  # never silently slower
-        opener, line = anywhere.open(model, options)
-        return opener, f"{line} ({str(error).splitlines()[0]})"
+    *preferred, last = [b for b in reversed(BACKENDS) if b.available(model)]
+    note = ""
+    for backend in preferred:
+        try:
+            opener, line = backend.open(model, options)
+            return opener, f"{line}{note}"
+        except (BadEngine, BackendMissing) as error:  # never silently slower
+            note = note or f" ({str(error).splitlines()[0]})"
+    opener, line = last.open(model, options)
+    return opener, f"{line}{note}"
 
 
 def finite(engine: Engine, network: str, remedy: str) -> Engine:

@@ -44,8 +44,8 @@ class OnnxBackend:
     name: str
 
     def available(self, model: Model) -> bool:
-        """Tell whether ``auto`` may take it: always, for it runs anywhere."""
-        return True
+        """Tell whether ``auto`` may take it: for any model that has graphs."""
+        return model.precision != "adapters"
 
     def open(self, model: Model, options: Options) -> tuple[Opener, str]:
         """Return what opens a network, and one line naming what runs it; see :func:`choose`."""

@@ -43,7 +43,8 @@ def modnet(graph: Path, remedy: str, providers: Sequence[str] = onnx.CPU) -> Eng
     network = onnx.load(graph, providers, remedy)
     (given,) = onnx.input_names(graph, remedy)
 
-    def run(image: np.ndarray) -> dict[str, Any]:
+    def run(**inputs: Any) -> dict[str, Any]:
+        image: np.ndarray = inputs["image"]
         side = image.shape[-1]
         masks = [
             next(iter(network(**{given: _resized(one, MODNET_PX)[None]}).values()))[0, 0]
@@ -80,7 +81,7 @@ def lama(
         where = hole.astype(np.float32)[None]
         made = network(**{image: picture[None], mask: where[None]})
         out: np.ndarray = next(iter(made.values()))[0].transpose(1, 2, 0)
-        return np.clip(out, 0, 255)
+        return np.asarray(np.clip(out, 0, 255))
 
     return fill
 

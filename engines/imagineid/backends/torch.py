@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imagineid.backends import gpu
 from imagineid.errors import BackendMissing, BadEngine, BadWeights
 from imagineid.models import STORE
 
@@ -28,8 +29,10 @@ class TorchBackend:
     name: str
 
     def available(self, model: Model) -> bool:
-        """Tell whether ``auto`` may take it: for adapters, which nothing else runs."""
-        return model.precision == "adapters"
+        """Tell whether ``auto`` may take it: for adapters, or where it can use a GPU."""
+        if model.precision == "adapters":
+            return True
+        return gpu.present() and (model.folder / STORE).is_file() and sees_card()
 
     def open(self, model: Model, options: Options) -> tuple[Opener, str]:
         """Return what opens a network, and one line naming what runs it; see :func:`choose`."""

@@ -116,7 +116,7 @@ def _padding(marks: Path) -> str:
 
 
 def _last(vocabulary: Path) -> int:
-    return max(read_json(vocabulary).values())
+    return int(max(read_json(vocabulary).values()))
 
 
 def _damaged(folder: Path, reason: str) -> BadWeights:

@@ -151,7 +151,7 @@ class MeshFlow:
         moved = project(points[self.pulls], 1) - self.pulled
         moved -= _sampled(far.reshape(shape), self.pulled)
         forward = (far + self.spread @ moved).reshape(shape)
-        back = -forward
+        back: F32 = -forward
         for _ in range(5):  # b(p) = -f(p + b(p))
             found = _sampled(forward, self.nodes + back.reshape(-1, 2))
             back = np.negative(found).reshape(shape)

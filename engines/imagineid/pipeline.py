@@ -32,7 +32,8 @@ from imagineid.face.model import load as load_face
 from imagineid.face.motion import Motion, still
 from imagineid.hub.manifest import File
 from imagineid.imagine import Imagination
-from imagineid.pad import prototypes
+from imagineid.pad import average_voices, prototypes
+from imagineid.pad.average_voices import Speaker
 from imagineid.pad.conditioning import Conditioning, express, express_blocks
 from imagineid.pad.encode import encode, encode_blocks, encode_identity
 from imagineid.pad.factors import Content, Emotion, Identity, VoiceFactors
@@ -83,7 +84,7 @@ class Pipeline:
 
     def encode_blocks(self, sound: Sound) -> Iterator[VoiceFactors]:
         """Take a voice apart half a minute at a time, in bounded memory."""
-        return encode_blocks(self.engines, self.size, sound)
+        return encode_blocks(self.engines, self.size, sound, self.emotion("neutral"))
 
     def express_blocks(self, blocks: Iterable[VoiceFactors]) -> Iterator[Conditioning]:
         """Make the expression of each block as it is heard or mixed."""
@@ -93,7 +94,7 @@ class Pipeline:
         self, sound: Sound, on_progress: Callable[[float], None] | None = None
     ) -> VoiceFactors:
         """Take a voice apart, so that its factors can be swapped; see :class:`VoiceFactors`."""
-        return encode(self.engines, self.size, sound, on_progress)
+        return encode(self.engines, self.size, sound, on_progress, self.emotion("neutral"))
 
     def encode_identity(self, sound: Sound) -> Identity:
         """Hear only who speaks."""
@@ -102,6 +103,15 @@ class Pipeline:
     def emotion(self, name: str) -> Emotion:
         """Return one of the eight emotions by name, as a typical voice feels it."""
         return prototypes.read(self.folder, name)
+
+    def corrected(self, heard: VoiceFactors, told: Speaker) -> VoiceFactors:
+        """Return what was heard with another sex or age of its speaker, and the face with them.
+
+        Raises:
+            BadWeights: the model has no average voices.
+        """
+        voices = average_voices.read(self.folder)
+        return replace(heard, identity=voices.correct(heard.identity, told))
 
     def express(self, heard: VoiceFactors) -> Conditioning:
         """Make the expression of what was heard or mixed."""

@@ -13,7 +13,8 @@ import soundfile
 from imagineid.analysis import speaking
 from imagineid.audio import Sound, mel_windows, open_sound
 from imagineid.pad.conditioning import Conditioning, express
-from imagineid.pad.encode import encode
+from imagineid.pad.encode import encode, levels
+from imagineid.pad.loudness import factor, gain_db, speech_level
 from imagineid.spec import EMOTIONS, MINI, SAMPLE_RATE
 
 Record = Callable[[np.ndarray], Sound]
@@ -84,8 +85,17 @@ def test_every_frame_gets_one_expression(record: Record, seconds: float) -> None
 def test_windows_leave_no_seam_where_the_networks_agree(record: Record) -> None:
     sound = record(voice(9.0))
     found = heard(sound).expression[:, 0]
-    alone = engines()["content"](mel_windows(sound, 0, sound.frames)[None])["linguistic"][0, :, 0]
+    times = factor(gain_db(speech_level(levels(sound, 0, sound.frames))))
+    mel = mel_windows(sound, 0, sound.frames, times)
+    alone = engines()["content"](mel[None])["linguistic"][0, :, 0]
     np.testing.assert_allclose(found, alone, atol=1e-5)
+
+
+def test_a_quiet_recording_moves_lips_as_a_loud_one_does(record: Record) -> None:
+    loud, quiet = record(voice(4.0)), record(voice(4.0) * 10 ** (-30 / 20))
+    made = [heard(one) for one in (loud, quiet)]
+    np.testing.assert_allclose(made[0].expression, made[1].expression, atol=2e-3)
+    assert made[0].level_db.max() - made[1].level_db.max() == pytest.approx(30, abs=0.5)
 
 
 def test_what_is_heard_is_said_in_words(record: Record) -> None:

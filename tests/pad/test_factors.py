@@ -10,7 +10,14 @@ import pytest
 from imagineid.errors import BadInput, BadWeights
 from imagineid.pad import prototypes
 from imagineid.pad.conditioning import express
-from imagineid.pad.factors import Content, Emotion, Identity, VoiceFactors, factors_from_arrays
+from imagineid.pad.factors import (
+    OWN,
+    Content,
+    Emotion,
+    Identity,
+    VoiceFactors,
+    factors_from_arrays,
+)
 from imagineid.spec import EMOTIONS, MINI
 
 
@@ -45,6 +52,50 @@ def test_swapping_one_factor_leaves_the_others_alone() -> None:
     said = a.with_content(b.content)
     assert said.identity is a.identity
     assert said.frames == b.frames
+
+
+def felt(*neutral: float) -> Emotion:
+    """Windows that are neutral by so much and angry for the rest, each with a theta of its own."""
+    shares = np.zeros((len(neutral), len(EMOTIONS)), np.float32)
+    shares[:, 0], shares[:, 1] = neutral, 1 - np.array(neutral)
+    theta = np.random.default_rng(3).standard_normal((len(neutral), 512)).astype(np.float32)
+    return Emotion(theta, shares, np.ones(len(neutral), np.float32))
+
+
+CALM = Emotion(np.full((1, 512), 2, np.float32), np.eye(1, 8, dtype="f4"), np.ones(1, "f4"))
+
+
+def test_a_face_is_calm_unless_the_voice_is_clearly_otherwise() -> None:
+    doubtful, clear = felt(0.9, 0.5, 0.7), felt(0.01, 0.3, 0.05)
+    assert doubtful.label == "neutral"
+    np.testing.assert_array_equal(doubtful.settle(CALM).theta, np.full((3, 512), 2))
+    assert clear.label == "angry"
+    shown = clear.settle(CALM)
+    np.testing.assert_allclose(shown.theta.mean(axis=0), clear.theta.mean(axis=0), atol=1e-5)
+    assert shown.theta.std(axis=0).mean() == pytest.approx(OWN * clear.theta.std(axis=0).mean())
+
+
+def test_an_outburst_shows_where_it_is() -> None:
+    calm, angry = [0.95] * 12, [0.02] * 12
+    shown = felt(*calm, *angry).settle(CALM).theta - CALM.theta
+    far = np.linalg.norm(shown, axis=1)
+    assert (far[:8] == 0).all()
+    assert far[17:].min() > 5
+
+
+def test_the_clearer_an_emotion_the_more_it_shows() -> None:
+    far = [
+        np.linalg.norm(felt(neutral).settle(CALM).theta - CALM.theta)
+        for neutral in (0.7, 0.55, 0.4, 0.3, 0.1)
+    ]
+    assert far == sorted(far)
+    assert far[0] == 0 < far[1] < far[3] < far[4]
+
+
+def test_how_sure_it_is_is_told() -> None:
+    assert felt(0.9, 0.9).certainty == pytest.approx(0.9, abs=1e-5)
+    sure = heard(0, 40).identity
+    assert sure.certainty == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-6)
 
 
 def test_strength_goes_from_one_to_the_other() -> None:

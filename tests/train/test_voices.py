@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from imagineid.spec import MELS
+from imagineid.pad.loudness import SPEECH_DB, frame_levels
+from imagineid.spec import MELS, SAMPLE_RATE
 from imagineid_train import voices
-from imagineid_train.voices import MELS_A_SECOND, Voices, Windows, breathed, mels_under, windowed
+from imagineid_train.sound import tone
+from imagineid_train.spectrograms import (
+    BREATHE,
+    MELS_A_SECOND,
+    breathed,
+    levelled,
+    mels_under,
+    windowed,
+)
+from imagineid_train.voices import ADULT, Voices, Windows, expected
 from imagineid_world.people import Tie
+from imagineid_world.recordings import FIRST_SPEAKER, KNOWN
 
 FRAMES, LENGTH = 60, 32
 HEARD = 4
@@ -35,6 +48,7 @@ def two() -> Voices:
         emotion=np.zeros(2, np.int64),
         traits=np.tile(np.array([1, 40, 115, 1, 0, 0], np.float32), (2, 1)),
         shapes=np.zeros((2, 80), np.float32),
+        known=np.ones((2, 4), bool),
     )
 
 
@@ -70,6 +84,47 @@ def test_breaths_come_in_pauses_only() -> None:
     heard = breathed(rng, mels, phone)
     changed = (heard != mels).any(axis=2)
     assert not changed[:, : MELS_A_SECOND * 12 // 25].any()
-    assert changed.any(axis=1).mean() == pytest.approx(voices.BREATHE, abs=0.1)
+    assert changed.any(axis=1).mean() == pytest.approx(BREATHE, abs=0.1)
     assert heard.max() <= 4
     assert windowed(heard, LENGTH).shape == (400, LENGTH, 1280)
+
+
+def test_as_many_recorded_voices_are_drawn_as_asked_and_half_of_them_calm(two: Voices) -> None:
+    each = 8
+    many = replace(
+        two,
+        bounds=np.arange(each + 1) * FRAMES,
+        speaker=np.r_[np.arange(4), FIRST_SPEAKER + np.arange(4)],
+        emotion=np.array([0, 1, 2, 3, 0, 0, 5, 6]),
+        known=np.ones((each, 4), bool),
+    )
+    draw = Windows(many, LENGTH, 0, real=0.75)
+    chosen = np.array(draw.choose(4000, same_emotion=True))
+    assert (chosen >= 4).mean() == pytest.approx(0.75, abs=0.02)
+    assert (many.emotion[chosen[chosen >= 4]] == 0).mean() == pytest.approx(0.5, abs=0.03)
+    pairs = many.emotion[chosen].reshape(-1, 2)
+    np.testing.assert_array_equal(pairs[:, 0], pairs[:, 1])
+
+
+def test_only_utterances_are_drawn_of_which_enough_is_known(two: Voices) -> None:
+    two.known[1, KNOWN.index("content")] = False
+    draw = Windows(two, LENGTH, 0, knowing="content")
+    assert set(draw.choose(20)) == {0}
+    assert draw.batch([0, 1]).known[:, 0].tolist() == [1, 0]
+
+
+def test_a_voice_without_an_age_gets_the_mean_face_of_grown_up_ages() -> None:
+    tie = Tie(np.random.default_rng(0).normal(size=(31, 80)), np.eye(80), np.ones((81, 3)), 9)
+    traits = np.array([1, 40, 115, 1, 0, 0], np.float32)
+    told = [
+        expected(tie, np.r_[1, age, traits[2:]].astype(np.float32), np.ones(4)) for age in ADULT
+    ]
+    unknown = expected(tie, traits, np.array([1, 1, 1, 0]))
+    np.testing.assert_allclose(unknown, np.mean(told, axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_nobody_speaks_loud_sounds_are_heard_as_loud_as_speech(seed: int) -> None:
+    wave = tone(np.random.default_rng(seed), 2 * SAMPLE_RATE) * 0.003
+    level = frame_levels(levelled(wave, len(wave)))
+    assert np.percentile(level, 95) == pytest.approx(SPEECH_DB, abs=0.5)

@@ -52,13 +52,16 @@ def mel_spectrogram(wave: Floats) -> Floats:
     return _mel_frames(_array_reader(wave), len(wave), 0, 1 + len(wave) // HOP_SAMPLES)
 
 
-def mel_windows(sound: Sound | Floats, first_frame: int, frames: int) -> Floats:
+def mel_windows(
+    sound: Sound | Floats, first_frame: int, frames: int, factor: float = 1.0
+) -> Floats:
     """Cut the mel windows of some video frames: the paper's A.
 
     Args:
         sound: an open recording, or mono sound at 16 kHz, (samples,), in [-1, 1].
         first_frame: the first video frame, at least 0; frames past the end hear silence.
         frames: how many.
+        factor: on the samples, before they are heard.
 
     Returns:
         (frames, 1280), in [-4, 4]: video frame i takes the 16 mel frames from ``int(80 i / 25)``,
@@ -70,10 +73,11 @@ def mel_windows(sound: Sound | Floats, first_frame: int, frames: int) -> Floats:
     first = int(starts[0])
     count = int(starts[-1]) + MEL_FRAMES - first
     if isinstance(sound, Sound):
-        mels = _mel_frames(sound.read, sound.samples, first, count)
+        read, samples = sound.read, sound.samples
     else:
         wave = np.ascontiguousarray(sound, dtype=np.float32)
-        mels = _mel_frames(_array_reader(wave), len(wave), first, count)
+        read, samples = _array_reader(wave), len(wave)
+    mels = _mel_frames(_scaled(read, factor), samples, first, count)
     index = (starts - first)[:, None] + np.arange(MEL_FRAMES)  # (frames, 16)
     windows: Floats = mels[index].transpose(0, 2, 1).reshape(frames, MELS * MEL_FRAMES)
     return windows
@@ -137,6 +141,13 @@ def _array_reader(wave: Floats) -> Reader:
         return out
 
     return read
+
+
+def _scaled(read: Reader, factor: float) -> Reader:
+    """Read with every sample multiplied by ``factor``."""
+    if factor == 1.0:
+        return read
+    return lambda first, count: read(first, count) * np.float32(factor)
 
 
 def _mel_frames(read: Reader, samples: int, first: int, count: int) -> Floats:

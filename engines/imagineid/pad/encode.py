@@ -15,6 +15,7 @@ import numpy as np
 
 from imagineid.audio import mel_windows
 from imagineid.pad.factors import SETTLING_WINDOWS, Content, Emotion, Identity, VoiceFactors
+from imagineid.pad.loudness import Level, factor, frame_levels, gain_db, speech_level
 from imagineid.pad.windows import OverlapAdd, batches, fill_batch, window_starts
 from imagineid.spec import FRAME_SAMPLES, Size
 
@@ -27,7 +28,11 @@ Progress = Callable[[float], None]
 
 
 def encode(
-    engines: Engines, size: Size, sound: Sound, on_progress: Progress | None = None
+    engines: Engines,
+    size: Size,
+    sound: Sound,
+    on_progress: Progress | None = None,
+    calm: Emotion | None = None,
 ) -> VoiceFactors:
     """Take a whole recording apart; see :func:`encode_blocks`.
 
@@ -36,9 +41,10 @@ def encode(
         size: of those networks.
         sound: the recording.
         on_progress: called with the share that is done, 0 to 1.
+        calm: neutral, to which a doubtful emotion is held; None leaves all as it is heard.
     """
     blocks, frames = [], 0
-    for block in encode_blocks(engines, size, sound):
+    for block in encode_blocks(engines, size, sound, calm):
         blocks.append(block)
         frames += block.frames
         if on_progress:
@@ -46,13 +52,16 @@ def encode(
     return VoiceFactors.join(blocks)
 
 
-def encode_blocks(engines: Engines, size: Size, sound: Sound) -> Iterator[VoiceFactors]:
+def encode_blocks(
+    engines: Engines, size: Size, sound: Sound, calm: Emotion | None = None
+) -> Iterator[VoiceFactors]:
     """Yield the factors of a recording half a minute at a time, in bounded memory.
 
     Args:
         engines: ``identity``, ``content`` and ``emotion``.
         size: of those networks.
         sound: the recording.
+        calm: see :meth:`imagineid.pad.factors.Emotion.settle`; None leaves emotion as it is heard.
 
     Yields:
         Neighbouring parts: the frames that no later window touches, and the windows that start in
@@ -62,15 +71,18 @@ def encode_blocks(engines: Engines, size: Size, sound: Sound) -> Iterator[VoiceF
     said = OverlapAdd(size.window, size.linguistic)
     whole, first = max(sound.frames, size.window), 0
     who: Identity | None = None
+    before: Emotion | None = None
+    loudness = Level()
     for own in batches(starts, SETTLING_WINDOWS):
+        gain = gain_db(loudness.next(levels(sound, own[0], own[-1] + size.window)))
         people = _Mean()
         thetas, shares, speech = [], [], []
         for group in batches(own):
-            mel = _mels(sound, group, size)
+            mel = _mels(sound, group, size, factor(gain))
             found, felt = engines["emotion"](mel=mel), engines["content"](mel=mel)
             persons = engines["identity"](mel=mel) if who is None else None
             for row, start in enumerate(group):
-                weight = speech_share(levels(sound, start, start + size.window))
+                weight = speech_share(levels(sound, start, start + size.window) + gain)
                 if persons is not None:
                     people.add(weight, *(persons[n][row] for n in ("shape", "identity", "traits")))
                 said.add(start, felt["linguistic"][row])
@@ -82,8 +94,9 @@ def encode_blocks(engines: Engines, size: Size, sound: Sound) -> Iterator[VoiceF
         stop = whole if last else starts[starts.index(own[-1]) + 1]
         content = Content(said.take(stop), levels(sound, first, stop))
         emotion = Emotion(*(np.asarray(x, np.float32) for x in (thetas, shares, speech)))
-        yield VoiceFactors(who, content, emotion)
-        first = stop
+        shown = emotion.settle(calm, before) if calm else emotion
+        yield VoiceFactors(who, content, shown)
+        before, first = emotion, stop
 
 
 def encode_identity(engines: Engines, size: Size, sound: Sound) -> Identity:
@@ -95,10 +108,12 @@ def encode_identity(engines: Engines, size: Size, sound: Sound) -> Identity:
         sound: the recording.
     """
     who = _Mean()
-    for group in batches(window_starts(sound.frames, size.window)[:SETTLING_WINDOWS]):
-        found = engines["identity"](mel=_mels(sound, group, size))
+    starts = window_starts(sound.frames, size.window)[:SETTLING_WINDOWS]
+    gain = gain_db(speech_level(levels(sound, 0, starts[-1] + size.window)))
+    for group in batches(starts):
+        found = engines["identity"](mel=_mels(sound, group, size, factor(gain)))
         for row, start in enumerate(group):
-            weight = speech_share(levels(sound, start, start + size.window))
+            weight = speech_share(levels(sound, start, start + size.window) + gain)
             who.add(weight, *(found[name][row] for name in ("shape", "identity", "traits")))
     return Identity(*who.result())
 
@@ -114,8 +129,7 @@ def levels(sound: Sound, first: int, stop: int) -> Array:
     for start in range(0, len(out), block):
         count = min(block, len(out) - start)
         wave = sound.read((first + start) * FRAME_SAMPLES, count * FRAME_SAMPLES)
-        power = np.square(wave.reshape(count, FRAME_SAMPLES)).mean(axis=1)
-        out[start : start + count] = 10 * np.log10(power + 1e-10)
+        out[start : start + count] = frame_levels(wave)
     return out
 
 
@@ -142,9 +156,9 @@ class _Mean:
         return [(s / self._weight).astype(np.float32) for s in self._sums]
 
 
-def _mels(sound: Sound, starts: list[int], size: Size) -> Array:
+def _mels(sound: Sound, starts: list[int], size: Size, factor: float) -> Array:
     """Return A of each window, (BATCH, L, 1280), the last repeated."""
-    mels = [mel_windows(sound, start, size.window) for start in starts]
+    mels = [mel_windows(sound, start, size.window, factor) for start in starts]
     return np.stack([mels[i] for i in fill_batch(range(len(mels)))])
 
 

@@ -15,9 +15,25 @@ from imagineid.spec import EMOTIONS
 
 Array = np.ndarray
 
+NEUTRAL = EMOTIONS.index("neutral")
+
+DOUBT, CLEAR = 0.4, 0.75
+"""Share of all emotions but neutral from which on a face is moved at all, and fully."""
+
+OWN = 0.6
+"""How much of what is felt in a window is its own; the rest is its neighbours'."""
+
+REACH = 3
+"""Windows on either side that are heard together with one: five seconds in all."""
+
 SETTLING_WINDOWS = 52
 """The windows, 31 s, that settle who speaks and how it feels as a whole: what comes later changes
 neither, so that a recording that has grown begins with the same face."""
+
+
+def visible(neutral: Array) -> Array:
+    """Return how much of what is felt shows, 0 to 1, where neutral has these shares."""
+    return np.asarray(np.clip((1 - neutral - DOUBT) / (CLEAR - DOUBT), 0, 1))
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,11 @@ class Identity:
     def gender(self) -> str:
         """The word for the voice: "female" or "male"."""
         return "male" if self.traits[0] > 0 else "female"
+
+    @property
+    def certainty(self) -> float:
+        """How sure the gender is, 0.5 to 1."""
+        return float(1 / (1 + np.exp(-abs(float(self.traits[0])))))
 
     @property
     def age(self) -> float:
@@ -98,6 +119,43 @@ class Emotion:
         likely = np.exp((weight * logs).sum(axis=0)[None])
         shares = likely / likely.sum()
         return Emotion(theta.astype(np.float32), shares.astype(np.float32), np.ones(1, np.float32))
+
+    @property
+    def certainty(self) -> float:
+        """How sure the label is, 0 to 1: the share of the emotion felt most."""
+        return float(self.whole().shares[0].max())
+
+    def settle(self, calm: Emotion, before: Emotion | None = None) -> Emotion:
+        """Return the course of feeling as a face shows it: calm unless it is clearly otherwise.
+
+        Windows up to :data:`REACH` away together decide how far it is from calm, and in part how
+        it feels. Most people are calm most of the time, and a face that is moved for nothing is
+        worse than one that is not moved enough.
+
+        Args:
+            calm: neutral, one row.
+            before: the windows before these, as they were heard; the last ones count.
+        """
+        past = before.last(REACH) if before else Emotion(*(a[:0] for a in self._rows()))
+        theta, shares, speech = (
+            np.concatenate(pair) for pair in zip(past._rows(), self._rows(), strict=True)
+        )
+        rows = np.arange(len(past.speech), len(speech))
+        near = np.abs(rows[:, None] - np.arange(len(speech))[None]) <= REACH
+        weight = near * speech.astype(np.float64)[None]
+        weight = weight / weight.sum(axis=1, keepdims=True)  # (W, W and those before)
+        likely = np.exp(weight @ np.log(np.maximum(shares, 1e-9)))
+        strength = visible(likely[:, NEUTRAL] / likely.sum(axis=1))[:, None]
+        felt = (1 - OWN) * (weight @ theta) + OWN * self.theta
+        shown = (1 - strength) * calm.theta + strength * felt
+        return Emotion(shown.astype(np.float32), self.shares, self.speech)
+
+    def last(self, windows: int) -> Emotion:
+        """Return the last rows."""
+        return Emotion(*(rows[-windows:] for rows in self._rows()))
+
+    def _rows(self) -> tuple[Array, Array, Array]:
+        return self.theta, self.shares, self.speech
 
     def blend(self, other: Emotion, strength: float) -> Emotion:
         """Return this course of feeling at 0, the other's whole at 1.

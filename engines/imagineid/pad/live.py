@@ -16,7 +16,8 @@ import numpy as np
 
 from imagineid.audio.mel import FFT_SAMPLES, MEL_FRAMES_PER_SECOND, RANGE, mel_windows
 from imagineid.audio.stream import StreamSound
-from imagineid.pad.factors import Emotion, Identity
+from imagineid.pad.factors import NEUTRAL, Emotion, Identity, visible
+from imagineid.pad.loudness import RunningLevel, factor, frame_levels
 from imagineid.spec import FPS, FRAME_SAMPLES, HOP_SAMPLES, MEL_FRAMES, MELS, SAMPLE_RATE, Size
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class LiveEncoder:
         engines: ``content``, ``emotion`` and ``expression``.
         size: of those networks.
         identity: who speaks.
-        emotion: what is felt at the start, in one row.
+        emotion: what is felt at the start, in one row, and whenever what is heard is in doubt.
         follow_emotion: whether what is heard changes what is felt.
         look_ahead: frames; see :data:`LOOK_AHEAD`.
     """
@@ -82,7 +83,9 @@ class LiveEncoder:
     ) -> None:
         self._engines, self._size = engines, size
         self._shape = identity.shape[None]
-        self._theta = emotion.theta[:1]
+        self._calm = self._felt = self._theta = emotion.theta[:1]
+        self._likely = np.log(np.maximum(emotion.shares[:1], 1e-4))
+        self._loudness = RunningLevel()
         self._follow, self._look_ahead = follow_emotion, look_ahead
         self._sound = StreamSound()
         silence = np.full(MELS * MEL_FRAMES, -RANGE, np.float32)
@@ -118,8 +121,10 @@ class LiveEncoder:
     def _next(self, late: bool = False) -> Iterator[LiveFrame]:
         """Hear one frame more, and yield the frame that is ``look_ahead`` behind it."""
         newest = self._heard
-        self._rows.append(mel_windows(self._sound, newest, 1)[0])
-        self._levels.append(self._level(newest))
+        level = self._level(newest)
+        gain = self._loudness.next(level)
+        self._rows.append(mel_windows(self._sound, newest, 1, factor(gain))[0])
+        self._levels.append(level)
         self._heard += 1
         if not late:
             self._last = self._expressed(newest)
@@ -144,13 +149,17 @@ class LiveEncoder:
 
     def _level(self, frame: int) -> float:
         """Return a frame's loudness, dB below full scale."""
-        wave = self._sound.read(frame * FRAME_SAMPLES, FRAME_SAMPLES)
-        return float(10 * np.log10(np.square(wave).mean() + 1e-10))
+        return float(frame_levels(self._sound.read(frame * FRAME_SAMPLES, FRAME_SAMPLES))[0])
 
     def _feel(self, mel: Array) -> None:
         """Let what is heard now change what is felt, as far as there is speech in it."""
         share = float(np.mean([level > SPEECH_DB for level in self._levels]))
         if share > 0:
             weight = np.float32(share * EMOTION_EVERY / (EMOTION_S * FPS))
-            theta = self._engines["emotion"](mel=mel)["emotion"]
-            self._theta = (1 - weight) * self._theta + weight * theta
+            heard = self._engines["emotion"](mel=mel)
+            self._felt = (1 - weight) * self._felt + weight * heard["emotion"]
+            likely = heard["emotions"] - np.logaddexp.reduce(heard["emotions"], axis=1)[:, None]
+            self._likely = (1 - weight) * self._likely + weight * likely
+            shares = np.exp(self._likely)
+            shown = np.float32(visible(shares[:, NEUTRAL] / shares.sum(axis=1))[0])
+            self._theta = (1 - shown) * self._calm + shown * self._felt

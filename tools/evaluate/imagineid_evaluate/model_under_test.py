@@ -13,6 +13,8 @@ from imagineid.errors import BadWeights
 from imagineid.face import FaceModel
 from imagineid.face.model import load as load_face
 from imagineid.models import Model, embedded
+from imagineid.pad import prototypes
+from imagineid.pad.factors import Emotion
 from imagineid.spec import MINI, Size
 
 SIZE: Size = MINI
@@ -61,6 +63,11 @@ def engines(names: tuple[str, ...]) -> Mapping[str, Engine]:
         )
     opener, _ = backends.choose("onnx", Model(SIZE.name, folder, SIZE, "stored"))
     return {name: opener(name) for name in names}
+
+
+def calm() -> Emotion:
+    """Return the model's neutral emotion, to which doubtful ones are held."""
+    return prototypes.read(embedded.DIRECTORY / SIZE.name, "neutral")
 
 
 def face() -> FaceModel:

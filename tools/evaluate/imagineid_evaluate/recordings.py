@@ -86,6 +86,11 @@ class Tally:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this group."""
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="with a voices.csv: measure imagineid_evaluate.readers"
+    )
+    parser.add_argument("--split", default="test", help="of the folder: train, val or test")
+    parser.add_argument("--phones", type=Path, metavar="JSON", help="keep alignments here")
     parser.add_argument("--librivox", type=Path, default=LIBRIVOX, metavar="FOLDER")
     parser.add_argument(
         "--asterisk",
@@ -93,17 +98,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="holds *.g722; core-sounds-en.txt[.gz] may lie in it",
     )
-    parser.add_argument("--most", type=int, default=60, help="clips of --asterisk")
+    parser.add_argument(
+        "--most", type=int, help="clips of --asterisk (60), or of each corpus (all)"
+    )
     parser.add_argument("--free", action="store_true", help="do not use the texts")
 
 
 def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     """Measure; see the module."""
     engines, face = model_under_test.engines(model_under_test.PAD), model_under_test.face()
+    if options.folder:
+        from imagineid_evaluate import readers
+
+        found = readers.measure(
+            face,
+            lambda wave: conditioning(engines, wave),
+            options.folder,
+            options.split,
+            options.most,
+            options.phones,
+        )
+        return found, {"folder": options.folder.name, "split": options.split}
     heard, mean = Tally(), Tally()
     clips = librivox(options.librivox)
     if options.asterisk:
-        clips |= asterisk(options.asterisk, options.most)
+        clips |= asterisk(options.asterisk, options.most or 60)
     refused = []
     for path, text in clips.items():
         wave = wave_of(path)
@@ -159,9 +178,8 @@ def asterisk(folder: Path, most: int) -> dict[Path, str]:
 def conditioning(engines: Mapping[str, Engine], wave: Wave) -> Conditioning:
     """Return what the program hears in ``wave``."""
     with as_sound(wave) as sound:
-        return express(
-            engines, model_under_test.SIZE, encode(engines, model_under_test.SIZE, sound)
-        )
+        size, calm = model_under_test.SIZE, model_under_test.calm()
+        return express(engines, size, encode(engines, size, sound, calm=calm))
 
 
 def silences() -> dict[str, Wave]:

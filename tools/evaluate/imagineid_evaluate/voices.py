@@ -23,7 +23,7 @@ import numpy as np
 from imagineid.pad.conditioning import Conditioning, express
 from imagineid.pad.encode import encode
 from imagineid.spec import ARKIT, EMOTIONS
-from imagineid_evaluate.model_under_test import PAD, SIZE, engines
+from imagineid_evaluate.model_under_test import PAD, SIZE, calm, engines
 from imagineid_evaluate.report import Row
 from imagineid_evaluate.sounds import as_sound
 from imagineid_evaluate.world import WORLD, Spoken, utterances
@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         if options.most and len(heard) >= options.most:
             break
         with as_sound(spoken.wave) as sound:
-            heard.append((spoken, express(opened, SIZE, encode(opened, SIZE, sound))))
+            factors = encode(opened, SIZE, sound, calm=calm())
+            heard.append((spoken, express(opened, SIZE, factors)))
     return rows(heard, load_tie(WORLD / "tie.npz")), {
         "split": options.split,
         "utterances": len(heard),

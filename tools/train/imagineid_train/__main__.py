@@ -26,6 +26,7 @@ STAGES = {
     "mba": ("mba", "run", 5.0),
     "matte": ("mba", "run_matte", 5.0),
     "ship": ("ship", "ship", 0.0),
+    "ship-voices": ("ship", "ship_voices", 0.0),
     "unship": ("ship", "unship", 0.0),
     "sums": ("ship", "sums", 0.0),
 }
@@ -51,7 +52,7 @@ def main() -> None:
     unknown = [s for s in said.stages if s not in STAGES]
     if unknown:
         parser.error(f"no stage {unknown[0]}; there are {', '.join(STAGES)}")
-    for stage in said.stages or [s for s in STAGES if s not in ("unship", "sums")]:
+    for stage in said.stages or [s for s in STAGES if s not in ("ship-voices", "unship", "sums")]:
         module, function, minutes = STAGES[stage]
         call = getattr(importlib.import_module(f"imagineid_train.{module}"), function)
         if minutes:

@@ -15,13 +15,17 @@ from imagineid.face.model import load as load_face
 from imagineid.nn.content import ContentDecoder, ContentEncoder
 from imagineid.nn.identity import IdentityEncoder
 from imagineid.spec import ARKIT, MOUTH, Size
-from imagineid_train.loop import Budget, load_into, train
-from imagineid_train.voices import WARP_MUCH, Voices, Windows, without_speech
+from imagineid_train.loop import Budget, device, load_into, train
+from imagineid_train.spectrograms import without_speech
+from imagineid_train.voices import WARP_MUCH, Voices, Windows
 
 NAME, READER = "content", "reader"
 PHONES = 64
 """Room for the phone set, silence included."""
 PAIRS = 24
+CHECKED, EVERY = 64, 300
+"""Pairs of windows in a check, and steps between checks."""
+
 JOINED = 0.3
 """Share of windows with a pause between two utterances in them."""
 JAW = ARKIT.index("jawOpen")
@@ -43,12 +47,17 @@ class Motion:
         ends = [face.mean[face.landmarks[f"lip_corner_{side}"]] for side in ("left", "right")]
         rise = face.units[:, at, 1].reshape(-1, 2, 3).mean(axis=2)
         wide = np.linalg.norm(ends[0] - ends[1])
-        self.gap = torch.from_numpy(((rise[:, 0] - rise[:, 1]) / wide).astype(np.float32))
-        self.weight = torch.ones(len(ARKIT))
+        gap = torch.from_numpy(((rise[:, 0] - rise[:, 1]) / wide).astype(np.float32))
+        self.gap = gap.to(device())
+        self.weight = torch.ones(len(ARKIT), device=device())
         self.weight[JAW] = 4.0
 
-    def __call__(self, made: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the terms of the loss."""
+    def __call__(
+        self, made: Tensor, target: Tensor, known: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return the terms of the loss; ``known`` (B,) is 0 for rows without a target."""
+        if known is not None:
+            made, target = made[known > 0], target[known > 0]
         off, weight = made - target, self.weight
         gap, wanted = made @ self.gap, target @ self.gap
         closed = 1 + 10 * (wanted <= CLOSED).float()
@@ -90,9 +99,9 @@ class Reader(nn.Module):
 
 def run_reader(size: Size, minutes: float) -> None:
     """Train the expert on true curves, with a little noise so that it stays calm off them."""
-    reader = Reader()
-    draw = Windows(Voices.open("train"), size.window, 0)
-    held = Windows(Voices.open("val"), size.window, 1, augment=False)
+    reader = Reader().to(device())
+    draw = Windows(Voices.open("train"), size.window, 0, knowing="content")
+    held = Windows(Voices.open("val"), size.window, 1, augment=False, knowing="content")
 
     def loss() -> dict[str, Tensor]:
         batch = draw(PAIRS)
@@ -110,11 +119,14 @@ def run_reader(size: Size, minutes: float) -> None:
 
 def run(size: Size, minutes: float) -> None:
     """Train Phi_E^c and Phi_D^c for ``minutes`` in all."""
-    identity = load_into(IdentityEncoder(size), "identity", "identity")
-    reader = load_into(Reader(), READER, "reader")
-    encoder, decoder = ContentEncoder(size), ContentDecoder(size)
-    draw = Windows(Voices.open("train"), size.window, 2, warp=WARP_MUCH, joined=JOINED)
-    held = Windows(Voices.open("val"), size.window, 3, augment=False)
+    identity = load_into(IdentityEncoder(size), "identity", "identity").to(device())
+    reader = load_into(Reader(), READER, "reader").to(device())
+    encoder, decoder = ContentEncoder(size).to(device()), ContentDecoder(size).to(device())
+    voices = Voices.open("train")
+    draw = Windows(voices, size.window, 2, warp=WARP_MUCH, joined=JOINED, knowing="content")
+    val = Voices.open("val")
+    made_voices = Windows(val, size.window, 3, augment=False, knowing="content", real=0)
+    readers = Windows(val, size.window, 3, augment=False, knowing="content", real=1)
     rng = np.random.default_rng(4)
     quiet, motion = 4, Motion()
 
@@ -123,7 +135,7 @@ def run(size: Size, minutes: float) -> None:
         with torch.no_grad():
             shape = identity(batch.mel)[0].float()
         silence = np.stack([without_speech(rng, size.window) for _ in range(quiet)])
-        mel = torch.cat([batch.mel, torch.from_numpy(silence)])
+        mel = torch.cat([batch.mel, torch.from_numpy(silence).to(batch.mel)])
         shape = torch.cat([shape, shape[:quiet]])
         target = torch.cat([batch.content, torch.zeros_like(batch.content[:quiet])])
         made = decoder(encoder(mel), shape).float()
@@ -131,9 +143,8 @@ def run(size: Size, minutes: float) -> None:
             "read": 0.05 * F.cross_entropy(reader(made[: len(batch.mel)]).float(), batch.phone),
         }
 
-    @torch.no_grad()
-    def check() -> dict[str, float]:
-        batch = held(64)
+    def scored(held: Windows) -> dict[str, float]:
+        batch = held(CHECKED)
         made = decoder(encoder(batch.mel), identity(batch.mel)[0])
         right = reader(made).argmax(1) == batch.phone
         a, b = made[..., JAW].flatten(), batch.content[..., JAW].flatten()
@@ -144,10 +155,15 @@ def run(size: Size, minutes: float) -> None:
             "phones": float(right.float().mean()),
         }
 
+    @torch.no_grad()
+    def check() -> dict[str, float]:
+        return scored(made_voices) | {f"real_{k}": v for k, v in scored(readers).items()}
+
     train(
         NAME,
         {"content": encoder, "mouth": decoder},
         loss,
         Budget(minutes, rate=8e-4, decay=0.05),
         check,
+        EVERY,
     )

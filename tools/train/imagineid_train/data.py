@@ -19,6 +19,7 @@ from imagineid_world.people import WORLD
 
 FACES = WORLD / "faces"
 VOICES = WORLD / "voices"
+RECORDINGS = WORLD / "recordings"
 
 
 def mapped(path: Path) -> dict[str, np.ndarray]:

@@ -12,8 +12,9 @@ import torch
 from imagineid.audio import mel_windows
 from imagineid.nn.emotion import EmotionEncoder
 from imagineid.nn.expression import ExpressionDecoder
+from imagineid.pad.loudness import factor, frame_levels, gain_db, speech_level
 from imagineid.pad.windows import batches, window_starts
-from imagineid.spec import EMOTIONS, Size
+from imagineid.spec import EMOTIONS, FRAME_SAMPLES, Size
 from imagineid_train.data import VOICES, mapped
 
 ENOUGH = 150
@@ -59,7 +60,9 @@ def measured(encoder: EmotionEncoder, size: Size) -> np.ndarray:
             starts = [
                 start for group in batches(window_starts(frames, size.window)) for start in group
             ]
-            mels = np.stack([mel_windows(wave, start, size.window) for start in starts])
+            level = frame_levels(wave[: len(wave) // FRAME_SAMPLES * FRAME_SAMPLES])
+            times = factor(gain_db(speech_level(level)))
+            mels = np.stack([mel_windows(wave, start, size.window, times) for start in starts])
             theta, logits = encoder(torch.from_numpy(mels))
             heard[acted] += 1
             if int(logits.log_softmax(dim=1).mean(dim=0).argmax()) == acted:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from imagineid.models import Model, write_model_file
 from imagineid.models.embedded import DIRECTORY, STORE
+from imagineid.nn.content import ContentEncoder
 from imagineid.nn.emotion import EmotionEncoder
 from imagineid.nn.expression import ExpressionDecoder
+from imagineid.nn.identity import IdentityEncoder
+from imagineid.nn.networks import PAD, network
 from imagineid.nn.networks import stored as stored_network
 from imagineid.nn.text import Prompt
+from imagineid.pad.average_voices import FILE as VOICES_FILE
 from imagineid.pad.prototypes import FILE as EMOTIONS_FILE
 from imagineid.spec import EMOTIONS, Size, ports
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
+from imagineid_train.average_voices import averaged
 from imagineid_train.loop import LAID_OUT, ROOT, SEED, load_into
 from imagineid_train.mba import autoencoder
 from imagineid_train.prompts import vocabulary
 from imagineid_train.prototypes import VIVID, carried, measured
+from imagineid_train.vivid import calm_speech, strengthened
 
 NEUTRAL = EMOTIONS.index("neutral")
+
+CALM = 0.0
+"""Added to the logit of neutral: most people who are recorded act nothing."""
 
 SOURCES = {
     "identity": ("identity", "identity"),
@@ -64,17 +76,56 @@ def trained(size: Size) -> dict[str, nn.Module]:
 def ship(size: Size) -> None:
     """Write the model's folder inside the package: weights, graphs, vocabulary and emotions."""
     folder, made = DIRECTORY / size.name, trained(size)
-    encoder, decoder = made["emotion"], made["expression"]
-    assert isinstance(encoder, EmotionEncoder)
-    assert isinstance(decoder, ExpressionDecoder)
-    emotions = measured(encoder, size)
-    carried(decoder, emotions[NEUTRAL], VIVID)
+    beside = _beside_the_voice(made, size)
     write(made, ports(size), folder)
     vocabulary().write(folder / "words.json")
-    np.save(folder / EMOTIONS_FILE, emotions)
+    beside()
     sums(size)
     total = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}: {total / 1e6:.1f} MB")
+
+
+def ship_voices(size: Size) -> None:
+    """Renew the networks that listen in the embedded model; all others keep their bytes."""
+    folder = DIRECTORY / size.name
+    made: dict[str, nn.Module] = {}
+    for name in PAD:
+        made[name] = network(name, size, words=0)
+        load_into(made[name], *SOURCES[name])
+    beside = _beside_the_voice(made, size)
+    stored = load_file(folder / STORE)
+    for name, module in made.items():
+        for key, value in module.state_dict().items():
+            stored[f"{name}.{key}"] = value.to(stored[f"{name}.{key}"].dtype).contiguous()
+    part = (folder / STORE).with_suffix(".part")
+    save_file(stored, part)
+    part.chmod(0o644)
+    part.replace(folder / STORE)
+    beside()
+    sums(size)
+
+
+def _beside_the_voice(made: dict[str, nn.Module], size: Size) -> Callable[[], None]:
+    """Finish the networks that listen, in place; return what writes the files beside them."""
+    identity, content = made["identity"], made["content"]
+    encoder, decoder = made["emotion"], made["expression"]
+    assert isinstance(identity, IdentityEncoder)
+    assert isinstance(content, ContentEncoder)
+    assert isinstance(encoder, EmotionEncoder)
+    assert isinstance(decoder, ExpressionDecoder)
+    with torch.no_grad():
+        encoder.to_emotions.bias[NEUTRAL] += CALM
+    emotions = measured(encoder, size)
+    carried(decoder, emotions[NEUTRAL], VIVID)
+    emotions = strengthened(decoder, emotions, *calm_speech(size, identity, content))
+    voices = averaged(identity, size)
+
+    def write_files() -> None:
+        folder = DIRECTORY / size.name
+        np.save(folder / EMOTIONS_FILE, emotions)
+        np.savez(folder / VOICES_FILE, **voices)  # type: ignore[arg-type]
+
+    return write_files
 
 
 def sums(size: Size) -> None:
@@ -91,18 +142,28 @@ def _expression_as_trained(size: Size) -> dict[str, Tensor]:
     return {f"expression.{name}": value for name, value in decoder.state_dict().items()}
 
 
+def _calm_mouth(expression: dict[str, Tensor], size: Size) -> dict[str, Tensor]:
+    """Return Phi_D^c's weights that do what Phi_D^e does with the theta_e of neutral."""
+    neutral = torch.from_numpy(np.load(DIRECTORY / size.name / EMOTIONS_FILE)[NEUTRAL])
+    mouth = {k.removeprefix("expression."): v.clone() for k, v in expression.items()}
+    added = mouth.pop("from_emotion.weight") @ neutral + mouth.pop("from_emotion.bias")
+    mouth["from_shape.2.bias"] = mouth["from_shape.2.bias"] + added
+    return {f"mouth.{k}": v for k, v in mouth.items()}
+
+
 def unship(size: Size) -> None:
     """Lay the embedded weights out as checkpoints, so that training goes on in a new checkout.
 
-    Stages that have checkpoints already are left alone. The optimiser starts afresh, and so does
-    what of a stage is not embedded: the mouth of ``content``.
+    Stages that have checkpoints already are left alone. The optimiser starts afresh. The mouth of
+    ``content`` is not embedded; it begins as the expression of a calm voice.
     """
-    stages: dict[str, dict[str, Tensor]] = {}
-    stored = load_file(DIRECTORY / size.name / STORE) | _expression_as_trained(size)
-    for network, (stage, prefix) in (SOURCES | PARTS).items():
+    expression = _expression_as_trained(size)
+    stages: dict[str, dict[str, Tensor]] = {"content": _calm_mouth(expression, size)}
+    stored = load_file(DIRECTORY / size.name / STORE) | expression
+    for own, (stage, prefix) in (SOURCES | PARTS).items():
         for name, value in stored.items():
-            if name.startswith(network + "."):
-                key = prefix + name.removeprefix(network)
+            if name.startswith(own + "."):
+                key = prefix + name.removeprefix(own)
                 stages.setdefault(stage, {})[key] = value.float()
     for stage, tensors in stages.items():
         folder = ROOT / stage

@@ -40,12 +40,25 @@ def music(rng: np.random.Generator, samples: int) -> Wave:
     return result
 
 
+def tone(rng: np.random.Generator, samples: int) -> Wave:
+    """A steady or swelling tone with harmonics, as of a horn or an alarm; unit power."""
+    time = np.arange(samples) / SAMPLE_RATE
+    pitch = np.exp(rng.uniform(np.log(80), np.log(2500)))
+    depth, rate = rng.uniform(0, 0.9), rng.uniform(0.5, 6)
+    swell = 1 - depth * (0.5 + 0.5 * np.sin(2 * np.pi * rate * time + rng.uniform(0, 6.3)))
+    fall = rng.uniform(0.5, 3)
+    parts = range(1, int(rng.integers(2, 9)))
+    out = swell * sum(np.sin(2 * np.pi * pitch * k * time) / k**fall for k in parts)
+    result: Wave = (out / (out.std() + 1e-9)).astype(np.float32)
+    return result
+
+
 def room(rng: np.random.Generator, wave: Wave) -> Wave:
-    """Convolve with a synthetic room: early echoes and a decaying tail, RT60 0.15-0.7 s."""
+    """Convolve with a synthetic room, near or far: RT60 0.15-0.7 s."""
     length = int(rng.uniform(0.15, 0.7) * SAMPLE_RATE)
     tail = rng.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
     tail[: int(0.004 * SAMPLE_RATE)] = 0
-    impulse = tail * rng.uniform(0.02, 0.12)
+    impulse = tail * rng.uniform(0.02, 0.25)
     impulse[0] = 1.0
     wet = signal.fftconvolve(wave, impulse)[: len(wave)]
     out: Wave = (wet * (wave.std() / (wet.std() + 1e-9))).astype(np.float32)
@@ -70,7 +83,8 @@ def recorded(rng: np.random.Generator, wave: Wave, others: Wave) -> Wave:
     if rng.random() < 0.6:
         wave = wave + coloured_noise(rng, len(wave)) * level * 10 ** (-rng.uniform(8, 45) / 20)
     if rng.random() < 0.2:
-        wave = wave + music(rng, len(wave)) * level * 10 ** (-rng.uniform(8, 30) / 20)
+        under = music(rng, len(wave)) if rng.random() < 0.7 else tone(rng, len(wave))
+        wave = wave + under * level * 10 ** (-rng.uniform(6, 30) / 20)
     if rng.random() < 0.15:
         babble = np.resize(others, len(wave)) + np.roll(np.resize(others, len(wave)), 7919)
         babble = babble + np.roll(babble, 33331)

@@ -1,4 +1,4 @@
-"""The world's voices as training data: mel windows, curves, speakers, emotions.
+"""Made and recorded voices as training data: mel windows, curves, speakers, emotions.
 
 Mels are computed once for a clean and a few recorded versions of each utterance and kept beside
 the checkpoints; windows are cut from them.
@@ -6,32 +6,39 @@ the checkpoints; windows are cut from them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid.audio import mel_edges_hz, mel_spectrogram
-from imagineid.spec import FPS, FRAME_SAMPLES, HOP_SAMPLES, MEL_FRAMES, MELS, SAMPLE_RATE
-from imagineid_train.data import VOICES, fresh, mapped
-from imagineid_train.loop import ROOT
-from imagineid_train.sound import coloured_noise, music, recorded
-from imagineid_world.people import Traits, load_tie, shape
+from imagineid.audio import mel_spectrogram
+from imagineid.spec import FPS, HOP_SAMPLES, MEL_FRAMES, MELS
+from imagineid_train.data import RECORDINGS, VOICES, fresh, mapped
+from imagineid_train.loop import ROOT, device
+from imagineid_train.sound import recorded
+from imagineid_train.spectrograms import (
+    MELS_A_SECOND,
+    breathed,
+    floored,
+    levelled,
+    mels_under,
+    warped,
+    windowed,
+)
+from imagineid_world.people import Tie, Traits, load_tie, shape
+from imagineid_world.recordings import FIRST_SPEAKER, KNOWN
 
-MELS_A_SECOND = SAMPLE_RATE // HOP_SAMPLES
-PITCH, TRACT = 2, 3
-"""Columns of the traits that a stretch of frequencies changes."""
+AGE, PITCH, TRACT = 1, 2, 3
+"""Columns of the traits; a stretch of frequencies changes the last two."""
+
+ADULT = (24.0, 36.0, 48.0, 62.0)
+"""Years of age that stand for a reader's whose age is not known."""
 
 WARP, WARP_MUCH = 0.03, 0.09
 """Most a window's frequencies are stretched, as a logarithm: about one speaker's difference; and
 three, where it does not matter who speaks."""
-
-DB_A_UNIT = 12.5
-"""Decibels that one step of A stands for."""
-
-BREATHE, PAUSE_FRAMES = 0.4, 5
-"""Share of windows in which a pause of so many frames is not still."""
 
 VERSIONS = 4
 """Recordings of each utterance: one clean, the others through :func:`recorded`."""
@@ -46,6 +53,7 @@ class Voices:
         content, full: (F, 52) float32 curves; phone: (F,) int64.
         bounds: (U + 1,) first video frame of each utterance; mel_bounds the same in mel frames.
         speaker, emotion: (U,) int64; traits (U, 6); shapes (U, 80) float32.
+        known: (U, 4) bool, what is known: :data:`imagineid_world.recordings.KNOWN`.
     """
 
     mels: np.ndarray
@@ -58,26 +66,33 @@ class Voices:
     emotion: np.ndarray
     traits: np.ndarray
     shapes: np.ndarray
+    known: np.ndarray
 
     @classmethod
-    def open(cls, split: str) -> Voices:
+    def open(cls, split: str, recorded: bool = True) -> Voices:
         """Open ``split``, computing the mels of shards not seen before.
 
+        Args:
+            split: train, val or test.
+            recorded: with the recordings beside the made voices, if there are any.
+
         Raises:
-            FileNotFoundError: there is none yet.
+            FileNotFoundError: there are no made voices yet.
         """
         paths = sorted((VOICES / split).glob("voices-*.npz"))
         if not paths:
             raise FileNotFoundError(
                 f"No voices under {VOICES / split}. Make them: python -m imagineid_world.voices"
             )
+        if recorded:
+            paths += sorted((RECORDINGS / split).glob("voices-*.npz"))
         parts = []
         for path in paths:
-            cache = ROOT / "mels" / split / path.name
+            cache = ROOT / "mels" / path.parent.parent.name / split / path.name
             shard = mapped(path)
             if not fresh(cache, path):
                 cache.parent.mkdir(parents=True, exist_ok=True)
-                temporary = cache.with_suffix(".part.npz")
+                temporary = cache.with_suffix(f".{os.getpid()}.npz")
                 np.savez(temporary, **_hear(shard, seed=hash_of(path.name)))
                 temporary.replace(cache)
             parts.append(shard | mapped(cache))
@@ -97,6 +112,8 @@ class Voices:
 
         traits = all_of("traits", np.float32)
         speaker = all_of("speaker", np.int64)
+        everything = [np.ones((len(p["speaker"]), len(KNOWN)), bool) for p in parts]
+        known = [p.get("known", whole) for p, whole in zip(parts, everything, strict=True)]
         by_speaker, tie = {}, load_tie()
         for who, what in zip(speaker, traits, strict=True):
             if who not in by_speaker:
@@ -113,10 +130,16 @@ class Voices:
             emotion=all_of("emotion", np.int64),
             traits=traits,
             shapes=np.stack([by_speaker[w] for w in speaker]).astype(np.float32),
+            known=np.concatenate(known).astype(bool),
         )
 
     def __len__(self) -> int:
         return len(self.speaker)
+
+    @property
+    def real(self) -> np.ndarray:
+        """Which utterances were recorded, (U,) bool; the others are made."""
+        return np.asarray(self.speaker >= FIRST_SPEAKER)
 
     def heard(self, utterance: int, first: int, version: int, frames: int) -> np.ndarray:
         """Return the mel frames under ``frames`` video frames from ``first``, (T, 80)."""
@@ -126,66 +149,14 @@ class Voices:
         return self.mels[version, at].astype(np.float32)
 
 
-def mels_under(frames: int) -> int:
-    """Return how many mel frames ``frames`` video frames hear."""
-    return MELS_A_SECOND * (frames - 1) // FPS + MEL_FRAMES
-
-
-def windowed(mels: np.ndarray, frames: int) -> np.ndarray:
-    """Cut mel frames (B, T, 80) into A, (B, frames, 1280)."""
-    at = (MELS_A_SECOND * np.arange(frames) // FPS)[:, None] + np.arange(MEL_FRAMES)
-    cut = mels[:, at]  # (B, frames, 16, 80)
-    return cut.transpose(0, 1, 3, 2).reshape(len(mels), frames, MELS * MEL_FRAMES)
-
-
-def floored(rng: np.random.Generator, mels: np.ndarray) -> np.ndarray:
-    """Lay a steady noise under half of the mel frames (B, T, 80): no real pause is empty."""
-    loud = np.percentile(mels, 95, axis=(1, 2), keepdims=True)
-    under = rng.uniform(15, 65, loud.shape) / DB_A_UNIT
-    slope = rng.uniform(-12, 4, loud.shape) / DB_A_UNIT * np.linspace(0, 1, MELS)
-    ripple = np.cumsum(rng.normal(0, 0.08, (len(mels), 1, MELS)), axis=2)
-    noise = loud - under + slope + ripple + rng.normal(0, 0.3, mels.shape)
-    some = rng.random(loud.shape) < 0.5
-    out: np.ndarray = np.where(some, np.maximum(mels, noise), mels)
-    return out
-
-
-def breathed(rng: np.random.Generator, mels: np.ndarray, phone: np.ndarray) -> np.ndarray:
-    """Let some speakers breathe in or smack their lips in a pause; their mouths rest all the same.
-
-    Args:
-        rng: source of what is heard.
-        mels: (B, T, 80) in [-4, 4].
-        phone: what is said in each video frame, (B, F); 0 is nothing.
-    """
-    out = mels.copy()
-    loud = np.percentile(mels, 95, axis=(1, 2))
-    for row in np.flatnonzero(rng.random(len(mels)) < BREATHE):
-        pauses = _runs(phone[row] == 0, PAUSE_FRAMES)
-        if not pauses:
-            continue
-        first, last = pauses[int(rng.integers(len(pauses)))]
-        wide = int(rng.integers(3, min(last - first, 14) + 1)) if rng.random() < 0.7 else 1
-        begin = int(rng.integers(first, last - wide + 1))
-        low, high = (MELS_A_SECOND * at // FPS for at in (begin, begin + wide))
-        hump = np.sin(np.pi * (np.arange(high - low) + 0.5) / (high - low))[:, None]
-        level = loud[row] - rng.uniform(15, 45) / DB_A_UNIT
-        slope = rng.uniform(-12, 6) / DB_A_UNIT * np.linspace(0, 1, MELS)
-        ripple = np.cumsum(rng.normal(0, 0.08, MELS))
-        sigh = level + slope + ripple + 15 * np.log10(hump + 1e-3) / DB_A_UNIT
-        sigh = sigh + rng.normal(0, 0.35, (high - low, MELS))
-        out[row, low:high] = np.maximum(out[row, low:high], sigh)
-    return out
-
-
-def _runs(true: np.ndarray, least: int) -> list[tuple[int, int]]:
-    """Return where ``true`` (F,) holds for at least ``least`` in a row: first and one past last."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], true.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= least]
-
-
 def _traits(row: np.ndarray) -> Traits:
     return Traits(*(float(v) for v in row))
+
+
+def _by(labels: np.ndarray, utterances: np.ndarray) -> dict[int, np.ndarray]:
+    """Sort utterances by their label."""
+    own = labels[utterances]
+    return {int(label): utterances[own == label] for label in np.unique(own)}
 
 
 def hash_of(text: str) -> int:
@@ -211,25 +182,10 @@ def _hear(shard: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
         other = np.asarray(wave[offsets[i - 1] : offsets[i]], np.float32) / 32768
         for version in range(VERSIONS):
             sound = padded if version == 0 else recorded(rng, padded, other)
-            mels[version, bounds[i] : bounds[i + 1]] = mel_spectrogram(sound)[:count]
+            mels[version, bounds[i] : bounds[i + 1]] = mel_spectrogram(levelled(sound, len(clean)))[
+                :count
+            ]
     return {"mels": mels, "mel_offsets": bounds}
-
-
-def without_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """A for ``frames`` frames in which nobody speaks: silence, noise, hum or music."""
-    samples = frames * FRAME_SAMPLES + MEL_FRAMES * HOP_SAMPLES
-    kind = rng.integers(4)
-    if kind == 0:
-        wave = np.zeros(samples, np.float32)
-    elif kind == 1:
-        wave = coloured_noise(rng, samples)
-    elif kind == 2:
-        wave = music(rng, samples)
-    else:
-        hum = np.sin(2 * np.pi * rng.choice([50, 60, 100, 120]) * np.arange(samples) / SAMPLE_RATE)
-        wave = (hum + 0.2 * coloured_noise(rng, samples)).astype(np.float32)
-    heard = mel_spectrogram(wave * np.float32(10 ** (-rng.uniform(20, 80) / 20)))
-    return windowed(heard[None, : mels_under(frames)], frames)[0].astype(np.float32)
 
 
 @dataclass
@@ -237,10 +193,11 @@ class Batch:
     """Windows of L frames: mel (B, L, 1280), curves (B, L, 52), and whose they are.
 
     ``shape`` (B, 80) is the speaker's face; ``likely`` the mean of all faces with such a voice,
-    which is what the reconstruction of shape would come to with endless speakers.
+    which is what the reconstruction of shape would come to with endless speakers. ``known`` (B, 4)
+    tells which of content, emotion, sex and age are; ``real`` (B,) who was recorded.
     """
 
-    mel_spectrogram: Tensor
+    mel: Tensor
     content: Tensor
     full: Tensor
     phone: Tensor
@@ -249,33 +206,36 @@ class Batch:
     traits: Tensor
     shape: Tensor
     likely: Tensor
+    known: Tensor
+    real: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the same on another device."""
+        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
-def warped(mels: np.ndarray, stretch: np.ndarray) -> np.ndarray:
-    """Stretch the frequencies of mel windows: the same speech from a smaller or larger body.
+def expected(tie: Tie, traits: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the mean face of speakers with these traits (6,), (80,).
 
-    Args:
-        mels: (B, T, 80) in [-4, 4].
-        stretch: factor on every frequency, (B,); 1.1 is a tenth higher.
-
-    Source:
-        Jaitly and Hinton 2013, vocal tract length perturbation.
+    Where the age is not known, it is the mean over grown-up ages.
     """
-    edges = mel_edges_hz()[1:-1]  # the middle of each band
-    wanted = np.interp(edges[None] / stretch[:, None], edges, np.arange(MELS))  # (B, 80)
-    low = np.minimum(wanted.astype(np.int64), MELS - 2)
-    share = (wanted - low).astype(np.float32)[:, None]
-    below = np.take_along_axis(mels, low[:, None], axis=2)
-    above = np.take_along_axis(mels, low[:, None] + 1, axis=2)
-    out: np.ndarray = below * (1 - share) + above * share
-    return out
+    if known[KNOWN.index("age")]:
+        return tie.expected(_traits(traits))
+    faces = []
+    for age in ADULT:
+        traits = traits.copy()
+        traits[AGE] = age
+        faces.append(tie.expected(_traits(traits)))
+    return np.asarray(np.mean(faces, axis=0), np.float32)
 
 
 class Windows:
     """Draws windows; every even row and the next one share their speaker (positive pairs).
 
     A share ``joined`` of them are the end of an utterance and the beginning of its partner's, with
-    the pause between that sentences seldom have within them.
+    the pause between that sentences seldom have within them. A share ``real`` of the pairs was
+    recorded. ``knowing`` one of content, emotion, sex and age, only utterances of which it is known
+    are drawn.
     """
 
     def __init__(
@@ -286,32 +246,38 @@ class Windows:
         augment: bool = True,
         warp: float = WARP,
         joined: float = 0.0,
+        real: float = 0.5,
+        knowing: str = "",
     ) -> None:
         self.voices, self.length, self.augment, self.warp = voices, length, augment, warp
-        self.joined = joined
+        self.joined, self.real = joined, real
         self.rng, self.tie = np.random.default_rng(seed), load_tie()
-        self.long = np.flatnonzero(np.diff(voices.bounds) >= length)
-        self.speakers = {
-            s: self.long[voices.speaker[self.long] == s]
-            for s in np.unique(voices.speaker[self.long])
-        }
+        able = np.diff(voices.bounds) >= length
+        if knowing:
+            able &= voices.known[:, KNOWN.index(knowing)]
+        self.long = np.flatnonzero(able)
+        own = voices.real[self.long]
+        self.halves = [half for half in (self.long[~own], self.long[own]) if len(half)]
+        self.speakers = [_by(voices.speaker, half) for half in self.halves]
+        self.emotions = [_by(voices.emotion, half) for half in self.halves]
 
     def __call__(self, pairs: int) -> Batch:
         """Return ``2 * pairs`` windows; pairs share their speaker."""
-        return self.batch(self.choose(pairs))
+        return self.batch(self.choose(pairs)).to(device())
 
     def choose(self, pairs: int, same_emotion: bool = False) -> list[int]:
         """Draw utterances, ``2 * pairs``; pairs share speaker, or emotion if ``same_emotion``."""
-        v, rng = self.voices, self.rng
-        chosen: list[int] = []
-        who = np.array(list(self.speakers))
+        rng, chosen = self.rng, []
+        groups = self.emotions if same_emotion else self.speakers
         for _ in range(pairs):
-            if same_emotion:
-                first = rng.choice(self.long)
-                second = rng.choice(self.long[v.emotion[self.long] == v.emotion[first]])
-            else:
-                first, second = rng.choice(self.speakers[rng.choice(who)], 2)
-            chosen += [int(first), int(second)]
+            recorded = len(groups) > 1 and rng.random() < self.real
+            alike = groups[int(recorded)]
+            names = list(alike)
+            odds = np.ones(len(names))
+            if same_emotion and recorded and 0 in alike:
+                odds[names.index(0)] = max(1.0, len(names) - 1)  # as many calm as all others
+            some = alike[names[int(rng.choice(len(names), p=odds / odds.sum()))]]
+            chosen += [int(u) for u in rng.choice(some, 2)]
         return chosen
 
     def batch(self, utterances: list[int]) -> Batch:
@@ -332,15 +298,15 @@ class Windows:
             before = v.heard(ending, frames - cut, 0, cut)[: MELS_A_SECOND * cut // FPS]
             after = v.heard(beginning, 0, 0, n)
             mels[i] = np.concatenate([before, after])[: mels.shape[1]]
-        traits = v.traits[utterances].copy()
+        traits, known = v.traits[utterances].copy(), v.known[utterances]
         if self.augment:
             stretch = np.exp(rng.uniform(-self.warp, self.warp, len(first)))
             mels = breathed(rng, floored(rng, warped(mels, stretch)), v.phone[rows])
-            mels = np.clip(mels + rng.uniform(-0.6, 0.3, (len(first), 1, 1)), -4, 4)  # level
+            mels = np.clip(mels + rng.uniform(-0.3, 0.3, (len(first), 1, 1)), -4, 4)  # level
             traits[:, PITCH] *= stretch
             traits[:, TRACT] /= stretch
         return Batch(
-            mel_spectrogram=torch.from_numpy(windowed(mels, n).astype(np.float32)),
+            mel=torch.from_numpy(windowed(mels, n).astype(np.float32)),
             content=torch.from_numpy(v.content[rows]),
             full=torch.from_numpy(v.full[rows]),
             phone=torch.from_numpy(v.phone[rows]),
@@ -348,5 +314,9 @@ class Windows:
             emotion=torch.from_numpy(v.emotion[utterances]),
             traits=torch.from_numpy(traits),
             shape=torch.from_numpy(v.shapes[utterances]),
-            likely=torch.from_numpy(np.stack([self.tie.expected(_traits(t)) for t in traits])),
+            likely=torch.from_numpy(
+                np.stack([expected(self.tie, *pair) for pair in zip(traits, known, strict=True)])
+            ),
+            known=torch.from_numpy(known.astype(np.float32)),
+            real=torch.from_numpy(v.real[utterances]),
         )

@@ -88,6 +88,17 @@ def analyse(line: Line) -> Analysed:
     return Analysed(f0, log_power, noise, line.phones, line.text)
 
 
+def pitch_track(wave: NDArray[np.float32]) -> Doubles:
+    """Return the fundamental frequency of a recording's voiced moments, (T,) Hz."""
+    world = _world()
+    wide = wave.astype(np.float64)
+    rough, times = world.dio(
+        wide, SAMPLE_RATE, f0_floor=60.0, f0_ceil=480.0, frame_period=STEP_S * 1000
+    )
+    f0 = np.asarray(world.stonemask(wide, rough, times, SAMPLE_RATE))
+    return f0[f0 > 0]
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is known of a base voice: pitch in Hz, vocal tract over a man's, tilt in dB/octave."""

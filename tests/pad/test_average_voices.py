@@ -1,0 +1,85 @@
+"""What was heard of a speaker can be corrected by sex and age."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagineid.errors import BadInput, BadWeights
+from imagineid.pad.average_voices import FILE, AverageVoices, Speaker, parse, read
+from imagineid.pad.factors import Identity
+
+
+@pytest.fixture
+def voices() -> AverageVoices:
+    rng = np.random.default_rng(0)
+    return AverageVoices(
+        np.array([10.0, 30.0, 60.0]), rng.normal(size=(2, 3, 80)), rng.normal(size=(2, 3, 512))
+    )
+
+
+def someone(logit: float, age: float) -> Identity:
+    rng = np.random.default_rng(1)
+    shape, theta = (rng.normal(size=n).astype(np.float32) for n in (80, 512))
+    return Identity(shape, theta, np.array([logit, age / 100], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("woman, 25", Speaker("female", 25.0)),
+        ("Man", Speaker("male", None)),
+        ("60", Speaker(None, 60.0)),
+        ("70 years old male", Speaker("male", 70.0)),
+        ("girl", Speaker("female", 10.0)),
+        ("boy 8", Speaker("male", 8.0)),
+    ],
+)
+def test_a_voice_is_told_in_plain_words(said: str, meant: Speaker) -> None:
+    assert parse(said) == meant
+
+
+@pytest.mark.parametrize("said", ["", "robot", "woman, 250", "woman man", "25 30", "woman, -3"])
+def test_a_voice_that_makes_no_sense_is_refused_with_an_example(said: str) -> None:
+    with pytest.raises(BadInput, match='--voice "woman, 25"'):
+        parse(said)
+
+
+def test_a_corrected_voice_has_the_sex_and_age_that_were_told(voices: AverageVoices) -> None:
+    heard = someone(1.5, 60)
+    other = voices.correct(heard, Speaker("female", 30.0))
+    assert (other.gender, other.age) == ("female", pytest.approx(30))
+    moved = voices.shape[0, 1] - voices.shape[1, 2]
+    np.testing.assert_allclose(other.shape - heard.shape, moved, atol=1e-5)
+
+
+def test_what_is_not_told_stays_as_heard(voices: AverageVoices) -> None:
+    heard = someone(1.5, 45)
+    older = voices.correct(heard, Speaker(None, 60.0))
+    assert older.gender == "male"
+    assert older.traits[0] == heard.traits[0]
+    same = voices.correct(heard, Speaker("male", 45.0))
+    np.testing.assert_allclose(same.shape, heard.shape, atol=1e-5)
+    np.testing.assert_allclose(same.theta, heard.theta, atol=1e-5)
+
+
+def test_ages_between_and_beyond_the_table_are_read(voices: AverageVoices) -> None:
+    shape, _ = voices.at("male", 45)
+    np.testing.assert_allclose(shape, voices.shape[1, 1:].mean(axis=0))
+    np.testing.assert_allclose(voices.at("male", 90)[0], voices.shape[1, 2])
+    np.testing.assert_allclose(voices.at("female", 5)[1], voices.identity[0, 0])
+
+
+def test_a_file_of_average_voices_is_read_and_a_broken_one_refused(
+    voices: AverageVoices, tmp_path: Path
+) -> None:
+    with pytest.raises(BadWeights, match="leave out --voice"):
+        read(tmp_path)
+    arrays = {"ages": voices.ages, "shape": voices.shape, "identity": voices.identity}
+    np.savez(tmp_path / FILE, **arrays)
+    np.testing.assert_array_equal(read(tmp_path).shape, voices.shape)
+    np.savez(tmp_path / FILE, **(arrays | {"ages": voices.ages[::-1]}))
+    with pytest.raises(BadWeights, match="do not belong together"):
+        read(tmp_path)

@@ -72,6 +72,10 @@ Strength = Annotated[
     float | None,
     typer.Option(metavar="X", help="How much of what is swapped: 0 nothing, 1 all of it."),
 ]
+Voice = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help='Who speaks, if it is heard wrongly: "woman, 25".'),
+]
 PoseFrom = Annotated[
     Path | None,
     typer.Option(

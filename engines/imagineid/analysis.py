@@ -84,6 +84,7 @@ class Analysis:
             "fps": FPS,
             "frames": self.factors.frames,
             **factors_as_json(self.factors),
+            "speech_heard": self.conditioning.speaks,
             "speech": [asdict(span) for span in self.speech],
             "feelings": [asdict(span) for span in self.emotions],
             "emotions_over_time": rounded(self.feelings, EMOTIONS),

@@ -21,7 +21,7 @@ SOUNDS = frozenset(
 )
 """What of a folder is taken for a recording."""
 
-COLUMNS = ("audio", "prompt", "seed", "out")
+COLUMNS = ("audio", "prompt", "seed", "voice", "out")
 """What a list may say of each recording; only the first is needed."""
 
 
@@ -121,7 +121,13 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, request: 
         seed = whole_number(row["seed"]) if "seed" in row else request.seed
     except ValueError as error:
         raise _bad(path, line, f"has the seed {row['seed']!r}") from error
-    own = replace(request, prompt=str(row.get("prompt", request.prompt or "")), seed=seed)
+    voice = row.get("voice") or request.voice
+    own = replace(
+        request,
+        prompt=str(row.get("prompt", request.prompt or "")),
+        seed=seed,
+        voice=None if voice is None else str(voice),
+    )
     try:
         own.check()
     except BadInput as error:

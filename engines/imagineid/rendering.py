@@ -13,7 +13,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from imagineid import __version__, resume, swap_store
 from imagineid.audio import Sound, open_sound
-from imagineid.pad.conditioning import cut
+from imagineid.pad.average_voices import parse
+from imagineid.pad.conditioning import Conditioning, cut
 from imagineid.pad.factors import VoiceFactors
 from imagineid.prefetch import Prefetch
 from imagineid.progress import SILENT, Progress
@@ -120,8 +121,8 @@ def render(
         first = next(blocks)
         progress.line(f"heard: {first.describe()}")
         heard = _Kept(chain([first], blocks), sound.frames if remember else 0)
-        felt = (with_emotion(pipe, block, request) for block in heard)
-        conditionings = pipe.express_blocks(felt)
+        felt = (as_requested(pipe, block, request) for block in heard)
+        conditionings = _Watched(pipe.express_blocks(felt))
         motion = request.motion(sound.frames)
         frames = pipe.imagine(conditionings, request, motion=motion, cache=cache)
         metadata = metadata_of(pipe, request)
@@ -132,10 +133,12 @@ def render(
         opening, count = write_video(frames, writer, total=sound.frames, progress=progress)
         if cache and path:
             resume.end(path)
+        if not conditionings.speaks:
+            progress.warn("no speech was heard: the mouth rests, and the face is a guess")
         if cache and cache.trouble:
             progress.warn(cache.trouble)
         if remember and (blocks_kept := heard.blocks):
-            whole = with_emotion(pipe, VoiceFactors.join(blocks_kept), request)
+            whole = as_requested(pipe, VoiceFactors.join(blocks_kept), request)
             swap_store.keep(metadata["kept"], whole, opening)
         if remember and path:
             swap_store.remember_last(path)
@@ -162,7 +165,7 @@ def preview(
         announce(pipe, request, sound, progress)
         factors = next(pipe.encode_blocks(sound))
         progress.line(f"heard: {factors.describe()}")
-        opening = cut(pipe.express(with_emotion(pipe, factors, request)), 0, 1)
+        opening = cut(pipe.express(as_requested(pipe, factors, request)), 0, 1)
         motion = request.motion(1)
         faces: list[Frame] = []
         with progress.stage("imagining", count, "faces") as advance:
@@ -247,8 +250,10 @@ def warn_unknown(pipe: Pipeline, request: Request, progress: Progress) -> None:
         progress.warn(f"the model does not know these words of the prompt: {words}")
 
 
-def with_emotion(pipe: Pipeline, factors: VoiceFactors, request: Request) -> VoiceFactors:
-    """Swap the emotion by the one that is asked for, if one is."""
+def as_requested(pipe: Pipeline, factors: VoiceFactors, request: Request) -> VoiceFactors:
+    """Correct the speaker, and swap the emotion, where that is asked for."""
+    if request.voice is not None:
+        factors = pipe.corrected(factors, parse(request.voice))
     if request.emotion is None:
         return factors
     strength = 1.0 if request.strength is None else request.strength
@@ -260,8 +265,10 @@ def factors_as_json(factors: VoiceFactors) -> dict[str, Any]:
     shares = zip(EMOTIONS, factors.emotion.whole().shares[0].tolist(), strict=True)
     return {
         "gender": factors.identity.gender,
+        "gender_certainty": round(factors.identity.certainty, 3),
         "age": round(factors.identity.age),
         "emotion": factors.emotion.label,
+        "emotion_certainty": round(factors.emotion.certainty, 3),
         "emotions": {name: round(share, 4) for name, share in shares},
     }
 
@@ -278,6 +285,18 @@ class _Kept:
             if self._keep:
                 self.blocks.append(block)
             yield block
+
+
+class _Watched:
+    """The expression of a recording's parts, which remembers whether anybody spoke."""
+
+    def __init__(self, parts: Iterator[Conditioning]) -> None:
+        self._parts, self.speaks = parts, False
+
+    def __iter__(self) -> Iterator[Conditioning]:
+        for part in self._parts:
+            self.speaks = self.speaks or part.speaks
+            yield part
 
 
 @contextlib.contextmanager

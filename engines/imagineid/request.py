@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid.errors import BadInput
+from imagineid.pad.average_voices import parse
 from imagineid.spec import EMOTIONS
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Request:
         guidance: how hard the prompt pulls on the first frame; 1 is not at all.
         emotion: shown instead of the one that is heard; one of :data:`imagineid.spec.EMOTIONS`.
         strength: how much of what is blended, 0 to 1; None is all.
+        voice: sex and age of the speaker, such as "woman, 25", where they were heard wrongly.
         pose_from: a video of a face, or a .csv, whose motion of head and lids is taken.
         still: whether the head is held still, without blinks.
         chains: stretches of the video imagined side by side, each from the first frame on.
@@ -61,6 +63,7 @@ class Request:
     still: bool = False
     chains: int | None = None
     exact: bool | None = None
+    voice: str | None = None
 
     @property
     def words(self) -> str:
@@ -96,6 +99,8 @@ class Request:
         if self.strength is not None and self.emotion is None and not blends:
             raise BadInput("--strength says how much of which emotion?\nAdd:  --emotion happy")
         _check_prompt(self.words)
+        if self.voice is not None:
+            parse(self.voice)
         if self.still and self.pose_from is not None:
             raise BadInput("--still and --pose-from exclude each other.\nLeave one of them out.")
         if self.pose_from is not None:
@@ -134,6 +139,7 @@ class Request:
             "emotion": self.emotion,
             "strength": self.strength,
             "exact": self.exact or None,
+            "voice": self.voice,
             "motion": self.motion_label,
         }
         return {
@@ -164,6 +170,7 @@ def request_of(metadata: Mapping[str, Any], path: Path) -> Request:
         "emotion": str,
         "strength": number,
         "exact": bool,
+        "voice": str,
     }
     for name, kind in kinds.items():
         value = metadata.get(name)

@@ -14,6 +14,7 @@ from imagineid.audio import open_sound
 from imagineid.audio.decode import open_regular
 from imagineid.errors import BadInput
 from imagineid.files import check_output, check_outputs
+from imagineid.pad.average_voices import parse
 from imagineid.progress import SILENT, Progress
 from imagineid.rendering import metadata_of, warn_unknown, write_video
 from imagineid.request import Request
@@ -44,7 +45,8 @@ class Swaps:
     @property
     def new_face(self) -> bool:
         """Whether another face is to be imagined."""
-        asked = (self.identity_from, self.request.prompt, self.request.seed)
+        request = self.request
+        asked = (self.identity_from, request.prompt, request.seed, request.voice)
         return any(x is not None for x in asked)
 
     def check(self) -> None:
@@ -261,6 +263,8 @@ def _mixed(
     strength = 1.0 if request.strength is None else request.strength
     if swaps.identity_from is not None:
         factors = factors.with_identity(encode(swaps.identity_from).identity, strength)
+    if request.voice is not None:
+        factors = pipe.corrected(factors, parse(request.voice))
     if swaps.content_from is not None:
         factors = factors.with_content(encode(swaps.content_from).content)
     if swaps.emotion_from is not None:

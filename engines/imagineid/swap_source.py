@@ -14,7 +14,7 @@ from av.video.reformatter import Colorspace
 from imagineid import swap_store
 from imagineid.containers import open_media
 from imagineid.errors import BadInput
-from imagineid.rendering import with_emotion
+from imagineid.rendering import as_requested
 from imagineid.request import Request, request_of
 from imagineid.video import read_metadata
 
@@ -94,7 +94,7 @@ def read_source(
         )
     if stored is None:
         progress.line("what was kept of it is gone: its own sound and picture are used")
-        factors, first = with_emotion(pipe, encode(path), source.request), _first_frame(path)
+        factors, first = as_requested(pipe, encode(path), source.request), _first_frame(path)
     else:
         factors, first = stored.factors, stored.first
     if first.shape != (pipe.size_px, pipe.size_px, 3):

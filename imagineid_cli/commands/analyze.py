@@ -111,7 +111,8 @@ def _summary(speech: Path, found: Analysis) -> None:
     pauses = [s for s in found.speech if s.what == "silence"]
     table = Table.grid(padding=(0, 2))
     who = found.factors.identity
-    table.add_row("voice", Text(f"{who.gender}, about {who.age:.0f} years old"))
+    sure = f"{who.gender} ({who.certainty:.0%} sure), about {who.age:.0f} years old"
+    table.add_row("voice", Text(sure if found.conditioning.speaks else "no speech heard"))
     table.add_row("length", f"{found.duration_s:.1f} s")
     table.add_row("speech", f"{found.speech_s:.1f} s, {len(pauses)} silences")
     shares = found.factors.emotion.whole().shares[0]

@@ -29,7 +29,7 @@ def batch(
         list[str],
         typer.Argument(
             metavar="INPUTS...",
-            help="Recordings, folders, patterns, and lists (.csv, .jsonl: audio,prompt,seed,out).",
+            help="Recordings, folders, patterns, and lists (.csv, .jsonl: audio,prompt,seed,...).",
         ),
     ],
     output: Annotated[
@@ -43,6 +43,7 @@ def batch(
     guidance: options.Guidance = None,
     emotion: options.Emotion = None,
     strength: options.Strength = None,
+    voice: options.Voice = None,
     chains: options.Chains = "auto",
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Work in N processes; with --ray, N in all.")
@@ -77,7 +78,7 @@ def batch(
             raise BadInput(f"--workers {workers} is outside 1 to {WORKERS}.\nTry:  --workers 2")
         request = Request(
             prompt, seed, steps, guidance, emotion, strength,
-            chains=options.chains_of(chains),
+            chains=options.chains_of(chains), voice=voice,
         )  # fmt: skip
         request.check()
         items = find_items(inputs, output, request)

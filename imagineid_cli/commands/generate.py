@@ -58,6 +58,7 @@ def generate(
     ] = None,
     emotion: options.Emotion = None,
     strength: options.Strength = None,
+    voice: options.Voice = None,
     pose_from: options.PoseFrom = None,
     still: options.Still = False,
     like: Annotated[
@@ -95,7 +96,7 @@ def generate(
         progress = TerminalProgress(quiet)
         request = Request(
             prompt, seed, steps, guidance, emotion, strength, pose_from, still,
-            options.chains_of(chains), exact or None,
+            options.chains_of(chains), exact or None, voice,
         )  # fmt: skip
         known = {} if like is None else read_metadata(like)
         if like is not None:

@@ -35,6 +35,7 @@ def swap(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed: a new face.")] = None,
     emotion: options.Emotion = None,
     strength: options.Strength = None,
+    voice: options.Voice = None,
     pose_from: options.PoseFrom = None,
     still: options.Still = False,
     output: Annotated[
@@ -67,7 +68,7 @@ def swap(
 
         asked = Request(
             prompt, seed, emotion=emotion, strength=strength,
-            pose_from=pose_from, still=still,
+            pose_from=pose_from, still=still, voice=voice,
         )  # fmt: skip
         swaps = swap.Swaps(emotion_from, identity_from, content_from, asked)
         job = swap.prepare(base, swaps, output, overwrite)

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imagineid.batch_inputs import find_items
 from imagineid.errors import BadInput, BadWeights
 from imagineid.pad.average_voices import FILE, AverageVoices, Speaker, parse, read
 from imagineid.pad.factors import Identity
+from imagineid.request import Request, request_of
 
 
 @pytest.fixture
@@ -70,6 +72,23 @@ def test_ages_between_and_beyond_the_table_are_read(voices: AverageVoices) -> No
     np.testing.assert_allclose(shape, voices.shape[1, 1:].mean(axis=0))
     np.testing.assert_allclose(voices.at("male", 90)[0], voices.shape[1, 2])
     np.testing.assert_allclose(voices.at("female", 5)[1], voices.identity[0, 0])
+
+
+def test_a_request_remembers_the_voice_and_refuses_one_that_makes_no_sense(tmp_path: Path) -> None:
+    asked = Request(seed=1, voice="woman, 25")
+    asked.check()
+    again = request_of(asked.metadata(), tmp_path / "out.mp4")
+    assert again.voice == "woman, 25"
+    with pytest.raises(BadInput, match="not understood"):
+        Request(voice="robot").check()
+    with pytest.raises(BadInput, match="not understood"):
+        request_of({"seed": 1, "voice": "robot"}, tmp_path / "out.mp4")
+
+
+def test_a_list_names_a_voice_for_each_recording(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text('audio,voice\na.wav,"woman, 25"\nb.wav,\n')
+    items = find_items([str(tmp_path / "list.csv")], tmp_path, Request(seed=1, voice="man"))
+    assert [item.request.voice for item in items] == ["woman, 25", "man"]
 
 
 def test_a_file_of_average_voices_is_read_and_a_broken_one_refused(

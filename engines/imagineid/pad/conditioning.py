@@ -10,12 +10,16 @@ import numpy as np
 
 from imagineid.pad.factors import VoiceFactors
 from imagineid.pad.windows import OverlapAdd, batches, fill_batch, stride
-from imagineid.spec import EMOTIONS, Size
+from imagineid.spec import ARKIT, EMOTIONS, Size
 
 if TYPE_CHECKING:
     from imagineid.engine import Engines
 
 Array = np.ndarray
+JAW = ARKIT.index("jawOpen")
+
+SPEAKING_JAW, SPEAKING_FRAMES = 0.12, 3
+"""A voice opens the jaw by so much in so many frames at least."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,12 @@ class Conditioning:
     def frames(self) -> int:
         """F, the video frames the recording lasts."""
         return len(self.expression)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the mouth ever opens: it rests in noise and music, and so nobody was heard."""
+        opened = self.expression[:, JAW] > SPEAKING_JAW
+        return bool(opened.sum() >= SPEAKING_FRAMES)
 
     @property
     def label(self) -> str:

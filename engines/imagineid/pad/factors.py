@@ -20,6 +20,9 @@ NEUTRAL = EMOTIONS.index("neutral")
 DOUBT, CLEAR = 0.4, 0.75
 """Share of all emotions but neutral from which on a face is moved at all, and fully."""
 
+SURE, CLEARLY = 0.8, 0.4
+"""Certainty of gender and of an emotion from which on no doubt is told."""
+
 OWN = 0.6
 """How much of what is felt in a window is its own; the rest is its neighbours'."""
 
@@ -194,9 +197,11 @@ class VoiceFactors:
         return cls(parts[0].identity, content, emotion)
 
     def describe(self) -> str:
-        """Say who was heard, and how it felt."""
-        who = self.identity
-        return f"{who.gender}, about {who.age:.0f}, {self.emotion.label}"
+        """Say who was heard, and how it felt, and what of it is not sure."""
+        who, felt = self.identity, self.emotion
+        gender = who.gender if who.certainty >= SURE else f"{who.gender} (perhaps)"
+        label = felt.label if felt.certainty >= CLEARLY else f"{felt.label} (perhaps)"
+        return f"{gender}, about {who.age:.0f}, {label}"
 
     def with_emotion(self, emotion: Emotion, strength: float = 1.0) -> VoiceFactors:
         """Swap the emotion, by ``strength`` in [0, 1]."""

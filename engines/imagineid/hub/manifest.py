@@ -24,6 +24,9 @@ MANIFEST = Path(__file__).with_name("manifest.json")
 LICENCES = Path(__file__).with_name("licences")
 """The texts of licences that have to be accepted, ``NAME.txt`` each."""
 
+MODEL_FILE = "model.json"
+"""What tells a folder of ours from any other."""
+
 LIST = "files.json"
 """A folder's own list of its files, for weights that are not in the manifest."""
 

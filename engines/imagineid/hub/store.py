@@ -17,10 +17,9 @@ from urllib.parse import quote, urlsplit
 
 from imagineid.errors import BadInput, BadOutput, BadWeights
 from imagineid.hub.download import Counter, DownloadListener, cannot_write, copy, fault, fetch
-from imagineid.hub.manifest import LIST, File, Item, items, read_files, select
+from imagineid.hub.manifest import LIST, MODEL_FILE, File, Item, items, read_files, select
 from imagineid.hub.transport import RetryPolicy, split_off_password
 from imagineid.json_files import read_json
-from imagineid.models.model import MODEL_FILE
 from imagineid.paths import weights_home
 
 HUB = "https://huggingface.co"

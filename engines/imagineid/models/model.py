@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from imagineid import __version__
 from imagineid.errors import BadInput, BadWeights
-from imagineid.hub.manifest import File, read_files
+from imagineid.hub.manifest import MODEL_FILE, File, read_files
 from imagineid.hub.store import LocalWeights, file_size
 from imagineid.json_files import read_json
 from imagineid.models.adapters import (
@@ -30,9 +30,6 @@ from imagineid.models.adapters import files_of as files_of_weights
 from imagineid.models.embedded import embedded_folder
 from imagineid.models.sums import check_files, files_of
 from imagineid.spec import MINI, SIZES, Ports, ScheduleConfig, Size, ports
-
-MODEL_FILE = "model.json"
-"""What tells a folder of ours from any other."""
 
 CARD_BYTES = 1 << 20
 """A longer ``model.json`` is not read."""

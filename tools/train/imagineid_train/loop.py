@@ -37,9 +37,9 @@ GONE_ON = 0.5
 HELD = {"content": 0.5}
 """Share that laid-out weights keep in what a stage makes of them.
 
-With recorded voices, on val, the old weights, the middle and the new ones: jawOpen's correlation for
-recorded readers 0.782, 0.823, 0.828 and for made voices 0.887, 0.881, 0.869; closed lips closed 0.77,
-0.85, 0.86 and 0.964, 0.971, 0.963. Emotion has no middle: of an unheard actor's feelings 0.32 are
+On val, with the old weights, the middle and the new ones: jawOpen's correlation for recorded
+readers 0.782, 0.823, 0.828 and for made voices 0.887, 0.881, 0.869; closed lips closed 0.77, 0.85,
+0.86 and 0.964, 0.971, 0.963. Emotion has no middle: of an unheard actor's feelings 0.32 are
 right with the old weights, 0.36 in the middle and 0.76 with the new ones.
 
 Source:

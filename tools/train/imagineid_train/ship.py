@@ -33,8 +33,8 @@ from imagineid_train.vivid import calm_speech, strengthened
 NEUTRAL = EMOTIONS.index("neutral")
 
 LEANINGS = {"neutral": 0.5, "angry": 0.25, "disgusted": 0.5, "sad": 0.75}
-"""Added to the logits of emotions, chosen on val, made and recorded voices alike: emotions are not as
-frequent there as in training."""
+"""Added to the logits of emotions; chosen on val, where made and recorded voices feel each as often
+as people do, and not as often as in training."""
 
 SOURCES = {
     "identity": ("identity", "identity"),

@@ -1,0 +1,143 @@
+"""``python -m imagineid_prepare CLIPS -o DATA``: clips of people who talk become training data.
+
+Faces are found by MediaPipe in an environment of its own, named by IMAGINEID_MEDIAPIPE_PYTHON.
+MODNet and LaMa are used where ``imagineid weights pull sd15`` put them, else MediaPipe's matte and
+harmonic inpainting. Run again, it goes on with the shards that are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache, partial
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagineid.errors import BadInput, BadOutput, BadWeights, ImagineIDError
+from imagineid_prepare.layouts import LAYOUTS, find_clips
+from imagineid_prepare.report import write_report
+from imagineid_prepare.sample import Tools
+from imagineid_prepare.shards import deal, is_written, write_shard
+
+SIZES = (128, 256, 512)
+"""Sides of the crops, pixels."""
+
+
+@cache
+def load_tools(size_px: int, with_phones: bool) -> Tools:
+    """Load what makes samples, once a process."""
+    from imagineid.face import load as load_face
+    from imagineid_evaluate.landmarks import look
+    from imagineid_prepare.fit import Fitter
+
+    matte, paint = _pretrained()
+    return Tools(
+        look=partial(look, faces=2),
+        fitter=Fitter(),
+        face=load_face(),
+        matte=matte,
+        paint=paint,
+        phones=_phones if with_phones else None,
+        size_px=size_px,
+    )
+
+
+def _pretrained() -> tuple[Any, Any]:
+    """Return MODNet and LaMa where they are on this machine: what finds and paints out a person."""
+    from imagineid.backends import pretrained
+    from imagineid.ccf.background import inpaint
+    from imagineid.ccf.generation import to_images
+    from imagineid.models.adapters import locate_part
+
+    matte, paint = None, inpaint
+    remedy = "Fetch it again:  imagineid weights pull sd15"
+    try:
+        modnet = pretrained.modnet(locate_part({}, "matting"), remedy)
+        matte = lambda frames: modnet(image=to_images(frames))["mask"][:, 0]  # noqa: E731
+    except BadWeights:
+        pass
+    try:
+        fill = pretrained.lama(locate_part({}, "inpainting"), remedy)
+        paint = partial(inpaint, fill=fill, working_px=pretrained.LAMA_PX)
+    except BadWeights:
+        pass
+    return matte, paint
+
+
+def _phones(wave: np.ndarray, text: str | None) -> list[tuple[str, float, float]]:
+    from imagineid_evaluate.alignment import phones
+
+    return [(each.name, each.start, each.end) for each in phones(wave, text)]
+
+
+def main(words: list[str] | None = None) -> int:
+    """Prepare a folder; return the exit code of what went wrong, 0 if nothing did."""
+    parser = argparse.ArgumentParser(prog="imagineid_prepare", description=__doc__)
+    parser.add_argument("clips", type=Path, metavar="CLIPS", help="a folder of clips")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATA")
+    parser.add_argument("--layout", default="auto", choices=("auto", *LAYOUTS))
+    parser.add_argument("--size", type=int, default=512, choices=SIZES, help="side of the crops")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
+    said = parser.parse_args(words)
+    try:
+        print(_prepare(said), flush=True)
+    except ImagineIDError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _prepare(said: argparse.Namespace) -> str:
+    """Write all shards that are missing, and the report; return its one line.
+
+    Raises:
+        BadInput: there are no clips, or --workers is below 1.
+        BadOutput: the data can't be written.
+        BackendMissing: MediaPipe is not there.
+    """
+    if said.workers < 1:
+        raise BadInput("--workers must be 1 or more.\nTry:  --workers 2")
+    shards = deal(find_clips(said.clips, said.layout))
+    with_phones = find_spec("pocketsphinx") is not None
+    if any(not is_written(said.output, *shard, said.size) for shard in shards):
+        load_tools(said.size, with_phones).look([np.zeros((64, 64, 3), np.uint8)])  # is it there?
+    try:
+        said.output.mkdir(parents=True, exist_ok=True)
+        rows: dict[int, list[dict[str, Any]]] = {}
+        for number, made in _written(said, shards, with_phones):
+            rows[number] = made
+            problems = sum("problem" in row for row in made)
+            print(
+                f"shard {number}: {len(made) - problems} samples, {problems} problems", flush=True
+            )
+        return write_report(said.output, [row for number in sorted(rows) for row in rows[number]])
+    except OSError as error:
+        raise BadOutput(
+            f"{said.output} can't be written: {error.strerror or error}.\n"
+            "Name another place:  -o DIR"
+        ) from error
+
+
+def _written(said: argparse.Namespace, shards: list[Any], with_phones: bool) -> Any:
+    """Yield each shard's number and rows as it is done, in this process or in several."""
+    tools = partial(load_tools, said.size, with_phones)
+    if said.workers == 1:
+        for number, clips in shards:
+            yield number, write_shard(said.output, number, clips, said.size, tools)
+        return
+    with ProcessPoolExecutor(said.workers, mp_context=get_context("spawn")) as pool:
+        asked = {
+            pool.submit(write_shard, said.output, number, clips, said.size, tools): number
+            for number, clips in shards
+        }
+        for done in as_completed(asked):
+            yield asked[done], done.result()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -73,7 +73,8 @@ def clip_sound(path: Path) -> Iterator[Sound]:
     try:
         sound = open_sound(path)
     except ImagineIDError as error:
-        raise BadClip(f"it has no sound ({str(error).splitlines()[0]})") from error
+        reason = str(error).splitlines()[0].replace(str(path), path.name)
+        raise BadClip(reason.rstrip(".")) from error
     with sound:
         yield sound
 

@@ -272,6 +272,14 @@ def edge_contrast(cutout: Cutout, hair: F32) -> float:
     return float(np.linalg.norm(np.median(lab[rim], 0) - np.median(ground[beside], 0)))
 
 
+def crown_cover(cutout: Cutout, shape: Geometry, hair: F32) -> float:
+    """Share of what is above the brows and beside the face that a mask of hair covers."""
+    at = _Place(shape.landmarks, shape.side)
+    outside = _about_face(shape.landmarks, shape.side, 0) < 0.1
+    crown = (cutout.matte > 0.9) & outside & (at.below_brows < 0) & (at.away < 0.75)
+    return float(hair[crown].mean()) if crown.any() else 0.0
+
+
 def mean_colour(lab: F32, mask: F32) -> F32 | None:
     """Weighted mean of Lab values (S, S, 3) under a mask; None where hardly anything is."""
     weight = np.where(mask > 0.6, mask, 0)

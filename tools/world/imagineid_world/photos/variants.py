@@ -9,7 +9,13 @@ import numpy as np
 
 from imagineid_world.look import COLOURS, HAIR_COLOURS, IRISES
 from imagineid_world.photos import backgrounds, recolour, spectacles, swap
-from imagineid_world.photos.layers import Layers, edge_contrast, find_layers, mean_colour
+from imagineid_world.photos.layers import (
+    Layers,
+    crown_cover,
+    edge_contrast,
+    find_layers,
+    mean_colour,
+)
 from imagineid_world.photos.matte import Cutout, cut_out
 from imagineid_world.photos.person import Appearance, Geometry, appearance
 from imagineid_world.photos.words import Description, describe
@@ -44,6 +50,12 @@ HEAD_SPREAD = 0.35
 
 LEAST_CONTRAST = 18.0
 """Hair nearer than this to its background (Lab) keeps its colour: its outline is a guess."""
+
+LEAST_EXPOSURE = 0.7
+"""In darker light than this, fair hair would be called what nobody sees."""
+
+LEAST_COVER = 0.6
+"""Hair keeps its colour, too, where its mask covers less than this of the crown."""
 
 _NATURAL = ("black", "brown", "blonde", "red")
 _GREYS = ("grey", "white")
@@ -269,6 +281,11 @@ class _Draft:
             return
         if edge_contrast(self.cutout, layers.hair) < LEAST_CONTRAST and about.hair != "bald":
             return
+        if about.hair != "bald" and (
+            crown_cover(self.cutout, self.shape, layers.hair) < LEAST_COVER
+        ):
+            return
+        exposure = max(exposure, LEAST_EXPOSURE)
         name = self._hair_colour(layers, exposure)
         if not name:
             return

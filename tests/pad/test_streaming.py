@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import soundfile
 
-from imagineid import pipeline
+from imagineid import analysis, pipeline, rendering, swap, swap_store
 from imagineid.audio import Sound, open_sound
 from imagineid.errors import BadWeights
 from imagineid.pad.conditioning import Conditioning, join
 from imagineid.pad.factors import REACH, VoiceFactors
 from imagineid.pad.windows import stride
+from imagineid.request import Request
 from imagineid.spec import FPS, SAMPLE_RATE
+from imagineid.video import read_metadata
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +86,46 @@ def test_who_speaks_is_the_same_however_it_is_asked(
     alone = pipe.encode_identity(minute_and_more)
     np.testing.assert_array_equal(alone.theta, factors.identity.theta)
     np.testing.assert_array_equal(alone.shape, factors.identity.shape)
+
+
+class Watched(pipeline.Pipeline):
+    """A pipeline that imagines grey frames, and keeps what it was to imagine."""
+
+    asked: ClassVar[list[Conditioning]] = []
+
+    def imagine(self, conditionings: Any, request: Any, *_: Any, **__: Any) -> Iterator[Any]:
+        parts = [conditionings] if isinstance(conditionings, Conditioning) else conditionings
+        self.asked.append(join(list(parts)))
+        for _frame in range(self.asked[-1].frames):
+            yield np.full((self.size_px, self.size_px, 3), 128, np.uint8)
+
+
+def test_generate_swap_analyze_and_the_library_hear_the_same_minute(
+    pipe: pipeline.Pipeline,
+    minute_and_more: Sound,
+    factors: VoiceFactors,
+    expressed: Conditioning,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path))
+    watched = Watched(**{field.name: getattr(pipe, field.name) for field in fields(pipe)})
+    video, recording = tmp_path / "a.mp4", minute_and_more.path
+    rendering.render(watched, minute_and_more, video, Request(seed=1), remember=True)
+    stored = swap_store.read(read_metadata(video)["kept"])
+    assert stored is not None
+    for name, array in factors.arrays().items():
+        np.testing.assert_array_equal(stored.factors.arrays()[name], array, err_msg=name)
+    for source in (video, recording):
+        job = swap.prepare(
+            source, swap.Swaps(request=Request(still=True)), tmp_path / "b.mp4", True
+        )
+        swap.swap(watched, job)
+    found = analysis.analyze(watched, minute_and_more)
+    for conditioning in (*Watched.asked, found.conditioning):
+        if conditioning.frames > 1:  # the first frame of a recording is imagined alone
+            assert_same(conditioning, expressed)
+    assert len(Watched.asked) >= 3
 
 
 @pytest.mark.parametrize("strength", [0.4, 1.0])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -20,6 +24,7 @@ from imagineid.paths import weights_home
 from imagineid.pipeline import Pipeline, load
 from imagineid.request import Request
 from imagineid.spec import SIZES, ports
+from imagineid.video import read_metadata
 from support.tiny_sd import NAMES, PROMPT, SIZE, Quiet, bring_all, write_adapters
 
 
@@ -181,3 +186,28 @@ def test_what_is_exported_makes_the_same_video(home: Path, pipe: Pipeline, tmp_p
     request = Request(prompt="blue eyes", seed=2)
     ours, theirs = (list(p.imagine(conditioning(3), request)) for p in (pipe, onnx))
     assert np.abs(np.stack(ours).astype(int) - np.stack(theirs)).max() <= 2
+
+
+def typed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, upon what was brought."""
+    program = [sys.executable, "-m", "imagineid_cli", *words]
+    return subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_video_is_made_by_the_command(home: Path, tmp_path: Path, speech: Path) -> None:
+    wave, rate = soundfile.read(speech, frames=6400)
+    soundfile.write(tmp_path / "speech.wav", wave, rate)
+    words = ("--model", "sd15", "--adapters", "tiny-adapters", "--exact", "--steps", "2")
+    ended = typed(tmp_path, "generate", "speech.wav", *words, "-o", "out.mp4", "--json")
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert (told["frames"], told["size_px"]) == (10, SIZE.frame_px)
+    assert told["engine"].startswith("torch ")
+    assert read_metadata(tmp_path / "out.mp4")["exact"] is True
+
+
+def test_adapters_upon_a_model_that_takes_none_are_refused(tmp_path: Path, speech: Path) -> None:
+    ended = typed(tmp_path, "generate", str(speech), "--adapters", "tiny-adapters")
+    assert ended.returncode == 2
+    assert "Use:  --model sd15 --adapters tiny-adapters" in ended.stderr

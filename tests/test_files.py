@@ -57,10 +57,11 @@ def here(tmp_path: Path) -> Path:
     (tmp_path / "talks/b.png").symlink_to("b.mp4")
     (tmp_path / "LINK.mp4").symlink_to("talk.mp4")
     (tmp_path / "FOLDER").symlink_to("talks")
+    (tmp_path / "DEEP").symlink_to("deep")
     os.link(tmp_path / "talk.mp4", tmp_path / "HARD.mp4")
     (tmp_path / "motion.csv").write_text("Timecode,BlendshapeCount\n")
     (tmp_path / "out.csv").write_text("audio,out\na.wav,x.mp4\ntalk.mp4,y.mp4\na.wav,talk.mp4\n")
-    rows = ('{"audio": "a.wav", "out": "x.mp4"}', '{"audio": "talk.mp4", "out": "deep/../x.mp4"}')
+    rows = ('{"audio": "a.wav", "out": "deep/x.mp4"}', '{"audio": "talk.mp4", "out": "DEEP/x.mp4"}')
     (tmp_path / "two.jsonl").write_text("\n".join(rows))
     return tmp_path
 

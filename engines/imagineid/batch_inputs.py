@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from imagineid.errors import BadInput
+from imagineid.files import open_regular_file
 from imagineid.json_files import parse_json
+from imagineid.progress import SILENT, Progress
 from imagineid.request import Request
+from imagineid.video import read_metadata
 
 SOUNDS = frozenset(
-    ".wav .flac .mp3 .ogg .opus .oga .m4a .aac .aiff .aif .wma .amr .g722 "
-    ".mp4 .mov .mkv .webm".split()
+    ".wav .flac .mp3 .ogg .opus .oga .m4a .m4b .aac .aiff .aif .wma .amr .g722 .caf .qta .weba "
+    ".mka .w64 .au .mp4 .m4v .mov .mkv .webm .3gp .avi .ts".split()
 )
 """What of a folder is taken for a recording."""
+
+VIDEOS = frozenset((".mp4", ".webm", ".mov", ".mkv"))
+"""What of them may be a video that was made here."""
+
+LIST_BYTES = 100_000_000
+"""A longer list is not read."""
 
 COLUMNS = ("audio", "prompt", "seed", "voice", "out")
 """What a list may say of each recording; only the first is needed."""
@@ -34,18 +44,29 @@ class Item:
     request: Request
 
 
-def find_items(inputs: Sequence[str], folder: Path, request: Request) -> list[Item]:
+def find_items(
+    inputs: Sequence[str],
+    folder: Path,
+    request: Request,
+    anywhere: bool = False,
+    progress: Progress = SILENT,
+) -> list[Item]:
     """Return what is to be made, in the order it was named.
 
     Args:
         inputs: recordings, folders, patterns, and lists (.csv, .jsonl).
         folder: where videos go.
         request: what was asked for, where a list says nothing else.
+        anywhere: whether a list may name places outside the folder.
+        progress: told what is left out.
 
     Raises:
         BadInput: there is nothing in them, a list can't be read, or two videos share a place.
     """
-    found = [item for name in inputs for item in _items(name, folder, request)]
+    own: list[Path] = []
+    found = [item for name in inputs for item in _items(name, folder, request, anywhere, own)]
+    if own:
+        progress.line(f"{len(own)} left out: videos of imagineid, such as {own[0]}")
     if not found:
         raise BadInput(
             f"There is no recording in {', '.join(inputs)}.\n"
@@ -65,38 +86,72 @@ def find_items(inputs: Sequence[str], folder: Path, request: Request) -> list[It
     return whole
 
 
-def _items(name: str, folder: Path, request: Request) -> Iterator[Item]:
-    """Yield what one input stands for."""
+def is_recording(path: Path) -> bool:
+    """Tell whether a file of a folder is taken, by its name; macOS keeps notes in ``._`` files."""
+    return (
+        path.suffix.lower() in SOUNDS and not path.name.startswith((".", "._")) and path.is_file()
+    )
+
+
+def is_own_video(path: Path) -> bool:
+    """Tell whether a file is a video that was made here, by its metadata."""
+    try:
+        return path.suffix.lower() in VIDEOS and bool(read_metadata(path))
+    except BadInput:
+        return False
+
+
+def _matching(pattern: str) -> list[Path]:
+    """Return what a pattern stands for; brackets in a folder's name that exists are no pattern."""
+    place = Path(pattern)
+    fixed = next(each for each in place.parents if each.exists())
+    rest = place.relative_to(fixed) if str(fixed) != "." else place
+    found = glob.glob(str(Path(glob.escape(str(fixed))) / rest), recursive=True)
+    return sorted(Path(each) for each in found)
+
+
+def _items(
+    name: str, folder: Path, request: Request, anywhere: bool, own: list[Path]
+) -> Iterator[Item]:
+    """Yield what one input stands for; videos that were made here go to ``own``."""
     path = Path(name)
     if path.suffix.lower() in (".csv", ".jsonl"):
         for line, row in _rows(path):
-            yield _item_of(row, path, line, folder, request)
+            item = _item_of(row, path, line, folder, request)
+            if not anywhere and not _is_inside(row.get("out", "")):
+                raise BadInput(
+                    f"Line {line} of {path} names {row['out']}, which is outside {folder}.\n"
+                    "If it is meant:  --anywhere"
+                )
+            yield item
         return
     if path.is_dir():
-        paths = sorted(p for p in path.iterdir() if p.suffix.lower() in SOUNDS and p.is_file())
+        paths = sorted(filter(is_recording, path.iterdir()))
     elif glob.has_magic(name) and not path.exists():
-        paths = sorted(Path(p) for p in glob.glob(name, recursive=True))
+        paths = [found for found in _matching(name) if found.is_file()]
     else:
         paths = [path]  # one that is missing is told with the others that fail
+    if paths != [path]:
+        own += [found for found in paths if is_own_video(found)]
+        paths = [found for found in paths if found not in own]
     for audio in paths:
         yield Item(audio, folder / f"{audio.stem}.mp4", request)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the lines of a list, each with its number."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"The list {path} can't be read: {error}.\nLook:  head {path}") from error
+    text = _text_of(path)
     if path.suffix.lower() == ".csv":
-        reader = csv.DictReader(text.splitlines())
+        head = text.partition("\n")[0]
+        delimiter = max(",;\t", key=head.count)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
             for row in reader:
                 yield reader.line_num, {k: v for k, v in row.items() if k is not None and v}
         except csv.Error as error:
             raise _bad(path, reader.line_num, f"is not CSV ({error})") from error
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -106,6 +161,29 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(row, dict):
             raise _bad(path, number, "is not a JSON object")
         yield number, {k: v for k, v in row.items() if v is not None}
+
+
+def _text_of(path: Path) -> str:
+    """Read a list, as spreadsheets write it: UTF-8 or UTF-16, with or without a mark.
+
+    Raises:
+        BadInput: it can't be read.
+    """
+    try:
+        with open_regular_file(path) as file:
+            data = file.read(LIST_BYTES + 1)
+        if len(data) > LIST_BYTES:
+            raise ValueError(f"it is longer than {LIST_BYTES} bytes")
+        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"The list {path} can't be read: {error}.\nLook:  head {path}") from error
+
+
+def _is_inside(name: object) -> bool:
+    """Tell whether a place is below the folder that it is meant from."""
+    place = PurePath(str(name))
+    return not place.is_absolute() and ".." not in place.parts
 
 
 def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, request: Request) -> Item:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import platform
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -81,6 +83,26 @@ def code() -> str:
     return key_of_files(Path(__file__).parent.rglob("*.py"))
 
 
+def arithmetic_of(engine_line: str) -> tuple[str, str]:
+    """Return what of engine and machine may change the bytes of a frame.
+
+    How many threads share the work does not: kernels are chosen by the processor's instructions.
+    """
+    return re.sub(r", \d+ threads?", "", engine_line), _processor()
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    """Return the processor's name and instructions, as far as the system tells them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return f"{platform.machine()} {platform.processor()}"
+    wanted = ("model name", "flags", "Features", "CPU part")
+    found = {line.partition(":")[0].strip(): line for line in lines if line.startswith(wanted)}
+    return key_of(platform.machine(), sorted(found.values()))
+
+
 @dataclass
 class Cache:
     """Pieces of video in a folder, the least recently used thrown out first.
@@ -136,7 +158,7 @@ class Cache:
                     self._bytes = (self._bytes or 0) + size
                 else:
                     self.trouble = f"the frame cache is full ({self.limit / GIGABYTE:g} GB)"
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, ValueError, av.FFmpegError) as error:
             self.trouble = f"frames can't be kept in {self.folder}: {error}"
 
     def size(self) -> tuple[int, int]:

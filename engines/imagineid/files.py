@@ -193,6 +193,36 @@ def _mode_for(path: Path) -> int:
         return 0o666 & ~mask
 
 
+@contextlib.contextmanager
+def in_plain_text(path: Path) -> Iterator[str]:
+    """Give a name of a file that libraries take, even where its folder's name is no text.
+
+    Only the folder may be so; it is reached by the number under which it is open.
+    """
+    try:
+        str(path).encode("utf-8")
+        yield str(path)
+    except UnicodeEncodeError:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            yield f"/proc/self/fd/{folder}/{path.name}"
+        finally:
+            os.close(folder)
+
+
+def file_digest(path: Path) -> str:
+    """Return the digest of a file's bytes, 32 hexadecimal digits.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    with open_regular_file(path) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 @functools.cache
 def _machine() -> str:
     """Name this machine in a few letters: process numbers mean nothing on another."""

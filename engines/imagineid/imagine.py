@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imagineid.cache import Cache, code, key_of
+from imagineid.cache import Cache, arithmetic_of, code, key_of
 from imagineid.ccf.chains import Segment, batched
 from imagineid.ccf.generation import Text, encode_meshes, first_frame, initial_noise
 from imagineid.ccf.moving import MeshFlows
@@ -100,7 +100,7 @@ class Imagination:
         """The digest of everything that makes the frames, but for what each is to show."""
         pipe, voice, request, size = self.pipe, self.voice, self.request, self.pipe.size
         return key_of(
-            *(code(), pipe.digest, pipe.engine_line, pipe.model),
+            *(code(), pipe.digest, *arithmetic_of(pipe.engine_line), pipe.model),
             *(pipe.words.tokens(pipe.whole_prompt(request.words), size), self._guidance),
             *(voice.identity, voice.emotion, voice.shape, self.first, request.seed or 0),
             *(request.exact, request.steps or (size.first_steps, size.steps), request.chains or 1),

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from imagineid.errors import BadInput
+
 
 def home() -> Path:
-    """Return the folder for everything that is kept: ``IMAGINEID_HOME``, or the system's place."""
-    if given := os.environ.get("IMAGINEID_HOME"):
-        return Path(given).expanduser().absolute()
+    """Return the folder for everything that is kept: ``IMAGINEID_HOME``, or the system's place.
+
+    Raises:
+        BadInput: ``IMAGINEID_HOME`` names somebody who has no home.
+    """
+    if given := _given():
+        return given
     from platformdirs import user_data_path
 
     return user_data_path("imagineid", appauthor=False)
@@ -22,8 +28,8 @@ def weights_home() -> Path:
 
 def cache_home() -> Path:
     """Return the folder of what can be made again: in ``IMAGINEID_HOME``, or the system's place."""
-    if given := os.environ.get("IMAGINEID_HOME"):
-        return Path(given).expanduser().absolute() / "cache"
+    if given := _given():
+        return given / "cache"
     from platformdirs import user_cache_path
 
     return user_cache_path("imagineid")
@@ -32,3 +38,16 @@ def cache_home() -> Path:
 def videos_home() -> Path:
     """Return the folder of what is remembered of the last videos."""
     return home() / "videos"
+
+
+def _given() -> Path | None:
+    said = os.environ.get("IMAGINEID_HOME")
+    if not said:
+        return None
+    try:
+        return Path(said).expanduser().absolute()
+    except RuntimeError as error:
+        raise BadInput(
+            f"IMAGINEID_HOME is {said}, and there is no such home.\n"
+            "Set it:  export IMAGINEID_HOME=DIR"
+        ) from error

@@ -126,6 +126,8 @@ def render(
         motion = request.motion(sound.frames)
         frames = pipe.imagine(conditionings, request, motion=motion, cache=cache)
         metadata = metadata_of(pipe, request)
+        with contextlib.suppress(OSError):  # an open recording may have no file any more
+            metadata |= resume.source_metadata(sound.path, request)
         if remember:
             known = metadata | {"sound": sound.digest()}
             metadata["kept"] = swap_store.key_of(first, known)
@@ -240,6 +242,8 @@ def announce(pipe: Pipeline, request: Request, sound: Sound, progress: Progress)
     """Say what is about to happen, and what of the prompt is not understood."""
     progress.line(f"{sound.path}: {sound.duration_s:.1f} s of sound, {sound.frames} frames")
     progress.line(f"model {pipe.model}, {pipe.engine_line}; seed {request.seed}")
+    for note in sound.notes:
+        progress.warn(note)
     warn_unknown(pipe, request, progress)
 
 

@@ -140,6 +140,7 @@ class Request:
             "strength": self.strength,
             "exact": self.exact or None,
             "voice": self.voice,
+            "chains": self.chains,
             "motion": self.motion_label,
         }
         return {
@@ -171,6 +172,7 @@ def request_of(metadata: Mapping[str, Any], path: Path) -> Request:
         "strength": number,
         "exact": bool,
         "voice": str,
+        "chains": int,
     }
     for name, kind in kinds.items():
         value = metadata.get(name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagineid.cache import key_of
 from imagineid.errors import BadInput
-from imagineid.files import atomic_write
+from imagineid.files import atomic_write, file_digest
 from imagineid.json_files import read_json
 from imagineid.paths import cache_home
 from imagineid.request import Request
@@ -51,21 +51,31 @@ def with_begun_seed(audio: Path, output: Path, request: Request) -> Request:
 def finished(audio: Path, output: Path, request: Request) -> dict[str, Any] | None:
     """Return the metadata of ``output`` if it is what was asked for, else None.
 
-    It is if it is a video of ours, no older than the recording, with all that was asked for.
+    It is if it is a video of ours, made of this very recording, whatever its date, with all that
+    was asked for and nothing swapped since.
     """
     try:
         known = read_metadata(output)
-        if output.stat().st_mtime < audio.stat().st_mtime:
-            return None
+        asked = request.metadata() | source_metadata(audio, request)
     except (BadInput, OSError):
         return None
-    asked = {**dict.fromkeys(("emotion", "strength", "motion")), **request.metadata()}
-    same = all(
-        known.get(name) == value
-        for name, value in asked.items()
-        if value is not None or name != "seed"
-    )
-    return known if same else None
+    if request.seed is None:
+        del asked["seed"]
+    options = ("emotion", "strength", "exact", "voice", "motion", "motion_digest", "chains", "swapped")
+    asked = {**dict.fromkeys(options), **asked}
+    return known if all(known.get(name) == value for name, value in asked.items()) else None
+
+
+def source_metadata(audio: Path, request: Request) -> dict[str, Any]:
+    """Return what a video's metadata say of the files that it is made of.
+
+    Raises:
+        OSError: one can't be read.
+    """
+    made_of = {"recording": file_digest(audio)}
+    if request.pose_from is not None:
+        made_of["motion_digest"] = file_digest(request.pose_from)
+    return made_of
 
 
 def _note(output: Path) -> Path:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagineid.audio import open_sound
-from imagineid.batch_inputs import SOUNDS
-from imagineid.errors import BadInput, BadSound
+from imagineid.batch_inputs import SOUNDS, is_recording
+from imagineid.errors import BadInput, ImagineIDError
 from imagineid.pad.factors import Identity
 from imagineid.progress import SILENT, Progress
 
@@ -57,7 +57,7 @@ def recordings_in(folder: Path, leave_out: Path) -> list[Path]:
     if not folder.is_dir():
         raise BadInput(f"There is no folder {folder}.\nSee what there is:  ls {folder.parent}")
     try:
-        paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SOUNDS and p.is_file()]
+        paths = [path for path in sorted(folder.rglob("*")) if is_recording(path)]
     except OSError as error:
         raise BadInput(f"{folder} can't be read: {error.strerror}.\nLook:  ls {folder}") from error
     paths = [p for p in paths if not (leave_out.exists() and p.samefile(leave_out))]
@@ -93,9 +93,12 @@ def retrieve(
                 with open_sound(path) as sound:
                     other = pipe.encode_identity(sound)
                 found.append(Match(path, other, likeness(who.theta, other.theta)))
-            except BadSound as error:
+            except (ImagineIDError, MemoryError) as error:  # of this recording: go on
                 unread.append(path)
-                progress.warn(str(error).splitlines()[0])
+                progress.warn((str(error) or f"{path} is too large").splitlines()[0])
+            except Exception as error:
+                unread.append(path)
+                progress.warn(f"{path} can't be heard ({type(error).__name__}: {error})")
             advance(number)
     if not found:
         raise BadInput(

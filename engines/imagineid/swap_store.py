@@ -75,7 +75,7 @@ def read(key: object) -> StoredVideo | None:
 def remember_last(video: Path) -> None:
     """Write down that ``video`` is the last one made."""
     with contextlib.suppress(OSError):
-        text = json.dumps({"video": str(video.resolve())}, ensure_ascii=False)
+        text = json.dumps({"video": str(video.resolve())})
         with atomic_write(home() / LAST) as part:
             part.write_text(text, encoding="utf-8")
 

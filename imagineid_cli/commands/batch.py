@@ -54,6 +54,9 @@ def batch(
     resume: Annotated[
         bool, typer.Option("--resume", help="Skip finished videos; resume interrupted ones.")
     ] = False,
+    anywhere: Annotated[
+        bool, typer.Option("--anywhere", help="A list may name places outside DIR.")
+    ] = False,
     no_cache: options.NoCache = False,
     overwrite: options.Overwrite = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what failed.")] = False,
@@ -81,7 +84,8 @@ def batch(
             chains=options.chains_of(chains), voice=voice,
         )  # fmt: skip
         request.check()
-        items = find_items(inputs, output, request)
+        progress = TerminalProgress(quiet)
+        items = find_items(inputs, output, request, anywhere, progress)
         sources = dict.fromkeys([*(item.audio for item in items), *map(Path, inputs)])
         check_outputs([item.output for item in items], sources)
         _make_folders(items, output)
@@ -97,7 +101,7 @@ def batch(
         choice = ModelChoice(model, engine)
         making = _makers(tasks, choice, not no_cache, workers, ray)
         with contextlib.closing(making):  # so that workers are ended at once
-            _tell(making, len(tasks), sorted(map(str, before)), TerminalProgress(quiet), as_json)
+            _tell(making, len(tasks), sorted(map(str, before)), progress, as_json)
 
 
 def _make_folders(items: Sequence[Item], folder: Path) -> None:

@@ -21,11 +21,13 @@ def metadata_tags(metadata: dict[str, Any]) -> dict[str, str]:
     """Write metadata as mp4 tags: JSON for machines, a sentence for people."""
     known = {**metadata, "synthetic": True, "statement": SYNTHETIC}
     lines = [SYNTHETIC, *(f"{key}: {value}" for key, value in metadata.items() if value != "")]
-    return {
+    tags = {
         "comment": json.dumps(known, ensure_ascii=False, sort_keys=True),
         "description": "\n".join(lines),
         "genre": "Synthetic",
     }
+    # A name of a file may hold bytes that are no text; in JSON they stay what they are.
+    return {key: text.encode("utf-8", "backslashreplace").decode() for key, text in tags.items()}
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from av.video.reformatter import (
 )
 from numpy.typing import NDArray
 
-from imagineid.files import atomic_output, check_output, write_errors
+from imagineid.files import atomic_output, check_output, in_plain_text, write_errors
 from imagineid.spec import FPS
 from imagineid.video.formats import MP4, format_of
 from imagineid.video.metadata import metadata_tags
@@ -96,7 +96,7 @@ class VideoWriter:
             if self._stream is None:
                 check_output(self.path, self._overwrite, form.suffix)
                 part = stack.enter_context(atomic_output(self.path, self._overwrite))
-                target: Any = f"file:{part}"
+                target: Any = f"file:{stack.enter_context(in_plain_text(part))}"
                 options = dict(form.container_options)
             else:
                 target, options = _Pipe(self._stream), _FRAGMENTS

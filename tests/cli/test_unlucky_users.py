@@ -1,0 +1,169 @@
+"""What unlucky users and attackers do, to the command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from imagineid.video import read_metadata
+from support.command import plain
+from support.recordings import tone, write_recording
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "here"
+    folder.mkdir()
+    write_recording(folder / "a.wav", tone(0.3))
+    return folder
+
+
+def test_resume_makes_another_recording_of_an_older_date_anew(here: Path) -> None:
+    words = ("generate", "a.wav", "--seed", 1, "--resume", "--overwrite")
+    assert plain(here, *words).returncode == 0
+    again = plain(here, *words)
+    assert "is done already" in again.stderr
+    before = read_metadata(here / "a.mp4")
+    write_recording(here / "a.wav", tone(0.3, hz=300))
+    os.utime(here / "a.wav", (1, 1))
+    other = plain(here, *words)
+    assert "is done already" not in other.stderr
+    assert other.returncode == 0, other.stderr
+    assert read_metadata(here / "a.mp4")["recording"] != before["recording"]
+    chained = plain(here, *words, "--chains", 2)
+    assert "is done already" not in chained.stderr
+    assert plain(here, "swap", "a.mp4", "--emotion", "sad", "-o", "b.mp4").returncode == 0
+    shutil.move(here / "b.mp4", here / "a.mp4")
+    assert "is done already" not in plain(here, *words).stderr
+
+
+@pytest.mark.slow
+def test_a_batch_into_its_own_folder_makes_no_videos_of_its_videos(here: Path) -> None:
+    for _ in range(2):
+        ended = plain(here, "batch", ".", "-o", ".", "--resume")
+        assert ended.returncode == 0, ended.stderr
+    assert "1 left out: videos of imagineid, such as a.mp4" in ended.stderr
+    assert "1 done already" in ended.stderr
+    assert sorted(path.name for path in here.iterdir()) == ["a.mp4", "a.wav"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "../../x.mp4",
+        *(pytest.param(p, marks=pytest.mark.slow) for p in ("deep/../../x.mp4", "/ABSOLUTE/x.mp4")),
+    ],
+)
+def test_a_list_names_no_place_outside_the_folder(here: Path, place: str) -> None:
+    place = place.replace("/ABSOLUTE", str(here.parent))
+    (here / "list.jsonl").write_text(json.dumps({"audio": "a.wav", "out": place}))
+    ended = plain(here, "batch", "list.jsonl", "-o", "out/deep")
+    assert ended.returncode == 2
+    assert "outside out/deep" in ended.stderr
+    assert not list(here.parent.rglob("x.mp4"))
+    if place.startswith("/"):
+        assert plain(here, "batch", "list.jsonl", "-o", "out", "--anywhere").returncode == 0
+        assert (here.parent / "x.mp4").exists()
+
+
+@pytest.mark.slow
+def test_lists_of_spreadsheets_and_odd_folders_are_read(here: Path) -> None:
+    odd = here / "Talks [2024]"
+    odd.mkdir()
+    for name in ("b.wav", "._b.wav"):
+        shutil.copy(here / "a.wav", odd / name)
+    write_recording(odd / "c.m4a", tone(0.3)).rename(odd / "c.m4b")
+    (here / "list.csv").write_bytes("\ufeffaudio;seed\r\na.wav;7\r\n".encode())
+    (here / "wide.csv").write_bytes("audio\tseed\tout\r\na.wav\t8\tw.mp4\r\n".encode("utf-16"))
+    ended = plain(here, "batch", odd, "list.csv", "wide.csv", f"{odd}/*.wav", "-o", "out")
+    assert "would all become" in ended.stderr  # b.wav is named twice
+    ended = plain(here, "batch", f"{odd}/*", "list.csv", "wide.csv", "-o", "out", "--quiet")
+    made = sorted(path.name for path in (here / "out").iterdir())
+    assert made == ["a.mp4", "b.mp4", "c.mp4", "w.mp4"], ended.stderr
+    assert read_metadata(here / "out" / "a.mp4")["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    "seed", [1.9, *(pytest.param(s, marks=pytest.mark.slow) for s in (10**400, True, "1e3"))]
+)
+def test_a_seed_that_is_no_whole_number_is_told(here: Path, seed: object) -> None:
+    (here / "list.jsonl").write_text(json.dumps({"audio": "a.wav", "seed": seed}))
+    ended = plain(here, "batch", "list.jsonl", "-o", "out")
+    assert ended.returncode == 2
+    assert "Line 1 of list.jsonl" in ended.stderr
+    assert "went wrong" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_one_odd_file_does_not_end_a_search(here: Path) -> None:
+    many = here / "many"
+    many.mkdir()
+    shutil.copy(here / "a.wav", many / "good.wav")
+    soundfile.write(many / "slow.wav", np.zeros(99), 1)
+    soundfile.write(many / "wide.wav", np.tile(tone(0.3).T, 63), 16_000, subtype="PCM_16")
+    soundfile.write(many / "loud.wav", 3e38 * tone(0.3)[0], 16_000, subtype="FLOAT")
+    (many / "text.wav").write_text("Good morning.\n" * 30)
+    ended = plain(here, "retrieve", "a.wav", "many", "--json")
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert {Path(one["path"]).stem for one in found["alike"]} == {"good", "wide", "loud"}
+    assert {Path(path).stem for path in found["unread"]} == {"slow", "text"}
+
+
+def test_names_and_metadata_do_not_steer_a_terminal(here: Path) -> None:
+    evil = "x\x1b]0;owned\x07\x1b[2J\u202ewav.\x9b1m.wav"
+    (here / evil).write_text("no recording")
+    for words in (("generate", evil), ("batch", evil, "-o", "out"), ("analyze", evil)):
+        ended = plain(here, *words)
+        assert ended.returncode in (2, 4)
+        assert not set("\x1b\x07\x9b\u202e") & set(ended.stderr)
+        assert "\\x1b" in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_name_that_is_not_utf8_gets_its_video(here: Path) -> None:
+    odd = "caf\udce9.wav"
+    os.rename(here / "a.wav", here / odd)
+    ended = plain(here, "generate", odd, PYTHONUTF8="0", LC_ALL="C.UTF-8")
+    assert ended.returncode == 0, ended.stderr
+    assert (here / "caf\udce9.mp4").exists()
+    deep = here / "d\udce9"
+    deep.mkdir()
+    assert plain(here, "generate", odd, "-o", f"{deep}/x.mp4").returncode == 0
+
+
+@pytest.mark.slow
+def test_the_mode_of_a_video_is_kept(here: Path) -> None:
+    assert plain(here, "generate", "a.wav", "--seed", 1).returncode == 0
+    (here / "a.mp4").chmod(0o600)
+    assert plain(here, "generate", "a.wav", "--seed", 2, "--overwrite").returncode == 0
+    assert (here / "a.mp4").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_no_pipe_under_a_name_of_ours_is_waited_for(here: Path) -> None:
+    home = here.parent / "home"
+    (home / "cache" / "frames").mkdir(parents=True)
+    for name in ("last-video.json", "checked.json", "licences.json"):
+        os.mkfifo(home / name)
+    os.mkfifo(here / ".imagineid-0-0-0.part")
+    ended = plain(here, "generate", "a.wav", "--seed", 1)
+    assert ended.returncode == 0, ended.stderr
+    assert plain(here, "weights", "list").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_home_that_cannot_be_written_is_no_hindrance(here: Path) -> None:
+    ended = plain(here, "generate", "a.wav", IMAGINEID_HOME="/proc/nowhere")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("Warning") == 1
+    nobody = plain(here, "generate", "a.wav", "-o", "b.mp4", IMAGINEID_HOME="~nobody-at-all")
+    assert nobody.returncode == 2
+    assert "IMAGINEID_HOME" in nobody.stderr

@@ -126,7 +126,8 @@ def test_resume_makes_only_what_is_missing(run: Run) -> None:
     assert "3 done already" in result.stderr
     kept = {path: path.stat().st_mtime_ns for path in before if path.name != "02.mp4"}
     assert kept.items() <= before.items()
-    os.utime(sounds[0], (2**31, 2**31))  # a newer recording is another one
+    os.utime(sounds[1], (2**31, 2**31))  # its date says nothing
+    write_recording(sounds[0], tone(0.3, hz=900))  # another recording of the same name
     assert run("batch", "in", "-o", "out", "--resume").exit_code == 4
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import soundfile
 
 from imagineid.video import read_metadata
-from support.command import plain
+from support.command import command, environment, plain
 from support.recordings import tone, write_recording
 
 
@@ -54,13 +55,7 @@ def test_a_batch_into_its_own_folder_makes_no_videos_of_its_videos(here: Path) -
     assert sorted(path.name for path in here.iterdir()) == ["a.mp4", "a.wav"]
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "../../x.mp4",
-        *(pytest.param(p, marks=pytest.mark.slow) for p in ("deep/../../x.mp4", "/ABSOLUTE/x.mp4")),
-    ],
-)
+@pytest.mark.parametrize("place", ["../../x.mp4", "/ABSOLUTE/x.mp4"])
 def test_a_list_names_no_place_outside_the_folder(here: Path, place: str) -> None:
     place = place.replace("/ABSOLUTE", str(here.parent))
     (here / "list.jsonl").write_text(json.dumps({"audio": "a.wav", "out": place}))
@@ -131,12 +126,20 @@ def test_names_and_metadata_do_not_steer_a_terminal(here: Path) -> None:
 def test_a_name_that_is_not_utf8_gets_its_video(here: Path) -> None:
     odd = "caf\udce9.wav"
     os.rename(here / "a.wav", here / odd)
-    ended = plain(here, "generate", odd, PYTHONUTF8="0", LC_ALL="C.UTF-8")
-    assert ended.returncode == 0, ended.stderr
-    assert (here / "caf\udce9.mp4").exists()
     deep = here / "d\udce9"
     deep.mkdir()
-    assert plain(here, "generate", odd, "-o", f"{deep}/x.mp4").returncode == 0
+    for output in ((), ("-o", f"{deep}/x.mp4")):
+        ended = subprocess.run(
+            command("plain_pipeline", "generate", odd, *output),
+            cwd=here,
+            env=environment(PYTHONUTF8="0", LC_ALL="C.UTF-8"),
+            capture_output=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == os.fsencode(f"{deep}/x.mp4\n")
+    assert (here / "caf\udce9.mp4").exists()
+    assert (deep / "x.mp4").exists()
 
 
 @pytest.mark.slow

@@ -61,7 +61,16 @@ def finished(audio: Path, output: Path, request: Request) -> dict[str, Any] | No
         return None
     if request.seed is None:
         del asked["seed"]
-    options = ("emotion", "strength", "exact", "voice", "motion", "motion_digest", "chains", "swapped")
+    options = (
+        "emotion",
+        "strength",
+        "exact",
+        "voice",
+        "motion",
+        "motion_digest",
+        "chains",
+        "swapped",
+    )
     asked = {**dict.fromkeys(options), **asked}
     return known if all(known.get(name) == value for name, value in asked.items()) else None
 

@@ -18,11 +18,18 @@ EXIT_CODES = (
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "generate": (
         'imagineid generate speech.wav --prompt "red hair, glasses" -o out.mp4',
+        "imagineid generate speech.wav --size 512 --aspect 9:16 -o tall.mp4",
+        "imagineid generate speech.wav --background transparent -o clear.webm",
         "imagineid generate speech.wav --preview 9",
         "imagineid generate speech.wav --emotion happy --strength 0.7",
         "imagineid generate speech.wav -o - | ffplay -",
     ),
     "batch": ("imagineid batch recordings/ -o videos/ --resume",),
+    "live": (
+        "imagineid live --avatar anna",
+        "arecord -f S16_LE -r 16000 | imagineid live - --pcm 16000 -o - | mpv -",
+    ),
+    "studio": ("imagineid studio",),
     "swap": ("imagineid swap --emotion-from b.wav",),
     "analyze": ("imagineid analyze speech.wav --csv motion.csv --plot heard.png",),
     "retrieve": ("imagineid retrieve speech.wav recordings/ --sheet alike.png",),

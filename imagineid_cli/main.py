@@ -10,14 +10,16 @@ import typer
 from imagineid import __version__, signals
 from imagineid.errors import BadOutput
 from imagineid_cli import terminal
-from imagineid_cli.commands import cache, weights
+from imagineid_cli.commands import avatar, cache, weights
 from imagineid_cli.commands.analyze import analyze
 from imagineid_cli.commands.batch import batch
 from imagineid_cli.commands.bench import bench
 from imagineid_cli.commands.doctor import doctor
 from imagineid_cli.commands.export import export
 from imagineid_cli.commands.generate import generate
+from imagineid_cli.commands.live import live
 from imagineid_cli.commands.retrieve import retrieve
+from imagineid_cli.commands.studio import studio
 from imagineid_cli.commands.swap import swap
 from imagineid_cli.errors import say
 from imagineid_cli.examples import epilog
@@ -31,8 +33,10 @@ app = typer.Typer(
     rich_markup_mode=None,  # help is printed by half a second sooner without rich
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (generate, batch, swap, analyze, retrieve, export, bench, doctor):
+COMMANDS = (generate, batch, swap, live, studio, analyze, retrieve, export, bench, doctor)
+for command in COMMANDS:
     app.command(epilog=epilog(command.__name__))(command)
+app.add_typer(avatar.app)
 app.add_typer(weights.app)
 app.add_typer(cache.app)
 

@@ -12,7 +12,7 @@ from imagineid.backends import ATTENTION, ENGINES, EXPORTED
 from imagineid.spec import EMOTIONS
 
 
-def one_of(names: Sequence[str], help: str) -> Any:
+def one_of(names: Sequence[str], help: str, panel: str | None = None) -> Any:
     """Return an option whose value is one of ``names``, which Tab completes."""
 
     def check(value: str | None) -> str | None:
@@ -24,7 +24,13 @@ def one_of(names: Sequence[str], help: str) -> Any:
         return [name for name in names if name.startswith(incomplete)]
 
     metavar = "|".join(names)
-    return typer.Option(metavar=metavar, help=help, callback=check, autocompletion=complete)
+    return typer.Option(
+        metavar=metavar,
+        help=help,
+        callback=check,
+        autocompletion=complete,
+        rich_help_panel=panel,
+    )
 
 
 def chains_of(said: str) -> int | None:
@@ -43,16 +49,48 @@ def chains_of(said: str) -> int | None:
     raise BadInput(f"--chains {said} is neither auto nor 1 to {CHAINS}.\nTry:  --chains auto")
 
 
+def face_of(avatar: str | None, face: Path | None) -> str | None:
+    """Return whose face is asked for by ``--avatar`` or ``--face``.
+
+    Raises:
+        BadInput: both are asked for, or there is no such video.
+    """
+    from imagineid.errors import BadInput
+
+    if avatar is not None and face is not None:
+        raise BadInput("--avatar and --face exclude each other.\nLeave one of them out.")
+    if face is not None and not face.is_file():
+        raise BadInput(f"There is no video {face}.\nSee what there is:  ls {face.parent}")
+    return str(face) if face is not None else avatar
+
+
+PICTURE = "Picture and file"
+EXPERTS = "For experts"
+
 # ---- how it looks
 
 Prompt = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help='What a face shall look like: "red hair, glasses".'),
 ]
-Steps = Annotated[int | None, typer.Option(metavar="N", help="Denoising steps of a frame.")]
+Avatar = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FILE", help="Whose face it is: a saved avatar (imagineid avatar)."),
+]
+Face = Annotated[
+    Path | None, typer.Option("--face", metavar="VIDEO", help="The face of a video made before.")
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Denoising steps of a frame.", rich_help_panel=EXPERTS),
+]
 Guidance = Annotated[
     float | None,
-    typer.Option(metavar="X", help="How strongly the prompt pulls; 1 is not at all."),
+    typer.Option(
+        metavar="X",
+        help="How strongly the prompt pulls; 1 is not at all.",
+        rich_help_panel=EXPERTS,
+    ),
 ]
 
 Exact = Annotated[
@@ -60,6 +98,7 @@ Exact = Annotated[
     typer.Option(
         "--exact",
         help="Follow the paper's algorithm as written: 50 steps, each frame from the last. Slow.",
+        rich_help_panel=EXPERTS,
     ),
 ]
 
@@ -82,28 +121,95 @@ PoseFrom = Annotated[
         metavar="REF", help="Move head and lids as a video does, or a Live Link Face CSV."
     ),
 ]
-Still = Annotated[bool, typer.Option("--still", help="Hold the head still, and do not blink.")]
+Still = Annotated[bool, typer.Option("--still", help="Hold the head still; lids stay alive.")]
+Head = Annotated[
+    float | None, typer.Option(metavar="0-2", help="How much the head moves; 1 is as usual.")
+]
+Blink = Annotated[float | None, typer.Option(metavar="0-2", help="How often the lids close.")]
+Mouth = Annotated[float | None, typer.Option(metavar="0-2", help="How far lips and jaw move.")]
+
+# ---- picture and file
+
+Size = Annotated[
+    int | None,
+    typer.Option(
+        metavar="256|384|512|768|1024",
+        help="The shorter side in pixels; the model's own if not given.",
+        rich_help_panel=PICTURE,
+    ),
+]
+Aspect = Annotated[
+    str, typer.Option(metavar="1:1|9:16|16:9", help="Width to height.", rich_help_panel=PICTURE)
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        help="transparent (-o OUT.webm, .mov or a folder), a colour as '#00ff00', or a picture.",
+        rich_help_panel=PICTURE,
+    ),
+]
+Fps = Annotated[
+    int,
+    typer.Option(metavar="24|25|30|50|60", help="Frames a second.", rich_help_panel=PICTURE),
+]
+Pad = Annotated[
+    float,
+    typer.Option(
+        metavar="S",
+        help="Seconds of quiet before and after, the mouth shut.",
+        rich_help_panel=PICTURE,
+    ),
+]
+Subtitles = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="SRT", help="Subtitles, as a track of the video.", rich_help_panel=PICTURE
+    ),
+]
+BurnIn = Annotated[
+    bool,
+    typer.Option("--burn-in", help="Draw the subtitles into the picture.", rich_help_panel=PICTURE),
+]
 
 # ---- what runs it
 
 Model = Annotated[
     str,
-    typer.Option(metavar="mini|sd15|DIR", help="The model; DIR is what export made, or adapters."),
+    typer.Option(
+        metavar="mini|sd15|DIR",
+        help="The model; DIR is what export made, or adapters.",
+        rich_help_panel=EXPERTS,
+    ),
 ]
 Adapters = Annotated[
     str | None,
-    typer.Option(metavar="NAME|DIR", help="Which adapters, where there are several for sd15."),
+    typer.Option(
+        metavar="NAME|DIR",
+        help="Which adapters, where there are several for sd15.",
+        rich_help_panel=EXPERTS,
+    ),
 ]
-Engine = Annotated[str, one_of(ENGINES, "What runs the networks.")]
-Attention = Annotated[str, one_of(ATTENTION, "How the torch engine attends.")]
+Engine = Annotated[str, one_of(ENGINES, "What runs the networks.", EXPERTS)]
+Attention = Annotated[str, one_of(ATTENTION, "How the torch engine attends.", EXPERTS)]
 Format = Annotated[
     str, one_of(EXPORTED, "onnx runs anywhere; the others are engines for NVIDIA GPUs.")
 ]
 Chains = Annotated[
-    str, typer.Option(metavar="K|auto", help="Stretches of the video imagined side by side.")
+    str,
+    typer.Option(
+        metavar="K|auto",
+        help="Stretches of the video imagined side by side.",
+        rich_help_panel=EXPERTS,
+    ),
 ]
 NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Take no frames from earlier runs, and keep none.")
+    bool,
+    typer.Option(
+        "--no-cache",
+        help="Take no frames from earlier runs, and keep none.",
+        rich_help_panel=EXPERTS,
+    ),
 ]
 
 # ---- what is written and said
@@ -111,7 +217,9 @@ NoCache = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=EXPERTS)
+]
 
 
 def with_adapters(model: str, adapters: str | None) -> str:

@@ -14,20 +14,27 @@ import zipfile
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from imagineid import __version__
+from imagineid import __version__, swap_store
 from imagineid.array_files import parse_array
+from imagineid.audio import open_sound
 from imagineid.errors import BadInput
 from imagineid.files import atomic_output, write_errors
 from imagineid.json_files import parse_json
 from imagineid.pad.factors import Identity
 from imagineid.paths import home
+from imagineid.progress import SILENT, Progress
+from imagineid.request import Request, request_of
 from imagineid.video.framing import lanczos
-from imagineid.video.metadata import SYNTHETIC
+from imagineid.video.metadata import SYNTHETIC, read_metadata
+from imagineid.video.reading import read_first_frame
+
+if TYPE_CHECKING:
+    from imagineid.pipeline import Pipeline
 
 Array = np.ndarray
 
@@ -209,6 +216,60 @@ def load(name: str) -> Avatar:
             "Save it again:  imagineid avatar save NAME VIDEO"
         ) from error
     return avatar
+
+
+def with_avatar(
+    pipe: Pipeline, request: Request, progress: Progress = SILENT
+) -> tuple[Request, Avatar | None]:
+    """Find the face that a request asks for, if it asks for one.
+
+    Args:
+        pipe: what will go on from it.
+        request: its ``avatar`` is a saved one's name, an .avatar file, or a video of ours.
+        progress: told what may make it differ.
+
+    Returns:
+        The request, with the avatar's prompt and seed where it names none, and the avatar.
+
+    Raises:
+        BadInput: there is none, or it is damaged.
+    """
+    said = request.avatar
+    if said is None:
+        return request, None
+    path = Path(said)
+    avatar = of_video(pipe, path) if path.suffix and path.suffix != SUFFIX else load(said)
+    if avatar.model_digest != pipe.digest:
+        progress.warn(f"the avatar was made by another {avatar.model}: the face may differ")
+    return request.over(Request(prompt=avatar.prompt, seed=avatar.seed)), avatar
+
+
+def of_video(pipe: Pipeline, video: Path) -> Avatar:
+    """Take the face of a video.
+
+    Args:
+        pipe: the loaded model, which hears the video where what was heard is not kept.
+        video: a video of ours.
+
+    Raises:
+        BadInput: it is none, or its sound or picture can't be read.
+    """
+    known = read_metadata(video)
+    request = request_of(known, video)
+    stored = swap_store.read(known.get("kept"))
+    if stored is not None:
+        identity, first = stored.factors.identity, stored.first
+    else:
+        first = read_first_frame(video)
+        with open_sound(video) as sound:
+            identity = next(pipe.encode_blocks(sound)).identity
+        if first.shape[0] != first.shape[1]:
+            raise BadInput(
+                f"{video} is not square, and what was kept of it is gone.\n"
+                "Save the avatar of a square video:  imagineid avatar save NAME VIDEO"
+            )
+    model, seed = str(known.get("model", pipe.model)), request.seed or 0
+    return Avatar(first, identity, seed, request.words, model, pipe.digest)
 
 
 def saved() -> dict[str, Path]:

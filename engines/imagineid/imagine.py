@@ -170,7 +170,7 @@ class Imagination:
                 made = list(piece.cached)
                 yield iter(made)
             else:
-                start = start or self._start(opening)
+                start = start or self.start(opening)
                 made = []
                 rolled = self.rollout.run(self.pipe.engines, start, piece.segments, before, tail)
                 yield _recorded(rolled, made)
@@ -179,7 +179,7 @@ class Imagination:
             before = ShownFrame(made[-1], piece.mouth)
             tail = tuple(made[len(made) - self.rollout.overlap :])
 
-    def _start(self, opening: FrameControls) -> RolloutStart:
+    def start(self, opening: FrameControls) -> RolloutStart:
         """Imagine the first frame in diverse mode, or find it, and encode what it fixes."""
         pipe, request, engines = self.pipe, self.request, self.pipe.engines
         noise = initial_noise(pipe.size, request.seed or 0)

@@ -22,14 +22,16 @@ from imagineid.backends import pretrained
 from imagineid.cache import Cache, key_of, key_of_files
 from imagineid.ccf.background import Paint, inpaint
 from imagineid.ccf.clip_tokenizer import ClipTokenizer
-from imagineid.ccf.generation import Text
+from imagineid.ccf.generation import Text, to_images
+from imagineid.ccf.rollout import RolloutStart
 from imagineid.ccf.sampling import Sampling
 from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.errors import BadWeights, ImagineIDError
 from imagineid.face import FaceModel
-from imagineid.face.controls import frame_controls, render_mesh
+from imagineid.face.controls import FrameControls, frame_controls, render_mesh
 from imagineid.face.model import load as load_face
 from imagineid.face.motion import Motion, still
+from imagineid.face.retiming import Retiming
 from imagineid.hub.manifest import File
 from imagineid.imagine import Imagination
 from imagineid.pad import average_voices, prototypes
@@ -162,6 +164,7 @@ class Pipeline:
         first: Array | None = None,
         *,
         motion: Motion | None = None,
+        retiming: Retiming | None = None,
         cache: Cache | None = None,
     ) -> Iterator[Array]:
         """Yield the video's frames, (H, W, 3) uint8, one for each of the voice's (Algorithm 1).
@@ -173,14 +176,39 @@ class Pipeline:
                 imagines one.
             motion: of head and eyes, as long as the recording, see :meth:`Request.motion`; None:
                 made up, the same for the same seed.
+            retiming: frame rate and quiet ends; amounts are the request's. None: 25 a second.
             cache: where seconds made before are found and new ones kept.
         """
         if isinstance(conditionings, Conditioning):
             conditionings = [conditionings]
         parts = iter(conditionings)
         voice = next(parts)
-        controls = frame_controls(chain([voice], parts), request.seed or 0, motion)
+        amounts = request.amounts
+        heard = frame_controls(chain([voice], parts), request.seed or 0, motion, amounts.blink)
+        controls = replace(retiming or Retiming(), amounts=amounts)(heard)
         yield from Imagination(self, voice, request, first, cache).frames(controls)
+
+    def start_rollout(
+        self,
+        voice: Conditioning,
+        request: Request,
+        opening: FrameControls,
+        first: Array | None = None,
+    ) -> RolloutStart:
+        """Imagine a first frame, or take one, and encode what it fixes for all the others.
+
+        Args:
+            voice: who speaks and how it feels.
+            request: what is asked for beside the voice.
+            opening: what the first frame shall show.
+            first: a frame whose appearance is to be kept, (H, W, 3) uint8; None imagines one.
+        """
+        return Imagination(self, voice, request, first, None).start(opening)
+
+    def matte(self, frame: Array) -> Array:
+        """Find the person in a frame (H, W, 3) uint8: (h, w) in [0, 1], coarser."""
+        mask: Array = self.engines["matte"](image=to_images(frame[None]))["mask"][0, 0]
+        return mask
 
 
 def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> Pipeline:

@@ -11,8 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from imagineid import __version__, resume, swap_store
+from imagineid import __version__, avatars, resume, swap_store
 from imagineid.audio import Sound, open_sound
+from imagineid.audio.padding import PaddedSound
 from imagineid.pad.average_voices import parse
 from imagineid.pad.conditioning import Conditioning, cut
 from imagineid.pad.factors import VoiceFactors
@@ -20,11 +21,12 @@ from imagineid.prefetch import Prefetch
 from imagineid.progress import SILENT, Progress
 from imagineid.request import Request
 from imagineid.spec import EMOTIONS, FPS
-from imagineid.video import VideoWriter
+from imagineid.video.output import open_writer
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from imagineid.avatars import Avatar
     from imagineid.cache import Cache
     from imagineid.pipeline import Pipeline
 
@@ -67,8 +69,8 @@ class Rendered:
             "path": str(self.path or "-"),
             "seconds": round(self.duration_s, 3),
             "frames": self.frames,
-            "fps": FPS,
-            "size_px": self.size_px,
+            "fps": self.request.output.fps,
+            "size_px": self.request.output.framing.size_px or self.size_px,
             "prompt": self.request.words,
             "seed": self.request.seed,
             "heard": factors_as_json(self.factors),
@@ -94,7 +96,8 @@ def render(
     Args:
         pipe: a loaded model, see :func:`imagineid.load`.
         audio: anything that holds sound, or an open recording.
-        out: an .mp4, which appears when it is whole; or a binary stream, which gets fragments.
+        out: an .mp4, .webm or .mov, or a folder of PNG frames, which appears when it is whole; or a
+            binary stream, which gets fragments of an mp4.
         request: what is asked for beside the voice.
         cache: where frames made before are found and new ones kept; also lets an interrupted run be
             resumed, see :mod:`imagineid.resume`.
@@ -109,11 +112,14 @@ def render(
         BadInput: something asked for is outside its range.
         BadWeights: the model is damaged.
     """
-    request = (request or Request()).with_seed()
+    request = request or Request()
     request.check()
     path = Path(out) if isinstance(out, (str, os.PathLike)) else None
-    with opened(audio) as sound:
+    with opened(audio) as recording:
         started = time.monotonic()
+        request, avatar = avatars.with_avatar(pipe, request, progress)
+        request, output = request.with_seed(recording), request.output
+        sound = PaddedSound(recording, output.pad_s) if output.pad_s else recording
         announce(pipe, request, sound, progress)
         if cache and path:
             resume.begin(sound.path, path, request)
@@ -121,18 +127,25 @@ def render(
         first = next(blocks)
         progress.line(f"heard: {first.describe()}")
         heard = _Kept(chain([first], blocks), sound.frames if remember else 0)
-        felt = (as_requested(pipe, block, request) for block in heard)
-        conditionings = _Watched(pipe.express_blocks(felt))
+        shown = (with_face(pipe, block, request, avatar) for block in heard)
+        conditionings = _Watched(pipe.express_blocks(shown))
         motion = request.motion(sound.frames)
-        frames = pipe.imagine(conditionings, request, motion=motion, cache=cache)
+        face = None if avatar is None else avatar.first_at(pipe.size_px)
+        frames = pipe.imagine(
+            conditionings, request, face,
+            motion=motion, retiming=output.retiming(sound), cache=cache,
+        )  # fmt: skip
         metadata = metadata_of(pipe, request)
         with contextlib.suppress(OSError):  # an open recording may have no file any more
             metadata |= resume.source_metadata(sound.path, request)
         if remember:
             known = metadata | {"sound": sound.digest()}
             metadata["kept"] = swap_store.key_of(first, known)
-        writer = VideoWriter(out, pipe.size_px, sound.path, metadata, overwrite=overwrite)
-        opening, count = write_video(frames, writer, total=sound.frames, progress=progress)
+        writer = output.finishing(
+            open_writer(out, pipe.size_px, sound.path, metadata, output, overwrite), pipe.matte
+        )
+        total = output.frames(sound)
+        opening, count = write_video(frames, writer, total=total, progress=progress)
         if cache and path:
             resume.end(path)
         if not conditionings.speaks:
@@ -140,8 +153,8 @@ def render(
         if cache and cache.trouble:
             progress.warn(cache.trouble)
         if remember and (blocks_kept := heard.blocks):
-            whole = as_requested(pipe, VoiceFactors.join(blocks_kept), request)
-            swap_store.keep(metadata["kept"], whole, opening)
+            whole = with_face(pipe, VoiceFactors.join(blocks_kept), request, avatar)
+            swap_store.keep(metadata["kept"], whole, opening if face is None else face)
         if remember and path:
             swap_store.remember_last(path)
         took_s = time.monotonic() - started
@@ -160,10 +173,10 @@ def preview(
     Returns:
         The faces, (H, W, 3) uint8 each, and what is told of them.
     """
-    request = request.with_seed()
     request.check()
     with opened(audio) as sound:
         started = time.monotonic()
+        request = request.with_seed(sound)
         announce(pipe, request, sound, progress)
         factors = next(pipe.encode_blocks(sound))
         progress.line(f"heard: {factors.describe()}")
@@ -182,14 +195,21 @@ def preview(
         )  # fmt: skip
 
 
+def with_face(
+    pipe: Pipeline, factors: VoiceFactors, request: Request, avatar: Avatar | None
+) -> VoiceFactors:
+    """Correct the speaker and swap the emotion where that is asked for; an avatar is who speaks."""
+    factors = as_requested(pipe, factors, request)
+    return factors if avatar is None else factors.with_identity(avatar.identity)
+
+
 class Writer(Protocol):
-    """What takes frames in a ``with`` block; see :class:`imagineid.video.VideoWriter`.
+    """What takes frames in a ``with`` block; see :class:`imagineid.video.VideoWriter`."""
 
-    Attributes:
-        frames: how many it has taken.
-    """
-
-    frames: int
+    @property
+    def frames(self) -> int:
+        """How many it has taken."""
+        ...
 
     def __enter__(self) -> Any:
         """Open the file."""

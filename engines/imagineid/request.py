@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid.errors import BadInput
+from imagineid.face.retiming import Amounts
 from imagineid.pad.average_voices import parse
-from imagineid.spec import EMOTIONS
+from imagineid.spec import EMOTIONS, SAMPLE_RATE
+from imagineid.video.output import OutputOptions
 
 if TYPE_CHECKING:
+    from imagineid.audio import Sound
     from imagineid.face.motion import Motion
 
 SEEDS = 2**32
@@ -20,6 +24,9 @@ SEEDS = 2**32
 
 RANDOM_SEEDS = 1_000_000
 """A seed that nobody chose is below this, so that it is quickly typed."""
+
+SEED_S = 10
+"""Seconds of a voice that decide the seed that nobody chose: one that grows keeps its face."""
 
 STEPS = 200
 """The most denoising steps of a frame."""
@@ -47,10 +54,14 @@ class Request:
         strength: how much of what is blended, 0 to 1; None is all.
         voice: sex and age of the speaker, such as "woman, 25", where they were heard wrongly.
         pose_from: a video of a face, or a .csv, whose motion of head and lids is taken.
-        still: whether the head is held still, without blinks.
+        still: whether the head is held still; lids stay alive.
         chains: stretches of the video imagined side by side, each from the first frame on.
         exact: whether Algorithm 1 is followed as the paper writes it: 50 steps of DDIM unless
             ``steps`` says otherwise, each frame from the one right before it, in one chain.
+        head, blink, mouth: how much of each motion, 0 to 2; None is 1, as usual.
+        avatar: whose face it is, whoever speaks: a saved avatar's name, an .avatar file, or a video
+            of ours.
+        output: size, shape, background, frame rate, quiet ends and subtitles of the video.
     """
 
     prompt: str | None = None
@@ -64,6 +75,18 @@ class Request:
     chains: int | None = None
     exact: bool | None = None
     voice: str | None = None
+    head: float | None = None
+    blink: float | None = None
+    mouth: float | None = None
+    avatar: str | None = None
+    output: OutputOptions = OutputOptions()
+
+    @property
+    def amounts(self) -> Amounts:
+        """How much of each motion there is."""
+        head = 0.0 if self.still else self.head
+        given = {"head": head, "blink": self.blink, "mouth": self.mouth}
+        return Amounts(**{name: value for name, value in given.items() if value is not None})
 
     @property
     def words(self) -> str:
@@ -101,6 +124,8 @@ class Request:
         _check_prompt(self.words)
         if self.voice is not None:
             parse(self.voice)
+        self.amounts.check()
+        self.output.check()
         if self.still and self.pose_from is not None:
             raise BadInput("--still and --pose-from exclude each other.\nLeave one of them out.")
         if self.pose_from is not None:
@@ -113,11 +138,20 @@ class Request:
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(other, **{name: value for name, value in own.items() if value is not None})
 
-    def with_seed(self) -> Request:
-        """Return the same with a seed, chosen at random if there is none."""
+    def with_seed(self, sound: Sound | None = None) -> Request:
+        """Return the same with a seed.
+
+        Args:
+            sound: where there is no seed, the same voice and words get the same one; None: one is
+                chosen at random.
+        """
         if self.seed is not None:
             return self
-        return replace(self, seed=random.SystemRandom().randrange(RANDOM_SEEDS))
+        if sound is None:
+            return replace(self, seed=random.SystemRandom().randrange(RANDOM_SEEDS))
+        beginning = sound.read(0, min(sound.samples, SEED_S * SAMPLE_RATE))
+        digest = hashlib.blake2b(beginning.tobytes() + self.words.encode(), digest_size=8)
+        return replace(self, seed=int.from_bytes(digest.digest(), "big") % RANDOM_SEEDS)
 
     def motion(self, frames: int) -> Motion | None:
         """Return the motion of a video of ``frames``; None leaves it to the pipeline.
@@ -126,11 +160,8 @@ class Request:
             BadInput: the reference can't be used.
             BackendMissing: it is a video and the extra ``[motion]`` is not installed.
         """
-        from imagineid.face.motion import still
         from imagineid.face.reference import motion_of
 
-        if self.still:
-            return still(frames)
         return None if self.pose_from is None else motion_of(self.pose_from, frames)
 
     def metadata(self) -> dict[str, Any]:
@@ -142,6 +173,10 @@ class Request:
             "voice": self.voice,
             "chains": self.chains,
             "motion": self.motion_label,
+            "head": self.head,
+            "blink": self.blink,
+            "mouth": self.mouth,
+            "avatar": None if self.avatar is None else Path(self.avatar).name,
         }
         return {
             "prompt": self.words,
@@ -149,6 +184,7 @@ class Request:
             "steps": self.steps,
             "guidance": self.guidance,
             **{name: value for name, value in optional.items() if value is not None},
+            **self.output.metadata(),
         }
 
 
@@ -173,6 +209,9 @@ def request_of(metadata: Mapping[str, Any], path: Path) -> Request:
         "exact": bool,
         "voice": str,
         "chains": int,
+        "head": number,
+        "blink": number,
+        "mouth": number,
     }
     for name, kind in kinds.items():
         value = metadata.get(name)

@@ -15,6 +15,13 @@ from imagineid.paths import cache_home
 from imagineid.request import Request
 from imagineid.video import read_metadata
 
+OPTIONAL = (
+    *("emotion", "strength", "exact", "voice", "motion", "motion_digest", "chains", "swapped"),
+    *("head", "blink", "mouth", "avatar"),
+    *("size_px", "aspect", "background", "fps", "pad_s", "subtitles"),
+)
+"""What a video's metadata hold only if it was asked for."""
+
 
 def begin(audio: Path, output: Path, request: Request) -> None:
     """Write down what is begun, so that a random seed is known after an interruption.
@@ -61,17 +68,7 @@ def finished(audio: Path, output: Path, request: Request) -> dict[str, Any] | No
         return None
     if request.seed is None:
         del asked["seed"]
-    options = (
-        "emotion",
-        "strength",
-        "exact",
-        "voice",
-        "motion",
-        "motion_digest",
-        "chains",
-        "swapped",
-    )
-    asked = {**dict.fromkeys(options), **asked}
+    asked = {**dict.fromkeys(OPTIONAL), **asked}
     return known if all(known.get(name) == value for name, value in asked.items()) else None
 
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
-from av.video.reformatter import Colorspace
 
 from imagineid import swap_store
-from imagineid.containers import open_media
 from imagineid.errors import BadInput
 from imagineid.rendering import as_requested
 from imagineid.request import Request, request_of
 from imagineid.video import read_metadata
+from imagineid.video.reading import read_first_frame
 
 if TYPE_CHECKING:
     from imagineid.pad.factors import VoiceFactors
@@ -94,7 +92,7 @@ def read_source(
         )
     if stored is None:
         progress.line("what was kept of it is gone: its own sound and picture are used")
-        factors, first = as_requested(pipe, encode(path), source.request), _first_frame(path)
+        factors, first = as_requested(pipe, encode(path), source.request), read_first_frame(path)
     else:
         factors, first = stored.factors, stored.first
     if first.shape != (pipe.size_px, pipe.size_px, 3):
@@ -103,16 +101,3 @@ def read_source(
             f"{pipe.size_px}.\nMake it again with this model:  imagineid generate AUDIO"
         )
     return factors, first
-
-
-def _first_frame(path: Path) -> Picture:
-    """Decode the first picture of a video of ours, (H, W, 3) uint8."""
-    try:
-        with open_media(path) as container:
-            frame = next(container.decode(video=0))
-            plain = frame.reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
-            return np.asarray(plain.to_ndarray())
-    except (av.FFmpegError, OSError, ValueError, StopIteration, IndexError) as error:
-        raise BadInput(
-            f"The picture of {path} can't be read.\nName another:  imagineid swap BASE ..."
-        ) from error

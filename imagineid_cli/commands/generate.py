@@ -39,17 +39,15 @@ def generate(
         typer.Option(
             "-o",
             "--output",
-            metavar="OUT.mp4",
-            help="The video; AUDIO's name and .mp4 if not given; - for standard output.",
+            metavar="OUT",
+            help="OUT.mp4, .webm, .mov or a folder for PNG frames; AUDIO's name and .mp4 if not "
+            "given; - for standard output.",
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", help="The same seed gives the same face; random if not given."),
+        typer.Option(metavar="N", help="Another seed: another face; voice and prompt decide it."),
     ] = None,
-    steps: options.Steps = None,
-    guidance: options.Guidance = None,
-    exact: options.Exact = False,
     preview: Annotated[
         int | None,
         typer.Option(
@@ -61,6 +59,11 @@ def generate(
     voice: options.Voice = None,
     pose_from: options.PoseFrom = None,
     still: options.Still = False,
+    head: options.Head = None,
+    blink: options.Blink = None,
+    mouth: options.Mouth = None,
+    avatar: options.Avatar = None,
+    face: options.Face = None,
     like: Annotated[
         Path | None,
         typer.Option(
@@ -68,6 +71,16 @@ def generate(
             help="Repeat the prompt, seed, steps, guidance and emotion of a video made before.",
         ),
     ] = None,
+    size: options.Size = None,
+    aspect: options.Aspect = "1:1",
+    background: options.Background = None,
+    fps: options.Fps = 25,
+    pad: options.Pad = 0.0,
+    subtitles: options.Subtitles = None,
+    burn_in: options.BurnIn = False,
+    steps: options.Steps = None,
+    guidance: options.Guidance = None,
+    exact: options.Exact = False,
     chains: options.Chains = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     no_cache: options.NoCache = False,
@@ -92,16 +105,21 @@ def generate(
         from imagineid.cache import Cache
         from imagineid.request import Request, request_of
         from imagineid.video import read_metadata
+        from imagineid.video.framing import Framing
+        from imagineid.video.output import OutputOptions
 
         progress = TerminalProgress(quiet)
         request = Request(
             prompt, seed, steps, guidance, emotion, strength, pose_from, still,
             options.chains_of(chains), exact or None, voice,
+            head, blink, mouth,
+            options.face_of(avatar, face),
+            OutputOptions(Framing(size, aspect, background), fps, pad, subtitles, burn_in),
         )  # fmt: skip
         known = {} if like is None else read_metadata(like)
         if like is not None:
             request = request.over(request_of(known, like))
-        output = output if output is not None else Path(audio.stem + ".mp4")
+        output = output or _default_name(audio, request, taken=resume or overwrite)
         if resume and (no_cache or preview is not None or output == PIPE):
             raise BadInput(
                 "--resume goes on with a video in a file, from the frames that were kept.\n"
@@ -123,6 +141,22 @@ def generate(
             typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
 
 
+def _default_name(audio: Path, request: Request, taken: bool) -> Path:
+    """Return the recording's name as a video, what was changed in it, and a number if it is taken.
+
+    Args:
+        audio: the recording.
+        request: what is asked for.
+        taken: whether a name that is taken will do.
+    """
+    stem = "-".join([audio.stem, *([request.emotion] if request.emotion else [])])
+    suffix = ".webm" if request.output.framing.transparent else ".mp4"
+    path, number = Path(stem + suffix), 2
+    while path.exists() and not taken:
+        path, number = Path(f"{stem}-{number}{suffix}"), number + 1
+    return path
+
+
 def _check(
     audio: Path,
     output: Path,
@@ -133,6 +167,7 @@ def _check(
 ) -> Path:
     """Check all that can be checked before anything heavy is loaded; return the place."""
     from imagineid.files import check_output, check_outputs
+    from imagineid.video.output import check_video_output
 
     request.check()
     if preview is not None and not 1 <= preview <= PREVIEWS:
@@ -148,8 +183,12 @@ def _check(
         return output
     if preview is not None:
         output = output.with_suffix(".preview.png")
-    check_outputs([output], [audio, request.pose_from, like])
-    check_output(output, overwrite, ".mp4" if preview is None else output.suffix)
+    face = None if request.avatar is None else Path(request.avatar)
+    check_outputs([output], [audio, request.pose_from, like, request.output.subtitles, face])
+    if preview is None:
+        check_video_output(output, request.output, overwrite)
+    else:
+        check_output(output, overwrite, output.suffix)
     return output
 
 

@@ -70,10 +70,70 @@ def test_the_same_seed_makes_the_same_file(run: Run, speech: Path) -> None:
     assert Path("a.mp4").read_bytes() != Path("c.mp4").read_bytes()
 
 
-def test_a_random_seed_is_told_and_stored(run: Run, speech: Path) -> None:
+def test_the_voice_and_the_words_decide_the_seed_which_is_told_and_stored(
+    run: Run, speech: Path
+) -> None:
     result = run("generate", speech)
     seed = read_metadata("speech.mp4")["seed"]
     assert f"seed {seed}\n" in result.stderr
+    run("generate", speech, "-o", "again.mp4")
+    run("generate", speech, "--prompt", "red hair", "-o", "red.mp4")
+    assert read_metadata("again.mp4")["seed"] == seed
+    assert read_metadata("red.mp4")["seed"] != seed
+
+
+def test_a_name_that_is_taken_gets_a_number_and_says_what_was_changed(
+    run: Run, speech: Path
+) -> None:
+    for name in ("speech.mp4", "speech-2.mp4", "speech-3.mp4"):
+        assert run("generate", speech, "--quiet").stdout == f"{name}\n"
+    changed = run("generate", speech, "--quiet", "--emotion", "happy")
+    assert changed.stdout == "speech-happy.mp4\n"
+    clear = run("generate", speech, "--quiet", "--background", "transparent")
+    assert clear.stdout == "speech.webm\n"
+
+
+# ---- picture and file
+
+
+def test_a_tall_video_of_thirty_frames_a_second(run: Run, speech: Path) -> None:
+    result = run(
+        *("generate", speech, "--size", 256, "--aspect", "9:16", "--fps", 30, "--pad", 0.5),
+        *("--json", "-o", "tall.mp4"),
+    )
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert (told["fps"], told["size_px"]) == (30, 256)
+    frames = read_picture(Path("tall.mp4"))
+    assert frames[0][1].shape == (456, 256, 3)
+    lengths = durations_s(Path("tall.mp4"))
+    assert lengths["audio"] == pytest.approx(9.29, abs=0.001)
+    assert lengths["video"] == pytest.approx(9.29, abs=1 / 30)
+
+
+def test_a_folder_of_transparent_frames(run: Run, speech: Path) -> None:
+    result = run("generate", speech, "--background", "transparent", "-o", "frames")
+    assert result.stdout == "frames\n"
+    assert len(list(Path("frames").glob("frame-*.png"))) == 208
+
+
+def test_an_avatar_is_saved_listed_shown_used_and_removed(run: Run, speech: Path) -> None:
+    assert run("generate", speech, "--prompt", "red hair", "-o", "out.mp4").exit_code == 0
+    saved = run("avatar", "save", "anna", "out.mp4")
+    assert saved.stdout.endswith("anna.avatar\n")
+    assert "anna" in run("avatar", "list").stdout
+    shown = json.loads(run("avatar", "show", "anna", "-o", "anna.png").stdout)
+    assert (shown["prompt"], shown["synthetic"]) == ("red hair", True)
+    for place in ("anna", saved.stdout.strip()):
+        result = run("generate", speech, "--avatar", place, "--json", "--overwrite")
+        assert json.loads(result.stdout)["seed"] == shown["seed"], result.stderr
+    by_video = run("generate", speech, "--face", "out.mp4", "-o", "face.mp4")
+    assert by_video.exit_code == 0, by_video.stderr
+    first = [read_picture(Path(name))[0][1].astype(int) for name in ("out.mp4", "face.mp4")]
+    assert np.abs(first[0] - first[1]).mean() <= 12
+    assert run("avatar", "remove", "anna").exit_code == 0
+    refused(run("generate", speech, "--avatar", "anna"), "imagineid avatar list")
+    refused(run("generate", speech, "--avatar", "a", "--face", "out.mp4"), "exclude each other")
 
 
 def test_like_repeats_a_video(run: Run, speech: Path) -> None:
@@ -151,7 +211,9 @@ def test_bad_recordings_are_refused(run: Run, tmp_path: Path) -> None:
 def test_bad_places_are_refused(run: Run, speech: Path, tmp_path: Path) -> None:
     refused(run("generate", speech, "-o", "none/out.mp4"), "There is no folder")
     refused(run("generate", speech, "-o", tmp_path), "is a directory")
-    refused(run("generate", speech, "-o", "out.avi"), "does not end in .mp4")
+    refused(run("generate", speech, "-o", "out.avi"), "does not end in one of .mp4, .webm, .mov")
+    clear = ("generate", speech, "--background", "transparent", "-o", "out.mp4")
+    refused(run(*clear), "holds no transparency")
 
 
 def test_bad_options_are_refused(run: Run, speech: Path) -> None:
@@ -160,6 +222,12 @@ def test_bad_options_are_refused(run: Run, speech: Path) -> None:
     refused(run("generate", speech, "--guidance", "nan"), "--guidance nan is outside")
     refused(run("generate", speech, "--guidance", "-1"), "--guidance -1.0 is outside")
     refused(run("generate", speech, "--chains", "many"), "--chains many is neither")
+    refused(run("generate", speech, "--size", 500), "There is no size 500")
+    refused(run("generate", speech, "--aspect", "4:3"), "There is no aspect 4:3")
+    refused(run("generate", speech, "--fps", 29), "There is no frame rate 29")
+    refused(run("generate", speech, "--pad", -1), "--pad -1.0 is outside")
+    refused(run("generate", speech, "--head", 3), "--head 3.0 is outside")
+    refused(run("generate", speech, "--burn-in"), "--subtitles WORDS.srt")
     refused(run("generate", speech, "--chains", 17), "--chains 17 is neither")
     refused(run("generate", speech, "--preview", 0), "--preview 0 is outside")
     refused(run("generate", speech, "--prompt", "red " * 300), "The prompt has 1200 characters")
@@ -174,7 +242,7 @@ def test_bad_options_are_refused(run: Run, speech: Path) -> None:
 
 def test_an_output_that_exists_is_kept(run: Run, speech: Path) -> None:
     Path("speech.mp4").write_bytes(b"mine")
-    result = run("generate", speech)
+    result = run("generate", speech, "-o", "speech.mp4")
     assert result.exit_code == 2
     assert "speech.mp4 is there already.\nReplace it:  --overwrite" in result.stderr
     assert Path("speech.mp4").read_bytes() == b"mine"
@@ -204,14 +272,14 @@ def test_a_bug_is_one_line_and_a_traceback_for_those_who_ask(
     run: Run, speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLAIN_BLIND", "1")
-    result = run("generate", speech, "--quiet")
+    result = run("generate", speech, "--quiet", "--no-cache")
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
         "Something went wrong inside (RuntimeError: no frame can be imagined).",
         "See where: run it again with --debug",
     ]
     assert here() == []
-    assert "Traceback" in run("generate", speech, "--debug").stderr
+    assert "Traceback" in run("generate", speech, "--debug", "--no-cache").stderr
 
 
 def test_a_missing_engine_ends_with_three(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
 
 from imagineid.errors import BadInput
-from imagineid.face.retiming import LONGEST_PAD_S, RATES_FPS
+from imagineid.face.retiming import LONGEST_PAD_S, RATES_FPS, Retiming, frames_of
 from imagineid.files import check_output
 from imagineid.spec import FPS
 from imagineid.video.formats import MOV, format_of
-from imagineid.video.framing import Framing
+from imagineid.video.framing import Array, Compositor, Framing, Matte
 from imagineid.video.png_folder import PngFolderWriter, check_folder
 from imagineid.video.sound_track import sound_frames
-from imagineid.video.subtitles import Cue, read_subtitles, shifted
+from imagineid.video.subtitles import Cue, burnt_in, read_subtitles, shifted
 from imagineid.video.writer import VideoWriter
+
+if TYPE_CHECKING:
+    from imagineid.audio import Sound
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class OutputOptions:
         burn_in: whether subtitles are drawn into the picture; else they are a track.
     """
 
-    framing: Framing = field(default_factory=Framing)
+    framing: Framing = Framing()
     fps: int = FPS
     pad_s: float = 0.0
     subtitles: Path | None = None
@@ -62,6 +69,42 @@ class OutputOptions:
             return ()
         return shifted(read_subtitles(self.subtitles), self.pad_s)
 
+    def frames(self, sound: Sound) -> int:
+        """Return the frames of a video of a recording, quiet ends among its sound."""
+        return frames_of(sound.samples, self.fps)
+
+    def retiming(self, sound: Sound) -> Retiming:
+        """Return what makes this rate and these quiet ends of controls at 25 a second."""
+        return Retiming(fps=self.fps, frames=self.frames(sound), pad_frames=round(self.pad_s * FPS))
+
+    def finisher(self, first: Array, matte: Matte | None) -> Callable[[Array], Array]:
+        """Return what turns the model's frames, in order, into those that are written.
+
+        Args:
+            first: the first of them, (S, S, 3) uint8.
+            matte: finds the person in a frame; None where shape and background stay.
+        """
+        cues, numbers = self.cues() if self.burn_in else (), count()
+        compositor: Callable[[Array], Array] | None = None
+        if not self.framing.plain(len(first)):
+            assert matte is not None, "another shape or background needs the matte"
+            compositor = Compositor(self.framing, first, matte)
+
+        def finish(frame: Array) -> Array:
+            frame = frame if compositor is None else compositor(frame)
+            return burnt_in(frame, cues, next(numbers) / self.fps)
+
+        return finish
+
+    def finishing(self, writer: VideoWriter | PngFolderWriter, matte: Matte) -> FinishingWriter:
+        """Return a writer that is given the model's frames.
+
+        Args:
+            writer: takes the frames that are written.
+            matte: finds the person in a frame.
+        """
+        return FinishingWriter(writer, self, matte)
+
     def metadata(self) -> dict[str, Any]:
         """Return what a video says of itself: only what is not as usual."""
         framing, usual = self.framing, Framing()
@@ -77,6 +120,44 @@ class OutputOptions:
         if self.subtitles is not None:
             said["subtitles"] = self.subtitles.name
         return said
+
+
+class FinishingWriter:
+    """Takes the model's frames, and writes them as they were asked for.
+
+    Args:
+        writer: takes the finished frames.
+        options: how they are finished.
+        matte: finds the person in a frame.
+    """
+
+    def __init__(
+        self, writer: VideoWriter | PngFolderWriter, options: OutputOptions, matte: Matte
+    ) -> None:
+        self._writer, self._options, self._matte = writer, options, matte
+        self._finish: Callable[[Array], Array] | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many were written."""
+        return self._writer.frames
+
+    def __enter__(self) -> FinishingWriter:
+        self._writer.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._writer.__exit__(kind, error, trace)
+
+    def write(self, frame: Array) -> None:
+        """Finish and write a frame, (S, S, 3) uint8."""
+        self._finish = self._finish or self._options.finisher(frame, self._matte)
+        self._writer.write(self._finish(frame))
 
 
 def is_folder(path: Path) -> bool:
@@ -103,7 +184,7 @@ def check_video_output(path: Path, options: OutputOptions, overwrite: bool) -> N
 
 
 def open_writer(
-    target: Path | IO[bytes],
+    target: str | os.PathLike[str] | IO[bytes],
     model_px: int,
     sound: Path,
     metadata: dict[str, Any],
@@ -123,6 +204,8 @@ def open_writer(
     Raises:
         BadOutput: the place can't be written.
     """
+    if isinstance(target, (str, os.PathLike)):
+        target = Path(target)
     size_px, transparent = options.framing.output_px(model_px), options.framing.transparent
     metadata = metadata | options.metadata()
     if isinstance(target, Path) and is_folder(target):

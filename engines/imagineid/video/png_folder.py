@@ -53,7 +53,10 @@ def check_folder(path: Path, overwrite: bool) -> None:
     if not names:
         return
     if METADATA not in names or not all(map(_is_ours, names)):
-        raise BadOutput(f"{path} holds other files than frames.\nName a new folder:  -o FOLDER")
+        raise BadOutput(
+            f"{path} is a directory that holds other files than frames.\n"
+            f"Name a file in it, or a new folder:  -o {path / 'out.mp4'}"
+        )
     if not overwrite:
         raise BadOutput(f"There are frames in {path} already.\nReplace them:  --overwrite")
 

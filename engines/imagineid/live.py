@@ -1,0 +1,235 @@
+"""Live: frames of a talking face while the sound still comes in.
+
+Who speaks is settled on the first seconds of speech, or taken from an avatar. From then on there is
+one frame every 40 ms of sound. Where the machine is too slow, the last picture is shown again, so
+that picture and sound never come apart.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imagineid.audio.stream import KEPT_S, StreamSound
+from imagineid.ccf.generation import State, encode_images, next_frames
+from imagineid.ccf.rollout import (
+    TOGETHER,
+    RolloutStart,
+    ShownFrame,
+    anchor_to_first,
+    encode_state,
+)
+from imagineid.face.controls import FrameControls, frame_controls, render_mesh
+from imagineid.face.retiming import Retiming
+from imagineid.pad.conditioning import Conditioning
+from imagineid.pad.factors import Emotion, Identity
+from imagineid.pad.live import LOOK_AHEAD, SPEECH_DB, LiveEncoder, LiveFrame
+from imagineid.request import Request
+from imagineid.spec import ARKIT, FPS, FRAME_SAMPLES
+
+if TYPE_CHECKING:
+    from imagineid.avatars import Avatar
+    from imagineid.pipeline import Pipeline
+
+Array = np.ndarray
+
+SETTLE_S = 2.0
+"""Seconds of speech from which it is told who speaks."""
+
+MOST_WAITING_S = 0.12
+"""Seconds of sound that may wait to be heard; where more waits, no new picture is imagined."""
+
+
+@dataclass(frozen=True)
+class LivePicture:
+    """One frame of a live video.
+
+    Attributes:
+        number: of the frame, from 0; it is shown from ``number / 25`` seconds on.
+        frame: (H, W, 3) uint8.
+        sound: what is heard while it is shown, (640,) at 16 kHz, in [-1, 1].
+        repeated: whether it is the picture before once more.
+    """
+
+    number: int
+    frame: Array
+    sound: Array
+    repeated: bool
+
+
+def live(
+    pipe: Pipeline,
+    chunks: Iterable[Array],
+    request: Request | None = None,
+    avatar: Avatar | None = None,
+    *,
+    emotion: Emotion | None = None,
+    look_ahead: int = LOOK_AHEAD,
+    waiting_s: Callable[[], float] | None = None,
+) -> Iterator[LivePicture]:
+    """Imagine a face that says what comes in.
+
+    Args:
+        pipe: the loaded model.
+        chunks: the sound, mono at 16 kHz in pieces of any length, (n,), in [-1, 1]; 20 ms is good.
+        request: what is asked for beside the voice; a reference's motion and another frame rate
+            can't be met.
+        avatar: whose face it is; None: a face is imagined once it is told who speaks.
+        emotion: felt all along; None: as it is heard.
+        look_ahead: frames that are heard ahead; see :mod:`imagineid.pad.live`.
+        waiting_s: tells how many seconds of sound have come in and were not taken yet; None: the
+            sound comes from a file, and every frame is imagined.
+
+    Yields:
+        25 frames a second of sound. The first :data:`SETTLE_S` seconds of speech come late without
+        an avatar, as does what came in while the first frame was imagined.
+    """
+    request = request or Request(seed=avatar.seed if avatar else 0)
+    source = iter(chunks)
+    begun: list[Array] = []
+    if avatar is None:
+        begun, settled = _settling(source)
+        identity = pipe.encode_identity(settled)
+    else:
+        identity = avatar.identity
+    first = None if avatar is None else avatar.first_at(pipe.size_px)
+    face = _LiveFace(pipe, request, identity, emotion or pipe.emotion("neutral"), first)
+    encoder = LiveEncoder(
+        pipe.engines, pipe.size, identity, face.emotion, emotion is None, look_ahead
+    )
+    sound: deque[Array] = deque([np.zeros(0, np.float32)])
+
+    def shown(frames: Iterable[LiveFrame], late: bool) -> Iterator[LivePicture]:
+        for heard in frames:
+            frame, repeated = face.show(heard, late)
+            yield LivePicture(heard.number, frame, _taken(sound), repeated)
+
+    for chunk in _all_of(begun, source):
+        sound.append(np.asarray(chunk, np.float32))
+        late = waiting_s is not None and waiting_s() > MOST_WAITING_S
+        yield from shown(encoder.push(chunk, late), late)
+    yield from shown(encoder.finish(), False)
+
+
+def _settling(source: Iterator[Array]) -> tuple[list[Array], StreamSound]:
+    """Take sound until there is enough speech in it, or as much as is remembered, or its end.
+
+    Returns:
+        What was taken, and the part of it that tells who speaks: whole frames, wherever it is cut.
+    """
+    begun: list[Array] = []
+    sound = StreamSound()
+    waiting: deque[Array] = deque()
+    count = spoken = 0
+    most = (KEPT_S - 1) * FPS
+    for chunk in source:
+        begun.append(chunk)
+        waiting.append(np.asarray(chunk, np.float32))
+        count += len(chunk)
+        while count >= FRAME_SAMPLES:
+            frame = _taken(waiting)
+            count -= FRAME_SAMPLES
+            sound.push(frame)
+            spoken += bool(10 * np.log10(np.square(frame).mean() + 1e-10) > SPEECH_DB)
+            if spoken >= SETTLE_S * FPS or sound.frames >= most:
+                return begun, sound
+    sound.push(_taken(waiting))
+    return begun, sound
+
+
+def _all_of(begun: list[Array], source: Iterator[Array]) -> Iterator[Array]:
+    """Yield what was taken already, then the rest; forget what was taken."""
+    while begun:
+        yield begun.pop(0)
+    yield from source
+
+
+def _taken(sound: deque[Array]) -> Array:
+    """Take one frame's samples off the front; zeros where the sound has ended."""
+    out, filled = np.zeros(FRAME_SAMPLES, np.float32), 0
+    while sound and filled < FRAME_SAMPLES:
+        piece = sound.popleft()
+        use = min(len(piece), FRAME_SAMPLES - filled)
+        out[filled : filled + use] = piece[:use]
+        filled += use
+        if use < len(piece):
+            sound.appendleft(piece[use:])
+    return out
+
+
+class _LiveFace:
+    """Imagines frames one by one; all of :data:`TOGETHER` lean on the last of those before."""
+
+    def __init__(
+        self,
+        pipe: Pipeline,
+        request: Request,
+        identity: Identity,
+        emotion: Emotion,
+        first: Array | None,
+    ) -> None:
+        self.emotion = emotion.whole()
+        self._pipe, self._request, self._first = pipe, request, first
+        self._rest = pipe.face.neutral(identity.shape)
+        self._voice = Conditioning(
+            shape=identity.shape,
+            identity=identity.theta,
+            emotion=self.emotion.theta[0],
+            expression=np.zeros((1, len(ARKIT)), np.float32),
+            level_db=np.full(1, -100, np.float32),
+            gender=identity.gender,
+            age=identity.age,
+            emotions=self.emotion.shares[0],
+        )
+        self._heard: deque[LiveFrame] = deque()
+        amounts = request.amounts
+        heard = frame_controls(self._voices(), request.seed or 0, None, amounts.blink)
+        self._controls = Retiming(amounts)(heard)
+        self._start: RolloutStart | None = None
+        self._state: State | None = None
+        self._sampling = pipe.sampling(request, pipe.size.steps)
+        self._imagined = 0
+        self._last: Array | None = None
+        if first is not None:  # encoded before there is any sound
+            quiet = FrameControls(np.zeros(len(ARKIT), np.float32), np.zeros(6, np.float32), -100)
+            self._begin(quiet)
+
+    def show(self, heard: LiveFrame, late: bool) -> tuple[Array, bool]:
+        """Return the picture of a moment, and whether it is the last one once more."""
+        self._heard.append(heard)
+        control = next(self._controls)
+        if late and self._last is not None:
+            return self._last, True
+        if self._start is None:
+            self._begin(control)
+        assert self._start is not None
+        assert self._state is not None
+        mesh, mouth = render_mesh(self._pipe.face, self._rest, control, self._pipe.size_px)
+        engines, scene = self._pipe.engines, self._start.scene
+        latent = encode_images(engines, mesh[None])
+        (frame,) = next_frames(engines, scene, latent, self._state, self._sampling)
+        self._imagined += 1
+        if self._imagined % TOGETHER == 0:
+            state = encode_state(engines, ShownFrame(frame, mouth))
+            self._state = anchor_to_first(self._start, state)
+        self._last = frame
+        return frame, False
+
+    def _begin(self, control: FrameControls) -> None:
+        """Imagine the first frame, or go on from the avatar's."""
+        self._start = self._pipe.start_rollout(self._voice, self._request, control, self._first)
+        self._state = self._start.opening
+
+    def _voices(self) -> Iterator[Conditioning]:
+        """Yield what was heard, a frame at a time."""
+        while True:
+            heard = self._heard.popleft()
+            yield replace(
+                self._voice,
+                expression=heard.expression[None],
+                level_db=np.array([heard.level_db], np.float32),
+            )

@@ -1,0 +1,254 @@
+"""Live output: where pictures go as they are imagined: a stream, a window, a camera."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from fractions import Fraction
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace, VideoReformatter
+from PIL import Image
+
+from imagineid.errors import BackendMissing, BadOutput
+from imagineid.files import write_errors
+from imagineid.spec import FPS, SAMPLE_RATE
+from imagineid.video.metadata import metadata_tags
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imagineid.live import LivePicture
+
+JPEG_QUALITY = 90
+
+
+class LiveSink(Protocol):
+    """Takes pictures in order, in a ``with`` block."""
+
+    def __enter__(self) -> LiveSink:
+        """Open it."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        ...
+
+    def write(self, picture: LivePicture) -> None:
+        """Show or send one picture, and the sound that belongs beside it."""
+        ...
+
+
+class Mp4Stream:
+    """A fragmented mp4, each frame as soon as it is made, with the sound that came in.
+
+    Args:
+        stream: a binary stream that is only written.
+        name: of the stream, for errors.
+        size_px: height and width of the frames.
+        metadata: see :class:`imagineid.video.writer.VideoWriter`.
+    """
+
+    def __init__(
+        self, stream: IO[bytes], name: Path, size_px: int, metadata: dict[str, Any]
+    ) -> None:
+        self._stream, self._name = stream, name
+        self._size_px, self._metadata = size_px, metadata
+        self._colours = VideoReformatter()
+        self._frames = self._samples = 0
+
+    def __enter__(self) -> Mp4Stream:
+        options = {  # the table waits for both streams, so that times are exact
+            "movflags": "+delay_moov+default_base_moof",
+            "frag_duration": str(1_000_000 // FPS),
+            "flush_packets": "1",
+        }
+        target = _WriteOnly(self._stream)
+        self._container = av.open(target, "w", format="mp4", options=options)
+        self._container.metadata.update(metadata_tags(self._metadata))
+        self._picture = self._container.add_stream("libx264", rate=FPS)
+        self._picture.width = self._picture.height = self._size_px
+        self._picture.pix_fmt = "yuv420p"
+        self._picture.options = {
+            "preset": "veryfast",
+            "crf": "20",
+            "tune": "zerolatency",
+            "g": str(FPS),
+        }
+        self._voice = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, KeyboardInterrupt):
+            with write_errors(self._name):
+                self._container.mux(self._picture.encode(None))
+                self._container.mux(self._voice.encode(None))
+                self._container.close()
+
+    def write(self, picture: LivePicture) -> None:
+        """Add one frame and its sound."""
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.frame), format="rgb24")
+        frame = self._colours.reformat(frame, format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        frame.pts, frame.time_base = self._frames, Fraction(1, FPS)
+        self._frames += 1
+        sound = av.AudioFrame.from_ndarray(picture.sound[None], format="fltp", layout="mono")
+        sound.sample_rate = SAMPLE_RATE
+        sound.pts, sound.time_base = self._samples, Fraction(1, SAMPLE_RATE)
+        self._samples += len(picture.sound)
+        with write_errors(self._name):
+            self._container.mux(self._picture.encode(frame))
+            self._container.mux(self._voice.encode(sound))
+
+
+class PictureStream:
+    """Pictures one after the other, without sound: JPEGs, or bytes red green blue.
+
+    Args:
+        stream: a binary stream that is only written.
+        name: of the stream, for errors.
+        encode: turns a frame (H, W, 3) uint8 into bytes: :func:`as_jpeg` or :func:`as_raw`.
+    """
+
+    def __init__(
+        self, stream: IO[bytes], name: Path, encode: Callable[[np.ndarray], bytes]
+    ) -> None:
+        self._stream, self._name, self._encode = stream, name, encode
+
+    def __enter__(self) -> PictureStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, picture: LivePicture) -> None:
+        """Send one picture."""
+        with write_errors(self._name):
+            self._stream.write(self._encode(picture.frame))
+            self._stream.flush()
+
+
+def as_jpeg(frame: np.ndarray) -> bytes:
+    """Encode a frame (H, W, 3) uint8 as a JPEG."""
+    out = io.BytesIO()
+    Image.fromarray(frame).save(out, "JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()
+
+
+def as_raw(frame: np.ndarray) -> bytes:
+    """Return a frame (H, W, 3) uint8 as its bytes: FFmpeg's ``rgb24``."""
+    return np.ascontiguousarray(frame).tobytes()
+
+
+class Window:
+    """A window on the screen; closing it ends the video.
+
+    Args:
+        size_px: height and width of the frames.
+
+    Raises:
+        BadOutput: there is no screen.
+    """
+
+    def __init__(self, size_px: int) -> None:
+        self._size_px = size_px
+
+    def __enter__(self) -> Window:
+        try:
+            import tkinter
+
+            self._root = tkinter.Tk()
+        except Exception as error:  # no tkinter, or no display
+            raise BadOutput(
+                f"No window can be opened: {error}.\n"
+                "Send it to a player:  imagineid live - -o - | mpv -"
+            ) from error
+        self._root.title("imagineid (synthetic)")
+        self._root.protocol("WM_DELETE_WINDOW", self._closed)
+        self._label = tkinter.Label(self._root)
+        self._label.pack()
+        self._open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open:
+            self._root.destroy()
+
+    def _closed(self) -> None:
+        self._open = False
+        self._root.destroy()
+
+    def write(self, picture: LivePicture) -> None:
+        """Show one picture.
+
+        Raises:
+            KeyboardInterrupt: the window was closed.
+        """
+        from PIL import ImageTk
+
+        if not self._open:
+            raise KeyboardInterrupt
+        self._shown = ImageTk.PhotoImage(Image.fromarray(picture.frame))  # kept: Tk does not
+        self._label.configure(image=self._shown)
+        self._root.update()
+
+
+class VirtualCamera:
+    """A camera that video calls can choose.
+
+    Args:
+        size_px: height and width of the frames.
+
+    Raises:
+        BackendMissing: the extra ``[live]`` is not installed.
+        BadOutput: the system has no virtual camera.
+    """
+
+    def __init__(self, size_px: int) -> None:
+        self._size_px = size_px
+
+    def __enter__(self) -> VirtualCamera:
+        try:
+            import pyvirtualcam
+        except ImportError as error:
+            raise BackendMissing("virtual camera", "live") from error
+        try:
+            self._camera = pyvirtualcam.Camera(self._size_px, self._size_px, FPS)
+        except RuntimeError as error:
+            raise BadOutput(
+                f"There is no virtual camera: {str(error).splitlines()[0]}.\n"
+                "Install one: OBS on Windows and macOS, v4l2loopback on Linux "
+                "(sudo modprobe v4l2loopback)"
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._camera.close()
+
+    def write(self, picture: LivePicture) -> None:
+        """Send one picture."""
+        self._camera.send(np.ascontiguousarray(picture.frame))
+
+
+class _WriteOnly:
+    """A stream that can only be written, so that nothing tries to go back in it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        self._stream.write(data)
+        self._stream.flush()
+        return len(data)

@@ -1,0 +1,186 @@
+"""``imagineid live``: a face that speaks while the sound still comes in."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imagineid.errors import BadInput, BadOutput
+from imagineid_cli import options
+from imagineid_cli.errors import error_handling
+from imagineid_cli.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from imagineid.pipeline import Pipeline
+    from imagineid.video.live_output import LiveSink
+
+
+class LiveFormat(str, Enum):
+    """What is sent to a file or to standard output."""
+
+    mp4 = "mp4"
+    mjpeg = "mjpeg"
+    raw = "raw"
+
+
+def live(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="[mic|-|FILE]", help="A microphone, standard input, or a pipe."),
+    ] = "mic",
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o", "--output", metavar="window|camera|-|OUT.mp4", help="Where pictures go."
+        ),
+    ] = "window",
+    form: Annotated[
+        LiveFormat, typer.Option("--format", help="For -o - and files; raw is rgb24, 25 fps.")
+    ] = LiveFormat.mp4,
+    pcm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE[xCHANNELS]", help="The input is headerless 16-bit PCM of this rate."
+        ),
+    ] = None,
+    every_frame: Annotated[
+        bool,
+        typer.Option("--every-frame", help="Imagine every frame, even if it comes late."),
+    ] = False,
+    avatar: options.Avatar = None,
+    face: options.Face = None,
+    prompt: options.Prompt = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed: a new face.")] = None,
+    emotion: options.Emotion = None,
+    head: options.Head = None,
+    blink: options.Blink = None,
+    mouth: options.Mouth = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which microphone; python -m sounddevice.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    model: options.Model = "mini",
+    engine: options.Engine = "auto",
+    debug: options.Debug = False,
+) -> None:
+    """Let a face speak while the sound comes in.
+
+    With --avatar it begins at once; else who speaks is settled on the first seconds.
+    Where the machine is too slow, the last picture stays, so that nothing slips.
+    """
+    with error_handling(debug):
+        from imagineid import avatars, pipeline
+        from imagineid.audio.live_input import Backlog
+        from imagineid.live import live as imagine_live
+        from imagineid.request import Request
+
+        progress = TerminalProgress(quiet)
+        request = Request(
+            prompt, seed, head=head, blink=blink, mouth=mouth, avatar=options.face_of(avatar, face)
+        )
+        request.check()
+        rate, channels = _pcm_of(pcm)
+        _check_output(output, form, overwrite)
+        pipe = pipeline.load(model, engine=engine)
+        request, found = avatars.with_avatar(pipe, request, progress)
+        felt = None if emotion is None else pipe.emotion(emotion)
+        with contextlib.ExitStack() as stack:
+            sink = _sink(stack, output, form, pipe, request.metadata(), overwrite)
+            backlog = Backlog(_chunks(stack, source, rate, channels, device))
+            pictures = imagine_live(
+                pipe, backlog, request.over(Request(seed=0)), found,
+                emotion=felt, waiting_s=None if every_frame else backlog.waiting_s,
+            )  # fmt: skip
+            progress.line(f"model {pipe.model}, {pipe.engine_line}; stop with Ctrl-C")
+            count = repeated = 0
+            with contextlib.suppress(KeyboardInterrupt):
+                for picture in pictures:
+                    sink.write(picture)
+                    count, repeated = count + 1, repeated + picture.repeated
+        if repeated:
+            progress.warn(f"{repeated} of {count} frames show the picture before: too slow here")
+        if output not in ("-", "window", "camera"):
+            typer.echo(output)
+
+
+def _pcm_of(said: str | None) -> tuple[int | None, int]:
+    """Read ``--pcm``: rate and channels; None for a stream with a header."""
+    if said is None:
+        return None, 1
+    found = re.fullmatch(r"(\d{4,6})(?:x(\d))?", said)
+    if found is None:
+        raise BadInput(f"--pcm {said} is no rate.\nTry:  --pcm 16000  or  --pcm 48000x2")
+    return int(found[1]), int(found[2] or 1)
+
+
+def _check_output(output: str, form: LiveFormat, overwrite: bool) -> None:
+    """Check where pictures go, before anything is loaded."""
+    from imagineid.files import check_output
+
+    if output == "-" and sys.stdout.isatty():
+        raise BadOutput(
+            "Standard output is a terminal, which can't show a video.\n"
+            "Give it a player:  imagineid live - -o - | mpv -"
+        )
+    if output not in ("-", "window", "camera"):
+        check_output(Path(output), overwrite, f".{form.value}")
+
+
+def _chunks(
+    stack: contextlib.ExitStack, source: str, rate: int | None, channels: int, device: str | None
+) -> Iterator[np.ndarray]:
+    """Open what comes in."""
+    from imagineid.audio.live_input import container_chunks, microphone_chunks, pcm_chunks
+
+    if source == "mic":
+        return microphone_chunks(device)
+    if source == "-":
+        stream: Any = sys.stdin.buffer
+    else:
+        try:
+            stream = stack.enter_context(Path(source).open("rb"))
+        except OSError as error:
+            raise BadInput(
+                f"{source} can't be opened: {error.strerror}.\n"
+                "Give a pipe or a file, - for standard input, or mic"
+            ) from error
+    return container_chunks(stream) if rate is None else pcm_chunks(stream, rate, channels)
+
+
+def _sink(
+    stack: contextlib.ExitStack,
+    output: str,
+    form: LiveFormat,
+    pipe: Pipeline,
+    metadata: dict[str, Any],
+    overwrite: bool,
+) -> LiveSink:
+    """Open where pictures go."""
+    from imagineid.files import atomic_output
+    from imagineid.video import live_output
+
+    if output == "window":
+        return stack.enter_context(live_output.Window(pipe.size_px))
+    if output == "camera":
+        return stack.enter_context(live_output.VirtualCamera(pipe.size_px))
+    stream: Any = sys.stdout.buffer
+    if output != "-":
+        part = stack.enter_context(atomic_output(Path(output), overwrite))
+        stream = stack.enter_context(part.open("wb"))
+    if form is LiveFormat.mp4:
+        known = {"made_by": "imagineid", "model": pipe.model, **metadata}
+        sink = live_output.Mp4Stream(stream, Path(output), pipe.size_px, known)
+        return stack.enter_context(sink)
+    encode = live_output.as_jpeg if form is LiveFormat.mjpeg else live_output.as_raw
+    return stack.enter_context(live_output.PictureStream(stream, Path(output), encode))

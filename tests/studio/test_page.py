@@ -1,0 +1,171 @@
+"""The page in a real browser, wide and as narrow as a phone.
+
+``IMAGINEID_SCREENSHOTS=FOLDER`` keeps what is seen; a browser that is not Playwright's own is named
+by ``IMAGINEID_CHROMIUM``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from imagineid_studio.server import address, free_port
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from support.command import environment
+from support.recordings import durations_s
+
+TOKEN = "a-token-of-the-test"
+WAIT_MS = 120_000
+SIZES = {"wide": (1280, 1000), "phone": (390, 844)}
+CHROMIUM = os.environ.get("IMAGINEID_CHROMIUM") or shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The page's port, while it is served."""
+    found, home = free_port(None), tmp_path_factory.mktemp("home")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "support.studio_server", str(found), TOKEN],
+        env=environment(IMAGINEID_HOME=str(home), PLAIN_FRAME_S="0.02"),
+    )
+    try:
+        for _ in range(240):
+            if server.poll() is None and status(f"http://127.0.0.1:{found}/") == 403:
+                break
+            time.sleep(0.5)
+        yield found
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def status(url: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except urllib.error.URLError:
+        return 0
+
+
+def opened(browser: Browser, port: int, size: str) -> Page:
+    width, height = SIZES[size]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(WAIT_MS)
+    page.goto(address(port, TOKEN))
+    expect(page.locator("#render")).to_be_visible(timeout=WAIT_MS)
+    return page
+
+
+def kept(page: Page, name: str) -> None:
+    """Keep a picture of the whole page, if somebody wants to look."""
+    if folder := os.environ.get("IMAGINEID_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def said(page: Page, text: str) -> None:
+    expect(page.locator("#status")).to_contain_text(text, timeout=WAIT_MS)
+
+
+def drop(page: Page, speech: Path) -> None:
+    page.locator("#audio input[type=file]").set_input_files(speech)
+    expect(page.locator("#heard")).to_contain_text("Heard: female", timeout=WAIT_MS)
+
+
+def test_nobody_gets_in_without_the_token_or_by_another_name(port: int) -> None:
+    root = f"http://127.0.0.1:{port}/"
+    assert status(root) == 403
+    assert status(root + "config") == 403
+    assert status(root + "?token=wrong") == 403
+    assert status(root, Cookie="imagineid-studio=wrong") == 403
+    assert status(root, Cookie=f"imagineid-studio={TOKEN}") == 200
+    assert status(root, Cookie=f"imagineid-studio={TOKEN}", Host="evil.example") == 403
+    assert status(f"{root}?token={TOKEN}") == 200
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_recording_becomes_a_video_on_the_page(
+    browser: Browser, port: int, speech: Path, tmp_path: Path, size: str
+) -> None:
+    page = opened(browser, port, size)
+    kept(page, f"{size}-1-empty")
+    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert overflow <= 0, "nothing is cut at the side"
+    drop(page, speech)
+    page.locator("#prompt textarea, #prompt input").first.fill("red hair, glasses")
+    page.locator("#imagine").click()
+    said(page, "Choose a face.")
+    faces = page.locator("#faces img")
+    assert faces.count() == 6
+    page.locator("#faces button.thumbnail-item, #faces .thumbnail-lg").nth(2).click()
+    expect(page.locator("#chosen")).to_contain_text("Seed 9")
+    kept(page, f"{size}-2-faces")
+    page.locator("#preview").click()
+    said(page, "Done: preview-")
+    expect(page.locator("#video video")).to_be_visible()
+    kept(page, f"{size}-3-preview")
+    page.locator("#render").click()
+    said(page, "frames")
+    page.locator("#cancel").click()
+    said(page, "Stopped.")
+    page.locator("#render").click()
+    said(page, "Done: speech-")
+    with page.expect_download() as waiting:
+        page.locator("#download a").first.click()
+    waiting.value.save_as(tmp_path / "out.mp4")
+    lengths = durations_s(tmp_path / "out.mp4")
+    assert lengths["video"] == pytest.approx(8.32, abs=0.05)
+    kept(page, f"{size}-4-video")
+    page.close()
+
+
+def test_a_face_is_kept_as_an_avatar(browser: Browser, port: int, speech: Path) -> None:
+    page = opened(browser, port, "wide")
+    page.get_by_label("Save this face as an avatar").fill("anna")
+    page.locator("#save").click()
+    said(page, "There is no video yet")
+    drop(page, speech)
+    page.locator("#preview").click()
+    said(page, "Done: preview-")
+    page.locator("#save").click()
+    said(page, "Saved the avatar anna.")
+    expect(page.locator("#avatar input")).to_have_value("anna")
+    page.locator("#preview").click()
+    said(page, "Done: preview-")
+    page.locator("#remove").click()
+    said(page, "Removed the avatar anna.")
+    page.close()
+
+
+def test_what_can_not_be_made_is_told_on_the_page(
+    browser: Browser, port: int, speech: Path, tmp_path: Path
+) -> None:
+    page = opened(browser, port, "wide")
+    page.locator("#render").click()
+    said(page, "Drop or record a voice first.")
+    drop(page, speech)
+    page.get_by_text("Size, shape, background").click()
+    page.get_by_label("Background").fill("transparent")
+    page.locator("#render").click()
+    said(page, "holds no transparency")
+    kept(page, "wide-5-refused")
+    (tmp_path / "notes.wav").write_text("no sound")
+    page.close()

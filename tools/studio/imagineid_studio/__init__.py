@@ -1,0 +1,1 @@
+"""A local page on which a recording becomes a video."""

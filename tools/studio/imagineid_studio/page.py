@@ -1,0 +1,279 @@
+"""The page itself: what is seen, and what each button does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imagineid import avatars
+from imagineid.errors import ImagineIDError
+from imagineid_studio.job import Cancelled, Job, Watched
+from imagineid_studio.studio import (
+    AGES,
+    AS_HEARD,
+    EMOTIONS,
+    SEXES,
+    WORDS,
+    Studio,
+    Wanted,
+)
+
+NO_AVATAR = "no avatar"
+OWN_SIZE = "the model's own"
+
+CSS = """
+.gradio-container { max-width: 1100px !important; margin: auto; }
+#faces .grid-wrap { max-height: none; }
+footer { display: none !important; }
+"""
+
+NOTE = "Every face here is made by a machine and is no real person's; every video says so."
+
+
+def theme() -> gr.themes.Base:
+    """Return a theme whose fonts are the system's: nothing is fetched from elsewhere."""
+    fonts = ["system-ui", "sans-serif"]
+    return gr.themes.Soft(primary_hue="indigo", font=fonts, font_mono=["ui-monospace", "monospace"])
+
+
+def page(studio: Studio) -> gr.Blocks:
+    """Lay out the page.
+
+    Args:
+        studio: what the buttons do.
+    """
+    with gr.Blocks(title="imagineid studio", analytics_enabled=False) as blocks:
+        gr.Markdown(f"# imagineid studio\nA face imagined from a voice. {NOTE}")
+        job: gr.State = gr.State()
+        seed = gr.State(7)
+        video_path: gr.State = gr.State()
+        with gr.Row():
+            with gr.Column(scale=1, min_width=320):
+                audio = gr.Audio(
+                    sources=["upload", "microphone"],
+                    type="filepath",
+                    label="1. The voice: drop a recording, or record",
+                    buttons=["download"],
+                    elem_id="audio",
+                )
+                heard = gr.Markdown("Nothing was heard yet.", elem_id="heard")
+                with gr.Row():
+                    sex = gr.Radio(SEXES, value=AS_HEARD, label="Who speaks", elem_id="sex")
+                    age = gr.Dropdown(AGES, value=AS_HEARD, label="How old", elem_id="age")
+                prompt = gr.Textbox(
+                    label="2. The look", placeholder="long red hair, glasses", elem_id="prompt"
+                )
+                words = gr.Dropdown(
+                    [word for group in WORDS.values() for word in group],
+                    multiselect=True,
+                    label="Words that work",
+                    elem_id="words",
+                )
+                with gr.Row():
+                    emotion = gr.Dropdown(
+                        [AS_HEARD, *EMOTIONS], value=AS_HEARD, label="Feeling", elem_id="emotion"
+                    )
+                    strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", elem_id="strength")
+            with gr.Column(scale=1, min_width=320):
+                gr.Markdown("**3. The face: choose one**")
+                faces = gr.Gallery(
+                    show_label=False,
+                    buttons=[],
+                    columns=3,
+                    height="auto",
+                    allow_preview=False,
+                    interactive=False,
+                    format="png",
+                    elem_id="faces",
+                )
+                with gr.Row():
+                    imagine = gr.Button("Imagine faces", elem_id="imagine")
+                    others = gr.Button("Other faces", elem_id="others")
+                chosen = gr.Markdown("Seed 7", elem_id="chosen")
+                avatar = gr.Dropdown(
+                    [NO_AVATAR, *avatars.saved()],
+                    value=NO_AVATAR,
+                    label="or a saved avatar",
+                    elem_id="avatar",
+                )
+        with gr.Accordion("Size, shape, background", open=False, elem_id="output"), gr.Row():
+            size = gr.Dropdown(
+                [OWN_SIZE, "256", "384", "512", "768", "1024"], value=OWN_SIZE, label="Pixels"
+            )
+            aspect = gr.Radio(["1:1", "9:16", "16:9"], value="1:1", label="Shape")
+            background = gr.Textbox(
+                label="Background", placeholder="transparent, #00ff00 or a picture's path"
+            )
+            fps = gr.Dropdown(["24", "25", "30", "50", "60"], value="25", label="Frames a second")
+            file = gr.Radio(["mp4", "webm", "mov"], value="mp4", label="File")
+        with gr.Row():
+            preview = gr.Button("Preview 2 seconds", elem_id="preview")
+            render = gr.Button("Render the video", variant="primary", elem_id="render")
+            cancel = gr.Button("Cancel", variant="stop", elem_id="cancel")
+        status = gr.Markdown("", elem_id="status")
+        with gr.Row():
+            with gr.Column(scale=2, min_width=320):
+                video = gr.Video(label="4. The video", elem_id="video", interactive=False)
+                download = gr.File(label="Download", elem_id="download", interactive=False)
+            with gr.Column(scale=1, min_width=280):
+                name = gr.Textbox(label="Save this face as an avatar", placeholder="anna")
+                save = gr.Button("Save", elem_id="save")
+                remove = gr.Button("Remove the chosen avatar", elem_id="remove")
+
+        asked: list[Any] = [prompt, words, sex, age, emotion, strength, seed, avatar]
+        written: list[Any] = [size, aspect, background, fps, file]
+
+        audio.change(_hear(studio), audio, heard, api_name="hear")
+        imagine.click(
+            _faces(studio, fresh=False), [audio, *asked], [faces, seed, chosen, status, job]
+        )
+        others.click(
+            _faces(studio, fresh=True), [audio, *asked], [faces, seed, chosen, status, job]
+        )
+        faces.select(_choose, None, [seed, chosen, avatar])
+        for button, make, endpoint in (
+            (preview, studio.preview, "preview"),
+            (render, studio.render, "render"),
+        ):
+            button.click(
+                _video(make),
+                [audio, *asked, *written],
+                [video, download, video_path, status, job],
+                api_name=endpoint,
+            )
+        cancel.click(_cancel, job, status, queue=False)
+        save.click(_save(studio), [name, video_path], [avatar, status])
+        remove.click(_remove, avatar, [avatar, status])
+    return blocks
+
+
+def _wanted(
+    prompt: str,
+    words: list[str] | None,
+    sex: str,
+    age: str,
+    emotion: str,
+    strength: float,
+    seed: int,
+    avatar: str,
+) -> Wanted:
+    """Read the controls that decide the face."""
+    said = ", ".join([*(words or []), *([prompt.strip()] if prompt.strip() else [])])
+    name = "" if avatar == NO_AVATAR else avatar
+    return Wanted(said, sex, age, emotion, strength, int(seed), name)
+
+
+def _hear(studio: Studio) -> Callable[[str | None], str]:
+    def hear(audio: str | None) -> str:
+        if not audio:
+            return "Nothing was heard yet."
+        try:
+            voice = studio.hear(Path(audio))
+        except ImagineIDError as error:
+            return f"⚠ {error}"
+        return f"**Heard:** {voice.said} ({voice.seconds:.1f} s). Correct it below if it is wrong."
+
+    return hear
+
+
+def _faces(studio: Studio, fresh: bool) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    def imagine(audio: str | None, *asked: Any) -> Iterator[tuple[Any, ...]]:
+        keep = gr.skip()
+        if not audio:
+            yield keep, keep, keep, "⚠ Drop or record a voice first.", None
+            return
+        wanted = _wanted(*asked)
+        if fresh:
+            wanted = Wanted(**{**wanted.__dict__, "seed": random.SystemRandom().randrange(10**6)})
+        work = Job(lambda progress: studio.faces(Path(audio), wanted, progress))
+        for text in work.watched():
+            yield keep, keep, keep, text, work.progress
+        try:
+            made = work.result()
+        except ImagineIDError as error:
+            yield keep, keep, keep, _told(error), None
+            return
+        pictures = [(picture, f"seed {seed}") for picture, seed in made]
+        yield pictures, wanted.seed, f"Seed {wanted.seed}", "Choose a face.", None
+
+    return imagine
+
+
+def _choose(event: gr.SelectData) -> tuple[int, str, str]:
+    caption = event.value["caption"]
+    seed = int(str(caption).split()[-1])
+    return seed, f"Seed {seed}", NO_AVATAR
+
+
+def _video(
+    make: Callable[[Path, Wanted, Watched], Path],
+) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    def run(audio: str | None, *asked: Any) -> Iterator[tuple[Any, ...]]:
+        keep = gr.skip()
+        if not audio:
+            yield keep, keep, keep, "⚠ Drop or record a voice first.", None
+            return
+        face, (size, aspect, background, fps, file) = _wanted(*asked[:8]), asked[8:]
+        wanted = Wanted(
+            **{
+                **face.__dict__,
+                "size_px": None if size == OWN_SIZE else int(size),
+                "aspect": aspect,
+                "background": background or "",
+                "fps": int(fps),
+                "file": file,
+            }
+        )
+        work = Job(lambda progress: make(Path(audio), wanted, progress))
+        for text in work.watched():
+            yield keep, keep, keep, text, work.progress
+        try:
+            path = work.result()
+        except ImagineIDError as error:
+            yield keep, keep, keep, _told(error), None
+            return
+        shown = str(path) if path.suffix != ".mov" else None  # browsers do not play ProRes
+        yield shown, str(path), str(path), f"Done: {path.name}", None
+
+    return run
+
+
+def _cancel(progress: Watched | None) -> str:
+    if progress is None:
+        return "Nothing is running."
+    progress.cancel()
+    return "Stopping ..."
+
+
+def _told(error: ImagineIDError) -> str:
+    """Return an error as the page says it."""
+    return "Stopped." if isinstance(error, Cancelled) else f"⚠ {error}"
+
+
+def _save(studio: Studio) -> Callable[[str, str | None], tuple[Any, str]]:
+    def save(name: str, video: str | None) -> tuple[Any, str]:
+        try:
+            saved = studio.save_avatar(name, Path(video) if video else None)
+        except ImagineIDError as error:
+            return gr.skip(), _told(error)
+        return _names(saved), f"Saved the avatar {saved}."
+
+    return save
+
+
+def _remove(name: str) -> tuple[Any, str]:
+    if name == NO_AVATAR:
+        return gr.skip(), "⚠ Choose an avatar to remove."
+    try:
+        avatars.remove(name)
+    except ImagineIDError as error:
+        return gr.skip(), _told(error)
+    return _names(NO_AVATAR), f"Removed the avatar {name}."
+
+
+def _names(chosen: str) -> Any:
+    return gr.update(choices=[NO_AVATAR, *avatars.saved()], value=chosen)

@@ -11,6 +11,7 @@ import pytest
 NEEDS = {
     "export": ("torch", "onnx", "onnxscript", "diffusers", "transformers"),
     "train": ("torch",),
+    "studio": ("gradio", "playwright"),
 }
 """What the tests of a folder import beyond the base install and the extra [dev]."""
 

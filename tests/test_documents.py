@@ -41,6 +41,8 @@ ONLY_PARSED = {
     "--engine tensorrt": "needs a card",
     "--model": "needs a folder that export made; tests/export runs one",
     "--pose-from ref.mp4": "needs the extra [motion]; tests/face/test_reference.py",
+    "live": "needs a microphone, a screen or an endless stream; tests/cli/test_live.py",
+    "studio": "needs a browser; tests/studio opens one",
     "https://": "needs the network; tests/cli/test_weights.py has a server of its own",
 }
 """What is not run, by words of the command, and why: these must be valid usage all the same."""
@@ -88,6 +90,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, speech: Path) -> Path:
         _use(patch, folder, hub)
         patch.setattr(pipeline, "load", plain_pipeline.load)
         _typed('imagineid generate speech.wav --prompt "red hair" -o out.mp4')
+        _typed("imagineid avatar save anna out.mp4")
         _typed("imagineid analyze speech.wav --csv motion.csv --quiet")
         _typed("imagineid weights pull sd15 --accept-licence --quiet")
     return folder

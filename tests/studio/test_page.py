@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from imagineid_studio.server import address, free_port
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from imagineid_studio.server import address, free_port
 from support.command import environment
 from support.recordings import durations_s
 

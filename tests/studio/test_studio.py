@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from imagineid_studio.job import Cancelled, Job, Watched
-from imagineid_studio.server import address, free_port, new_token
-from imagineid_studio.studio import WORDS, Studio, Wanted
 
 from imagineid.errors import BadInput
 from imagineid.progress import Progress
+from imagineid_studio.job import Cancelled, Job, Watched
+from imagineid_studio.server import address, free_port, new_token
+from imagineid_studio.studio import WORDS, Studio, Wanted
 from support import plain_pipeline
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from imagineid_studio import server
-
 from imagineid import pipeline
+from imagineid_studio import server
 from support import plain_pipeline
 
 if __name__ == "__main__":

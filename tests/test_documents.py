@@ -145,6 +145,8 @@ def check(line: str) -> None:
         path.unlink(missing_ok=True)
     if words[1:3] == ["weights", "pull"]:
         shutil.rmtree("home/weights")
+    if words[1:3] == ["avatar", "save"]:
+        shutil.rmtree("home/avatars")
     result = _typed(line)
     assert [path for path in makes if not path.exists()] == []
     if words[1] in ("generate", "swap") and "--json" not in words:

@@ -132,7 +132,7 @@ def test_an_avatar_is_saved_listed_shown_used_and_removed(run: Run, speech: Path
     first = [read_picture(Path(name))[0][1].astype(int) for name in ("out.mp4", "face.mp4")]
     assert np.abs(first[0] - first[1]).mean() <= 12
     assert run("avatar", "remove", "anna").exit_code == 0
-    refused(run("generate", speech, "--avatar", "anna"), "imagineid avatar list")
+    refused(run("generate", speech, "--avatar", "anna"), "There is no avatar anna")
     refused(run("generate", speech, "--avatar", "a", "--face", "out.mp4"), "exclude each other")
 
 
@@ -227,7 +227,7 @@ def test_bad_options_are_refused(run: Run, speech: Path) -> None:
     refused(run("generate", speech, "--fps", 29), "There is no frame rate 29")
     refused(run("generate", speech, "--pad", -1), "--pad -1.0 is outside")
     refused(run("generate", speech, "--head", 3), "--head 3.0 is outside")
-    refused(run("generate", speech, "--burn-in"), "--subtitles WORDS.srt")
+    refused(run("generate", speech, "--burn-in"), "draws which subtitles")
     refused(run("generate", speech, "--chains", 17), "--chains 17 is neither")
     refused(run("generate", speech, "--preview", 0), "--preview 0 is outside")
     refused(run("generate", speech, "--prompt", "red " * 300), "The prompt has 1200 characters")

@@ -82,7 +82,7 @@ class Imagination:
     def frames(self, controls: Iterator[FrameControls]) -> Iterator[Array]:
         """Yield the frames, (H, W, 3) uint8, one for each of ``controls``."""
         opening = next(controls)
-        pieces = self._pieces(chain([opening], controls), self._move(opening))
+        pieces = self._pieces(chain([opening], controls), self.flow_from(opening))
         with Prefetch(pieces, PIECES_AHEAD) as ready:
             yield from _hold_back(self._rolled_out(ready, opening), self.rollout.overlap)
 
@@ -119,7 +119,7 @@ class Imagination:
     def _mesh(self, controls: FrameControls, move: MeshFlow | None = None) -> RenderedMesh:
         return render_mesh(self.pipe.face, self._rest, controls, self.pipe.size, move)
 
-    def _move(self, opening: FrameControls) -> MeshFlow | None:
+    def flow_from(self, opening: FrameControls) -> MeshFlow | None:
         """The flow from the first frame; None where frames don't move it.
 
         A frame that was given shows another mesh than the opening's, which nobody knows.
@@ -138,10 +138,10 @@ class Imagination:
             mouth = self._mesh(runs[-1][0][-1]).mouth
             segments: tuple[Segment, ...] = ()
             if cached is None:
-                segments = tuple(self._segment(run, warm, move) for run, warm in runs)
+                segments = tuple(self.segment(run, warm, move) for run, warm in runs)
             yield Piece(key, cached, segments, mouth)
 
-    def _segment(self, run: list[FrameControls], warm: int, move: MeshFlow | None) -> Segment:
+    def segment(self, run: list[FrameControls], warm: int, move: MeshFlow | None) -> Segment:
         """Draw the meshes of a segment, and encode them a few at a time."""
         meshes = [self._mesh(controls, move) for controls in run]
         pictures = np.stack([mesh.picture for mesh in meshes])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagineid.audio.stream import KEPT_S, StreamSound
-from imagineid.ccf.generation import State, encode_images, next_frames
+from imagineid.ccf.generation import State, next_frames
 from imagineid.ccf.rollout import (
     TOGETHER,
     RolloutStart,
@@ -23,8 +23,9 @@ from imagineid.ccf.rollout import (
     anchor_to_first,
     encode_state,
 )
-from imagineid.face.controls import FrameControls, frame_controls, render_mesh
+from imagineid.face.controls import FrameControls, frame_controls
 from imagineid.face.retiming import Retiming
+from imagineid.imagine import Imagination
 from imagineid.pad.conditioning import Conditioning
 from imagineid.pad.factors import Emotion, Identity
 from imagineid.pad.live import LOOK_AHEAD, SPEECH_DB, LiveEncoder, LiveFrame
@@ -33,6 +34,7 @@ from imagineid.spec import ARKIT, FPS, FRAME_SAMPLES
 
 if TYPE_CHECKING:
     from imagineid.avatars import Avatar
+    from imagineid.face.flow import MeshFlow
     from imagineid.pipeline import Pipeline
 
 Array = np.ndarray
@@ -173,8 +175,7 @@ class _LiveFace:
         first: Array | None,
     ) -> None:
         self.emotion = emotion.whole()
-        self._pipe, self._request, self._first = pipe, request, first
-        self._rest = pipe.face.neutral(identity.shape)
+        self._pipe = pipe
         self._voice = Conditioning(
             shape=identity.shape,
             identity=identity.theta,
@@ -185,6 +186,8 @@ class _LiveFace:
             age=identity.age,
             emotions=self.emotion.shares[0],
         )
+        self._imagination = Imagination(pipe, self._voice, request, first, None)
+        self._move: MeshFlow | None = None
         self._heard: deque[LiveFrame] = deque()
         amounts = request.amounts
         heard = frame_controls(self._voices(), request.seed or 0, None, amounts.blink)
@@ -208,20 +211,22 @@ class _LiveFace:
             self._begin(control)
         assert self._start is not None
         assert self._state is not None
-        mesh, mouth = render_mesh(self._pipe.face, self._rest, control, self._pipe.size_px)
-        engines, scene = self._pipe.engines, self._start.scene
-        latent = encode_images(engines, mesh[None])
-        (frame,) = next_frames(engines, scene, latent, self._state, self._sampling)
+        segment = self._imagination.segment([control], 0, self._move)
+        scene = self._start.scene
+        (frame,) = next_frames(
+            self._pipe.engines, scene, segment.meshes, self._state, self._sampling, segment.flows
+        )
         self._imagined += 1
         if self._imagined % TOGETHER == 0:
-            state = encode_state(engines, ShownFrame(frame, mouth))
+            state = encode_state(self._pipe.engines, ShownFrame(frame, segment.mouths[0]))
             self._state = anchor_to_first(self._start, state)
         self._last = frame
         return frame, False
 
     def _begin(self, control: FrameControls) -> None:
         """Imagine the first frame, or go on from the avatar's."""
-        self._start = self._pipe.start_rollout(self._voice, self._request, control, self._first)
+        self._start = self._imagination.start(control)
+        self._move = self._imagination.flow_from(control)
         self._state = self._start.opening
 
     def _voices(self) -> Iterator[Conditioning]:

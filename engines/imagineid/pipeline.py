@@ -23,12 +23,11 @@ from imagineid.cache import Cache, key_of, key_of_files
 from imagineid.ccf.background import Paint, inpaint
 from imagineid.ccf.clip_tokenizer import ClipTokenizer
 from imagineid.ccf.generation import Text, to_images
-from imagineid.ccf.rollout import RolloutStart
 from imagineid.ccf.sampling import Sampling
 from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.errors import BadWeights, ImagineIDError
 from imagineid.face import FaceModel
-from imagineid.face.controls import FrameControls, frame_controls, render_mesh
+from imagineid.face.controls import frame_controls, render_mesh
 from imagineid.face.model import load as load_face
 from imagineid.face.motion import Motion, still
 from imagineid.face.retiming import Retiming
@@ -187,23 +186,6 @@ class Pipeline:
         heard = frame_controls(chain([voice], parts), request.seed or 0, motion, amounts.blink)
         controls = replace(retiming or Retiming(), amounts=amounts)(heard)
         yield from Imagination(self, voice, request, first, cache).frames(controls)
-
-    def start_rollout(
-        self,
-        voice: Conditioning,
-        request: Request,
-        opening: FrameControls,
-        first: Array | None = None,
-    ) -> RolloutStart:
-        """Imagine a first frame, or take one, and encode what it fixes for all the others.
-
-        Args:
-            voice: who speaks and how it feels.
-            request: what is asked for beside the voice.
-            opening: what the first frame shall show.
-            first: a frame whose appearance is to be kept, (H, W, 3) uint8; None imagines one.
-        """
-        return Imagination(self, voice, request, first, None).start(opening)
 
     def matte(self, frame: Array) -> Array:
         """Find the person in a frame (H, W, 3) uint8: (h, w) in [0, 1], coarser."""

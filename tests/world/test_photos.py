@@ -19,6 +19,7 @@ from imagineid_world.photos import recolour, shards, spectacles, swap
 from imagineid_world.photos.acts import EXPRESSIVE, FIRST, LIMITS, draw_act
 from imagineid_world.photos.anatomy import UNIT, anatomy
 from imagineid_world.photos.backgrounds import gradient, plain
+from imagineid_world.photos.build import Options, build, recaption
 from imagineid_world.photos.framing import Framed, frame_tile, place
 from imagineid_world.photos.index import Label, Tile, read_labels, read_tiles
 from imagineid_world.photos.layers import find_layers
@@ -337,3 +338,55 @@ def test_a_shard_appears_only_when_complete(tmp_path: Path) -> None:
         "p2",
     ]
     assert sorted(p.name for p in path.parent.iterdir()) == ["shard-00000.json", "shard-00000.npz"]
+
+
+def folder_of_drawn_people(folder: Path, out: Path, count: int) -> None:
+    """Write an index, pictures and a survey of drawn heads, as MediaPipe would see them."""
+    folder.mkdir()
+    out.mkdir()
+    people = [photograph(10 + k, (1.0, 0.8 - 0.02 * k, 0.7)) for k in range(count)]
+    names = [f"p{k}" for k in range(count)]
+    rows = ["path,generator,image_name,query,query_prefix,width,height"]
+    for name, one in zip(names, people, strict=True):
+        cv2.imwrite(str(folder / f"{name}.png"), one.picture[:, :, ::-1])
+        rows.append(f"{name}.png,SDXL,{name},bald,,{SIDE},{SIDE}")
+    (folder / "photos.csv").write_text("\n".join(rows) + "\n")
+    label = "man,bald,black,,light,40,,plain,,,"
+    fields = "image_name,sex,hair,hair_colour,beard,skin,age,glasses,background,extras,mouth,fixed"
+    (folder / "labels.csv").write_text("\n".join([fields, *(f"{n},{label}" for n in names)]) + "\n")
+    np.savez(
+        out / "survey.npz",
+        names=np.array(names),
+        landmarks=np.stack([one.landmarks for one in people]),
+        faces=np.ones(count, np.int32),
+        person=np.stack([one.person for one in people]),
+        age=np.full(count, 30, np.float32),
+        male=np.ones(count, np.float32),
+    )
+
+
+@pytest.mark.slow
+def test_a_folder_becomes_shards_and_is_refused_to_another_seed(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("imagineid_world.photos.selection.SHARPEST_PX", 100.0)
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder_of_drawn_people(folder, out, 4)
+    build(folder, out, Options(size=128, frames=4, variants=3))
+    split = json.loads((out / "split.json").read_text())
+    assert sorted(split["train"] + split["val"] + split["test"]) == ["p0", "p1", "p2", "p3"]
+    shard = out / "train" / "shard-02000.npz"
+    with np.load(shard) as file:
+        assert file["frame"].shape == (len(split["train"]), 4, 128, 128, 3)
+        assert np.isfinite(file["alpha"]).all()
+        assert file["traits"][:, 0].tolist() == [1.0] * len(split["train"])
+    for row in json.loads(shard.with_suffix(".json").read_text()):
+        assert row["attributes"]["sex"] == "man"
+        assert row["changes"]
+        assert not any("woman" in text for text in row["captions"])
+    before = shard.stat().st_mtime_ns
+    build(folder, out, Options(size=128, frames=4, variants=3, resume=True))
+    assert shard.stat().st_mtime_ns == before
+    assert recaption(out, 1) == 12
+    with pytest.raises(SystemExit, match="--out DIR"):
+        build(folder, out, Options(size=128, frames=4, seed=1))

@@ -33,7 +33,7 @@ CAPTIONS = 24
 """Captions a person."""
 
 ODDS = {
-    "face": 0.35,
+    "face": 0.6,
     "glasses": 0.22,
     "hair": 0.5,
     "skin": 0.22,

@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: demo test test-all test-torch check docs world train clean
+.PHONY: demo fuzz test test-all test-torch check docs world train clean
 
 # A video from a real recording, from nothing: its own environment, then the command.
 demo: .venv/installed
@@ -21,6 +21,13 @@ test: .venv-test/installed
 
 test-all: .venv-test/installed
 	.venv-test/bin/python -m pytest -q -m 'slow or not slow'
+
+# Damaged and lying input for every reader: make fuzz MINUTES=20
+MINUTES ?= 20
+
+fuzz: .venv-test/installed
+	IMAGINEID_FUZZ_MINUTES=$(MINUTES) .venv-test/bin/python -m pytest -q -s -m slow \
+		tests/test_corrupt_files.py::test_fuzzing
 
 check: .venv-test/installed
 	.venv-test/bin/ruff check .

@@ -16,6 +16,7 @@ from imagineid_cli.commands.batch import batch
 from imagineid_cli.commands.bench import bench
 from imagineid_cli.commands.doctor import doctor
 from imagineid_cli.commands.export import export
+from imagineid_cli.commands.forget import forget
 from imagineid_cli.commands.generate import generate
 from imagineid_cli.commands.live import live
 from imagineid_cli.commands.retrieve import retrieve
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # help is printed by half a second sooner without rich
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = (generate, batch, swap, live, studio, analyze, retrieve, export, bench, doctor)
+COMMANDS = (generate, batch, swap, live, studio, analyze, retrieve, export, bench, doctor, forget)
 for command in COMMANDS:
     app.command(epilog=epilog(command.__name__))(command)
 app.add_typer(avatar.app)

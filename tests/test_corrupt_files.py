@@ -6,14 +6,18 @@ beside them. Sound and pictures are really decoded; only the networks are plain 
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import os
 import random
+import re
+import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +84,9 @@ CASES = [
     Case("cache clear", "home/cache/frames/*/*"),
     Case("doctor --json", "home/**/*"),
 ]
+
+
+Damage = Callable[[Path, random.Random, list[Path]], None]
 
 
 def damage(path: Path, chance: random.Random, others: list[Path]) -> None:
@@ -150,7 +157,12 @@ def _use(patch: pytest.MonkeyPatch, folder: Path, hub: str) -> None:
 @pytest.fixture
 def here(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of it, of links: a damaged file is written anew."""
-    folder = tmp_path / "here"
+    with laid_out(whole, tmp_path / "here", monkeypatch) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def laid_out(whole: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copytree(whole, folder, copy_function=os.link)
     note = folder / "home" / "last-video.json"
     note.unlink()
@@ -198,12 +210,16 @@ def is_whole(path: Path) -> bool:
     ],
 )
 def test_damaged_input_is_told_in_words(number: int, here: Path) -> None:
-    chance, case = random.Random(number), CASES[number % len(CASES)]
+    check_damaged(CASES[number % len(CASES)], random.Random(number), here, damage)
+
+
+def check_damaged(case: Case, chance: random.Random, here: Path, how: Damage) -> None:
+    """Damage a file of a case, run its command, and look at what it says and leaves."""
     found = sorted(
         path for path in here.glob(case.damaged) if path.is_file() and path.stat().st_size
     )
     target = chance.choice(found)
-    damage(target, chance, sorted(here.glob("a.*")))
+    how(target, chance, sorted(here.glob("a.*")))
     before = {path: path.read_bytes() for path in here.glob("*.*")}
     faulthandler.dump_traceback_later(HANGS_S, exit=True)
     try:
@@ -219,3 +235,61 @@ def test_damaged_input_is_told_in_words(number: int, here: Path) -> None:
     if code in (2, 3):
         assert made == []
         assert {path: path.read_bytes() for path in here.glob("*.*")} == before
+
+
+FUZZ_MINUTES = float(os.environ.get("IMAGINEID_FUZZ_MINUTES", "0"))
+MOST_MEMORY = 1_500_000_000
+"""Bytes that this process may come to hold, whatever a file claims."""
+
+LIES = [
+    b"Infinity",
+    b"NaN",
+    b"-1",
+    b"1e400",
+    b"9" * 400,
+    b"4294967296",
+    b"2147483647",
+    b"[" * 99_999,
+]
+"""What is written over numbers."""
+
+
+def damage_anything(path: Path, chance: random.Random, others: list[Path]) -> None:
+    """Damage a file in several ways, one after the other, or let it lie about a number."""
+    for _ in range(chance.randint(1, 3)):
+        data = path.read_bytes()
+        numbers = list(re.finditer(rb"[0-9]+", data[:100_000]))
+        if numbers and chance.random() < 0.4:
+            place = chance.choice(numbers)
+            path.unlink()
+            path.write_bytes(data[: place.start()] + chance.choice(LIES) + data[place.end() :])
+        elif data:
+            damage(path, chance, others)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FUZZ_MINUTES, reason="runs with IMAGINEID_FUZZ_MINUTES, as in make fuzz")
+def test_fuzzing(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``make fuzz``: random damage for so many minutes; ``IMAGINEID_FUZZ_SEED`` repeats a run."""
+    seed = int(os.environ.get("IMAGINEID_FUZZ_SEED", random.SystemRandom().randrange(10**6)))
+    until, tried, failed = time.monotonic() + 60 * FUZZ_MINUTES, 0, []
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (2 * MOST_MEMORY, before[1]))
+    try:
+        while time.monotonic() < until:
+            number, chance = seed + tried, random.Random(seed + tried)
+            case = chance.choice(CASES)
+            folder = tmp_path / f"fuzz{number}"
+            with laid_out(whole, folder, monkeypatch) as here:
+                try:
+                    check_damaged(case, chance, here, damage_anything)
+                except Exception as error:
+                    failed.append(f"{number}: {case.typed}: {error!r}"[:2000])
+            shutil.rmtree(folder, ignore_errors=True)
+            tried += 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"seed {seed}: {tried} tried, {len(failed)} failed, {peak / 1e9:.2f} GB at most")
+    assert not failed, "\n".join(failed)
+    assert peak < MOST_MEMORY

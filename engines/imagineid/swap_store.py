@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from imagineid.array_files import read_arrays
-from imagineid.files import atomic_write
+from imagineid.files import atomic_write, write_errors
 from imagineid.json_files import read_json
 from imagineid.pad.factors import VoiceFactors, factors_from_arrays
-from imagineid.paths import home, videos_home
+from imagineid.paths import cache_home, home, videos_home
 
 Picture = np.ndarray
 MOST_VIDEOS = 100
@@ -103,3 +103,19 @@ def _write(key: str, kept: StoredVideo) -> None:
         room -= old.stat().st_size
         if number and (number >= MOST_VIDEOS or room < 0):
             old.unlink(missing_ok=True)
+
+
+def clear() -> list[Path]:
+    """Remove all that is remembered of videos, voices and what was begun; return what is gone.
+
+    Raises:
+        BadOutput: something can't be removed.
+    """
+    begun = sorted((cache_home() / "begun").glob("*.json"))
+    gone = []
+    for path in [*sorted(videos_home().glob("*.npz")), home() / LAST, *begun]:
+        with write_errors(path):
+            if path.exists():
+                path.unlink()
+                gone.append(path)
+    return gone

@@ -170,3 +170,15 @@ def test_a_home_that_cannot_be_written_is_no_hindrance(here: Path) -> None:
     nobody = plain(here, "generate", "a.wav", "-o", "b.mp4", IMAGINEID_HOME="~nobody-at-all")
     assert nobody.returncode == 2
     assert "IMAGINEID_HOME" in nobody.stderr
+
+
+def test_forget_removes_what_was_kept_of_voices(here: Path) -> None:
+    assert plain(here, "generate", "a.wav", "--seed", 1).returncode == 0
+    home = here.parent / "home"
+    assert list(home.rglob("*.npz"))
+    ended = plain(here, "forget")
+    assert ended.returncode == 0, ended.stderr
+    assert f"removed: {home}/videos/" in ended.stderr
+    assert not list(home.rglob("*.npz"))
+    assert not list(home.rglob("*.mp4"))
+    assert (here / "a.mp4").exists()

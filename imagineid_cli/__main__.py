@@ -1,5 +1,12 @@
-"""``python -m imagineid_cli`` is ``imagineid``."""
+"""``python -m imagineid_cli`` is ``imagineid``: signals are taken before anything slow is imported."""
 
-from imagineid_cli.main import run
+from imagineid import signals
 
-run()
+signals.install()
+
+from imagineid_cli.main import run  # noqa: E402
+
+__all__ = ["run"]
+
+if __name__ == "__main__":
+    run()

@@ -1,4 +1,4 @@
-"""``python -m imagineid_cli`` is ``imagineid``: signals are taken before anything slow is imported."""
+"""``python -m imagineid_cli`` is ``imagineid``; signals are taken before slow imports."""
 
 from imagineid import signals
 

@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import io
 import os
+import re
 import sys
 import unicodedata
 from typing import TextIO
@@ -13,6 +14,7 @@ from typing import TextIO
 ERRORS = "imagineid"
 """Name of the codec error handler: bytes of a file's name as they are, the rest escaped."""
 
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
@@ -54,6 +56,14 @@ def prepare_streams() -> None:
             stream.reconfigure(errors=ERRORS)
 
 
+class _Terminal(io.TextIOWrapper):
+    """Standard output that is a terminal: colours pass, whatever else could steer it is escaped."""
+
+    def write(self, text: str) -> int:
+        parts = _COLOUR.split(text)
+        return super().write("".join(p if _COLOUR.fullmatch(p) else printable(p) for p in parts))
+
+
 def _fill_closed_numbers() -> None:
     """Let no video be opened under the number of a standard stream that is closed."""
     for number in range(3):
@@ -71,7 +81,8 @@ def _keep_stdout_for_results() -> None:
         os.dup2(2, 1)
         raw = open(real, "wb")
         coding, live = sys.stdout.encoding, os.isatty(real)
-        sys.stdout = io.TextIOWrapper(raw, coding, line_buffering=live)
+        kind = _Terminal if live else io.TextIOWrapper
+        sys.stdout = kind(raw, coding, line_buffering=live)
 
 
 def give_up_stderr() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 from pathlib import Path
@@ -120,6 +121,19 @@ def test_names_and_metadata_do_not_steer_a_terminal(here: Path) -> None:
         assert ended.returncode in (2, 4)
         assert not set("\x1b\x07\x9b\u202e") & set(ended.stderr)
         assert "\\x1b" in ended.stderr
+
+
+def test_results_do_not_steer_a_terminal(here: Path) -> None:
+    ours, theirs = pty.openpty()
+    name = "x\x1b]0;owned\x07.mp4"
+    words = command("plain_pipeline", "generate", "a.wav", "-o", name, "--quiet")
+    ended = subprocess.run(words, cwd=here, env=environment(), stdout=theirs, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 4096)
+    os.close(ours)
+    assert ended.returncode == 0
+    assert shown == b"x\\x1b]0;owned\\x07.mp4\r\n"
+    assert (here / name).exists()
 
 
 @pytest.mark.slow

@@ -184,11 +184,3 @@ def test_a_documented_command_that_is_not_run_is_valid_usage(line: str) -> None:
 def test_no_excuse_outlives_its_command() -> None:
     stale = [mark for mark in ONLY_PARSED if not any(f" {mark}" in f"{li} " for li in NOT_RUN)]
     assert stale == []
-
-
-def test_the_python_of_the_readme_runs(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "load", plain_pipeline.load)
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGES[0].read_text("utf-8"), re.M | re.S)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})

@@ -72,6 +72,7 @@ def mel_windows(
     starts = np.arange(first_frame, first_frame + frames) * MEL_FRAMES_PER_SECOND // FPS
     first = int(starts[0])
     count = int(starts[-1]) + MEL_FRAMES - first
+    read: Reader
     if isinstance(sound, Sound):
         read, samples = sound.read, sound.samples
     else:

@@ -96,6 +96,8 @@ def _survey(name: str, _size: int, _date: int) -> Survey:
     try:
         with open_media(Path(name)) as container:
             streams = container.streams.audio
+            if any(stream.codec_context is None for stream in streams):  # of no known codec
+                return Survey()
             if not any(_is_odd(stream) for stream in streams) and len(streams) < 2:
                 return Survey()
             tracks = _look(container, streams)

@@ -1,9 +1,9 @@
 """Models on disk: the embedded one, and folders that ``imagineid export`` wrote."""
 
+from imagineid.hub.manifest import MODEL_FILE
 from imagineid.models.embedded import STORE, embedded_folder
 from imagineid.models.model import (
     EMBEDDED,
-    MODEL_FILE,
     Model,
     Precision,
     embedded_model,

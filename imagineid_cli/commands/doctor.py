@@ -16,8 +16,8 @@ import typer
 
 from imagineid import __version__
 from imagineid_cli import options
-from imagineid_cli.download_progress import size_text
 from imagineid_cli.errors import error_handling, say
+from imagineid_cli.progress import size_text
 
 ENOUGH_DISK = 200_000_000
 """Bytes that a video of some minutes, its parts and its sound take."""

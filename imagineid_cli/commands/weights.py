@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imagineid.signals import Stopped
 from imagineid_cli import options
-from imagineid_cli.download_progress import DownloadProgress, size_text
 from imagineid_cli.errors import error_handling, say
+from imagineid_cli.progress import DownloadProgress, size_text
 
 if TYPE_CHECKING:
     from imagineid.hub.manifest import Item
@@ -105,6 +104,8 @@ def pull(
     """
     with error_handling(debug), DownloadProgress(quiet) as watch:
         from imagineid.hub.manifest import select
+        from imagineid.hub.obtain import obtain
+        from imagineid.models import embedded_folder
 
         known = {name: select(name) for name in names}
         if sha256 and (len(names) > 1 or known[names[0]]):
@@ -115,11 +116,11 @@ def pull(
             if not offline:
                 _licence(item, accept_licence, names)
         try:
-            for name, chosen in known.items():
-                if chosen:
-                    typer.echo(_pull_known(name, chosen, origin, offline, watch))
+            for name in names:
+                if name == "mini" and not origin:
+                    typer.echo(embedded_folder(name))
                 else:
-                    typer.echo(_pull_other(name, origin, sha256, offline, watch))
+                    typer.echo(obtain(name, watch, origin, sha256, offline))
         except (KeyboardInterrupt, Stopped) as stopped:
             say("Stopped. What came is kept: the same command goes on.")
             raise typer.Exit(int(getattr(stopped, "code", 130))) from None
@@ -236,44 +237,3 @@ def _licence(item: Item, accepted: bool, names: list[str]) -> None:
             f"Accept it:  imagineid weights pull {' '.join(names)} --accept-licence"
         )
     say(f"{item.name}: {item.licence} accepted ({text}); remembered in {accept(item.licence)}")
-
-
-def _pull_known(
-    name: str, chosen: list[Item], origin: str, offline: bool, watch: DownloadProgress
-) -> Path:
-    from imagineid.hub.store import locate, pull
-
-    if not offline:
-        for item in chosen:
-            folder = pull(item, watch, origin)
-            watch.line(f"{item.name}: every byte is right, in {folder}")
-    return locate(name)
-
-
-def _pull_other(name: str, origin: str, sum_: str, offline: bool, watch: DownloadProgress) -> Path:
-    """Take weights that are not in the manifest from where the user says."""
-    from imagineid import models
-    from imagineid.errors import BadInput, BadWeights
-    from imagineid.hub.store import faults, user_weights
-    from imagineid.hub.user_weights import add_address, add_folder
-
-    if name == "mini" and not origin:
-        return models.embedded_folder(name)
-    for one in user_weights():
-        if one.name == name and not origin:
-            if wrong := faults(one):
-                raise BadWeights(
-                    f"{'; '.join(wrong)}.\n"
-                    f"Bring it again:  imagineid weights remove {name}, then pull --from WHERE"
-                )
-            return one.path
-    if not origin:
-        raise BadInput(
-            f"There are no weights called {name!r}, and no adapters are published.\n"
-            f"Bring your own:  imagineid weights pull --from WHERE {name}"
-        )
-    if "://" not in origin:
-        return add_folder(name, Path(origin), watch)
-    if offline:
-        raise BadInput(f"--offline fetches nothing.\nLeave it out:  --from {origin}")
-    return add_address(name, origin, sum_, watch)

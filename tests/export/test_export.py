@@ -169,7 +169,9 @@ def test_a_file_that_differs_from_torch_is_not_kept(home: Path) -> None:
 
 def test_what_can_t_be_exported_is_refused(home: Path, tmp_path: Path) -> None:
     refused(imagineid(home, "export", "--model", "maxi"), "There is no model called 'maxi'", 2)
-    refused(imagineid(home, "export", "--model", "sd15"), "The weights of sd15 are not here")
+    without = imagineid(home, "export", "--model", "sd15")
+    assert without.returncode == 3
+    assert "There are no adapters for sd15 here" in without.stderr.splitlines()[0]
     refused(imagineid(home, "export", "--target", "sm89"), "--target is for engines", 2)
     ended = imagineid(home, "export", "--model", "tiny", "--random-weights")
     refused(ended, "tiny is none", 2)

@@ -85,7 +85,8 @@ class ClipTokenizer:
                 tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False),
             ]
         )
-        return cls(encoder, known[START], known[END], known[_padding(marks)])
+        start, end, padding = (int(known[name] or 0) for name in (START, END, _padding(marks)))
+        return cls(encoder, start, end, padding)
 
     def __len__(self) -> int:
         """Tokens known, marks included: the rows of the embedding."""

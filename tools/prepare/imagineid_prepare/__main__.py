@@ -51,7 +51,7 @@ def _pretrained() -> tuple[Any, Any]:
     """Return MODNet and LaMa where they are on this machine: what finds and paints out a person."""
     from imagineid.backends import pretrained
     from imagineid.ccf.background import inpaint
-    from imagineid.ccf.generation import to_images
+    from imagineid.ccf.images import to_images
     from imagineid.models.adapters import locate_part
 
     matte, paint = None, inpaint

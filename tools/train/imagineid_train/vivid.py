@@ -21,10 +21,10 @@ from imagineid_train.loop import device
 from imagineid_train.voices import Voices, Windows
 from imagineid_world import emotions
 
-STEPS, RATE = 150, 0.02
+STEPS, RATE = 60, 0.05
 """Steps of Adam, and its rate over the spread of the eight means."""
 
-WINDOWS, BATCH = 96, 12
+WINDOWS, BATCH = 64, 8
 """Windows of calm speech that are shown, and how many at a time."""
 
 MOUTH_SHARE = 0.7

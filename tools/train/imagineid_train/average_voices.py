@@ -21,7 +21,7 @@ AGES = (6, 9, 12, 15, 18, 24, 32, 42, 54, 66, 80)
 ALIKE = 0.25
 """How far apart ages may be that count as one: standard deviation of their ratio's logarithm."""
 
-MOST = 1500
+MOST = 600
 """Windows that are heard."""
 
 

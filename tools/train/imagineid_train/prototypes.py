@@ -17,7 +17,7 @@ from imagineid.pad.windows import batches, window_starts
 from imagineid.spec import EMOTIONS, FRAME_SAMPLES, Size
 from imagineid_train.data import VOICES, mapped
 
-ENOUGH = 150
+ENOUGH = 40
 """Voices an emotion that are averaged."""
 
 VIVID = 1.5

@@ -32,7 +32,16 @@ from imagineid_train.vivid import calm_speech, strengthened
 
 NEUTRAL = EMOTIONS.index("neutral")
 
-LEANINGS = {"neutral": 0.5, "angry": 0.25, "disgusted": 0.5, "sad": 0.75}
+LEANINGS = {
+    "neutral": 0.5,
+    "angry": 0.25,
+    "contempt": -0.25,
+    "disgusted": 1.0,
+    "fear": 0.25,
+    "happy": -0.25,
+    "sad": 0.5,
+    "surprised": 0.5,
+}
 """Added to the logits of emotions; chosen on val, where made and recorded voices feel each as often
 as people do, and not as often as in training."""
 

@@ -29,7 +29,7 @@ from imagineid_prepare.fit import Fitter
 from imagineid_prepare.layouts import find_clips
 from imagineid_prepare.reading import _upright
 from imagineid_prepare.sample import Tools
-from imagineid_prepare.shards import is_written
+from imagineid_prepare.shards import CLIPS, deal, is_written
 
 FRAMES, LEFT, TOP = 35, 150, 60
 """Of a clip, and where in its pictures of 500 x 400 the face's square begins."""
@@ -197,6 +197,15 @@ def test_what_is_there_is_not_made_again(clips: Path, looked: list[int], tmp_pat
     assert is_written(data, 0, find_clips(one), 256)
     assert not is_written(data, 0, find_clips(one), 512)
     assert not is_written(data, 0, find_clips(clips), 256)
+
+
+def test_several_processes_share_the_shards(tmp_path: Path) -> None:
+    names = [f"c{i:02d}" for i in range(CLIPS + 4)]
+    (tmp_path / "clips.csv").write_text("\n".join(["path", *(f"{name}.mp4" for name in names)]))
+    said = SimpleNamespace(output=tmp_path, size=128, workers=2)
+    shards = dict(command._written(said, deal(find_clips(tmp_path)), False))  # type: ignore[arg-type]
+    assert [row["key"] for number in (0, 1) for row in shards[number]] == names
+    assert all("problem" in row for rows in shards.values() for row in rows)  # none is there
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import cache, partial
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,61 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from imagineid.errors import BadInput, BadOutput, BadWeights, ImagineIDError
+from imagineid.errors import BadInput, BadOutput, ImagineIDError
 from imagineid_prepare.layouts import LAYOUTS, find_clips
+from imagineid_prepare.loading import load_tools
 from imagineid_prepare.report import write_report
-from imagineid_prepare.sample import Tools
 from imagineid_prepare.shards import deal, is_written, write_shard
 
 SIZES = (128, 256, 512)
 """Sides of the crops, pixels."""
-
-
-@cache
-def load_tools(size_px: int, with_phones: bool) -> Tools:
-    """Load what makes samples, once a process."""
-    from imagineid.face import load as load_face
-    from imagineid_evaluate.landmarks import look
-    from imagineid_prepare.fit import Fitter
-
-    matte, paint = _pretrained()
-    return Tools(
-        look=partial(look, faces=2),
-        fitter=Fitter(),
-        face=load_face(),
-        matte=matte,
-        paint=paint,
-        phones=_phones if with_phones else None,
-        size_px=size_px,
-    )
-
-
-def _pretrained() -> tuple[Any, Any]:
-    """Return MODNet and LaMa where they are on this machine: what finds and paints out a person."""
-    from imagineid.backends import pretrained
-    from imagineid.ccf.background import inpaint
-    from imagineid.ccf.images import to_images
-    from imagineid.models.adapters import locate_part
-
-    matte, paint = None, inpaint
-    remedy = "Fetch it again:  imagineid weights pull sd15"
-    try:
-        modnet = pretrained.modnet(locate_part({}, "matting"), remedy)
-        matte = lambda frames: modnet(image=to_images(frames))["mask"][:, 0]  # noqa: E731
-    except BadWeights:
-        pass
-    try:
-        fill = pretrained.lama(locate_part({}, "inpainting"), remedy)
-        paint = partial(inpaint, fill=fill, working_px=pretrained.LAMA_PX)
-    except BadWeights:
-        pass
-    return matte, paint
-
-
-def _phones(wave: np.ndarray, text: str | None) -> list[tuple[str, float, float]]:
-    from imagineid_evaluate.alignment import phones
-
-    return [(each.name, each.start, each.end) for each in phones(wave, text)]
 
 
 def main(words: list[str] | None = None) -> int:
@@ -124,7 +78,11 @@ def _prepare(said: argparse.Namespace) -> str:
 
 
 def _written(said: argparse.Namespace, shards: list[Any], with_phones: bool) -> Any:
-    """Yield each shard's number and rows as it is done, in this process or in several."""
+    """Yield each shard's number and rows as it is done, in this process or in several.
+
+    Raises:
+        BadOutput: a worker was ended.
+    """
     tools = partial(load_tools, said.size, with_phones)
     if said.workers == 1:
         for number, clips in shards:
@@ -135,8 +93,14 @@ def _written(said: argparse.Namespace, shards: list[Any], with_phones: bool) -> 
             pool.submit(write_shard, said.output, number, clips, said.size, tools): number
             for number, clips in shards
         }
-        for done in as_completed(asked):
-            yield asked[done], done.result()
+        try:
+            for done in as_completed(asked):
+                yield asked[done], done.result()
+        except BrokenProcessPool as error:
+            raise BadOutput(
+                "A worker ended before its work, perhaps for lack of memory.\n"
+                "Go on with fewer:  the same command with --workers 1"
+            ) from error
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What a person types: the command imagineid."""
+"""The command line, ``imagineid``."""

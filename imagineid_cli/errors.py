@@ -1,4 +1,4 @@
-"""Errors become words on stderr and an exit code; a traceback only for those who ask."""
+"""Errors are printed to stderr and mapped to exit codes; tracebacks only with ``--debug``."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def say(text: str, style: str = "") -> None:
 
 @contextlib.contextmanager
 def error_handling(debug: bool) -> Iterator[None]:
-    """Tell any error of the block in words and end the command with its exit code.
+    """Print the message of any error of the block and exit with its code.
 
     Args:
-        debug: show the traceback, too.
+        debug: print the traceback as well.
 
     Raises:
-        typer.Exit: for every error, with 130 for Ctrl-C and 1 for what nobody foresaw.
+        typer.Exit: for every error; 130 for Ctrl-C and 1 for unexpected ones.
     """
     try:
         yield
     except Stopped:
-        say("Stopped. Nothing half-written is left.")
+        say("Stopped. No incomplete file is left.")
         raise
     except KeyboardInterrupt:
-        say("Stopped. Nothing half-written is left.")
+        say("Stopped. No incomplete file is left.")
         raise typer.Exit(130) from None
     except ImagineIDError as error:
         _trace(debug)
@@ -65,14 +65,14 @@ def error_handling(debug: bool) -> Iterator[None]:
             say(f"Error: standard output can't be written: {error.strerror}.\nLook:  df -h", "red")
             raise typer.Exit(2) from error
         kind = type(error).__name__
-        say(f"Something went wrong inside ({kind}: {error}).", style="red")
+        say(f"Unexpected error ({kind}: {error}).", style="red")
         if not debug:
-            say("See where: run it again with --debug")
+            say("For a traceback, run it again with --debug")
         raise typer.Exit(1) from error
 
 
 def _trace(debug: bool) -> None:
-    """Print the traceback of the error in hand, if it is wanted."""
+    """Print the traceback of the current error, if ``debug`` is set."""
     if debug:
         import traceback
 

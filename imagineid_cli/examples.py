@@ -1,19 +1,19 @@
-"""What ``--help`` shows below the options: examples to type, and the exit codes.
+"""The end of every ``--help``: examples and exit codes.
 
-The examples stand in the README or a page of ``docs/`` too, where tests run them.
+All examples are also in the README or in ``docs/``, where tests run them.
 """
 
 from __future__ import annotations
 
 EXIT_CODES = (
     (0, "done"),
-    (1, "something unforeseen (--debug shows where)"),
-    (2, "what was given can't be used: the recording, the output, an option"),
-    (3, "an engine or the weights are missing or damaged"),
+    (1, "unexpected error (--debug prints a traceback)"),
+    (2, "invalid input: the recording, the output file or an option"),
+    (3, "a backend or the weights are missing or damaged"),
     (4, "some of several inputs failed, the others are done"),
-    (130, "stopped by Ctrl-C"),
+    (130, "stopped with Ctrl-C"),
 )
-"""What each exit code means; also in the README."""
+"""Meaning of each exit code; the README has the same list."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "generate": (
@@ -40,7 +40,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "bench": ("imagineid bench speech.wav --lengths 10,60,300,1200 --plot bench.png",),
     "doctor": ("imagineid doctor",),
 }
-"""A few lines to type for each command."""
+"""Examples of each command."""
 
 
 def epilog(command: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The command ``imagineid``: what it can be asked, and nothing heavy at start-up."""
+"""The command ``imagineid``; heavy modules are imported by the commands that need them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from imagineid_cli.examples import epilog
 
 app = typer.Typer(
     name="imagineid",
-    help="Imagine a talking face from a voice: speech in, video out.",
+    help="Make a talking-face video from a speech recording.",
     epilog=epilog(),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -43,7 +43,7 @@ app.add_typer(cache.app)
 
 
 def _version(wanted: bool) -> None:
-    """Print the version and end."""
+    """Print the version and exit."""
     if wanted:
         typer.echo(f"imagineid {__version__}")
         raise typer.Exit
@@ -56,7 +56,7 @@ def main(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Imagine a talking face from a voice: speech in, video out."""
+    """Make a talking-face video from a speech recording."""
 
 
 def run() -> None:

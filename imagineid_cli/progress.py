@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imagineid.progress import Advance
 
 LINE_EVERY_S = 10.0
-"""Seconds between the lines of a stage in a pipe."""
+"""Seconds between two lines of a stage in a pipe."""
 
 
 class TerminalProgress:
@@ -31,12 +31,12 @@ class TerminalProgress:
         self._quiet = quiet
 
     def line(self, text: str) -> None:
-        """Print a line about what was found or chosen."""
+        """Print an information."""
         if not self._quiet:
             say(text)
 
     def warn(self, text: str) -> None:
-        """Print a line the user should not overlook."""
+        """Print a warning."""
         if not self._quiet:
             say(f"Warning: {text}", style="yellow")
 
@@ -55,7 +55,7 @@ class TerminalProgress:
 
 @contextlib.contextmanager
 def _bar(name: str, total: float, unit: str) -> Iterator[Advance]:
-    """Draw a bar with the time that is left."""
+    """Show a progress bar with the remaining time."""
     from rich import progress
     from rich.console import Console
 
@@ -76,7 +76,7 @@ def _bar(name: str, total: float, unit: str) -> Iterator[Advance]:
 
 @contextlib.contextmanager
 def _lines(name: str, total: float, unit: str) -> Iterator[Advance]:
-    """Print a line at the start, now and then, and at the end."""
+    """Print a line at the start, every few seconds, and at the end."""
     start = last = time.monotonic()
     say(f"{name}: {total:g} {unit}" if unit else name)
 

@@ -147,7 +147,7 @@ def array(value: object) -> bytes:
 )
 def test_a_damaged_or_foreign_file_is_refused(change: Callable[[dict[str, bytes]], None]) -> None:
     rewritten(change)
-    with pytest.raises(BadInput, match="no avatar, or is damaged"):
+    with pytest.raises(BadInput, match="not an avatar, or is damaged"):
         avatars.load("anna")
 
 
@@ -163,5 +163,5 @@ def test_an_avatar_of_a_later_version_is_refused_as_such() -> None:
 
 def test_a_text_that_is_called_avatar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.avatar").write_text("no zip")
-    with pytest.raises(BadInput, match="no avatar"):
+    with pytest.raises(BadInput, match="not an avatar"):
         avatars.load(str(tmp_path / "a.avatar"))

@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_breaks(tmp_path: Pa
     cache = Cache(tmp_path / "file" / "frames", 10**9)
     cache.put("abc", some_frames())
     assert cache.get("abc") is None
-    assert "can't be kept" in (cache.trouble or "")
+    assert "can't be cached" in (cache.trouble or "")
 
 
 def test_clearing_leaves_nothing(kept: Cache) -> None:

@@ -77,7 +77,7 @@ def test_no_command_replaces_what_it_reads(typed: str, here: Path) -> None:
     before = {p: (p.read_bytes(), p.lstat().st_ino) for p in here.rglob("*") if p.is_file()}
     ended = plain(here, *typed.split())
     assert ended.returncode == 2, ended.stderr
-    assert "which would be lost" in ended.stderr or "Two outputs are one file" in ended.stderr
+    assert "which would be lost" in ended.stderr or "Two outputs are the same file" in ended.stderr
     assert len(ended.stderr.splitlines()) == 2, "before any work"
     after = {p: (p.read_bytes(), p.lstat().st_ino) for p in here.rglob("*") if p.is_file()}
     assert after == before
@@ -92,7 +92,7 @@ def test_names_that_differ_in_case_are_one_file_where_the_file_system_says_so(
         same = (tmp_path / f"probe-{other}").exists()
         outputs = [tmp_path / one, tmp_path / "new" / ".." / other]
         if same:
-            with pytest.raises(BadOutput, match="Two outputs are one file"):
+            with pytest.raises(BadOutput, match="Two outputs are the same file"):
                 check_outputs(outputs, [])
         else:
             check_outputs(outputs, [])

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 SPEAKING = 0.5
-"""From this share of an opened mouth on a frame counts as speech."""
+"""Speech activity from which a frame counts as speech."""
 
 SHORTEST_PAUSE = 5
-"""Frames; a shorter silence between words is no pause."""
+"""Frames of the shortest pause; shorter silences between words are ignored."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a recording, in seconds, and what is in it."""
+    """A segment of a recording in seconds, and its label."""
 
     start_s: float
     end_s: float
@@ -136,7 +136,7 @@ def write_curves(
         conditioning: the curves.
         request: the seed and the source of the motion, as for a video.
         fps: rows a second.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
         BadInput: the reference of the motion can't be used.
@@ -152,7 +152,7 @@ def write_curves(
 
 
 def spans(frames: Array, names: Sequence[str]) -> tuple[Span, ...]:
-    """Join frames (F,) of indices into ``names`` into stretches of one each."""
+    """Join equal neighbours of (F,) indices into ``names`` to segments."""
     edges = [0, *(np.flatnonzero(np.diff(frames)) + 1).tolist(), len(frames)]
     return tuple(
         Span(a / FPS, b / FPS, names[int(frames[a])])
@@ -171,10 +171,10 @@ def _without_gaps(loud: Array) -> Array:
 
 
 def speaking(level_db: Array) -> Array:
-    """Return how much each frame is speech, (F,) in [0, 1].
+    """Return the speech activity of each frame, (F,) in [0, 1].
 
-    Speech is what comes within 38 dB of the loudness that only one frame in twenty exceeds; two
-    frames on either side of it belong to it.
+    Frames within 38 dB of the 95th percentile of loudness are speech, and two frames on either
+    side of them.
 
     Args:
         level_db: loudness of each frame, (F,) dB below full scale.

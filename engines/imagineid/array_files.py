@@ -1,7 +1,7 @@
-"""Reading arrays that may come from anywhere: sizes are checked before they are believed.
+"""Safe reading of untrusted ``.npy`` and ``.npz`` files.
 
-A header can claim an array of gigabytes, and a zip can unpack to more than the memory holds. Here
-each is a ``ValueError``, and nothing is unpickled.
+A header can declare an array of gigabytes, and a zip can expand to more than the memory. Both raise
+``ValueError`` here, and nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from imagineid.files import open_regular_file
 
 MOST_ARRAY_BYTES = 300_000_000
-"""What the arrays of one file may hold together."""
+"""Most bytes of all arrays of a file."""
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -26,10 +26,10 @@ _HEADERS = {
 
 
 def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Read the header of a ``.npy``: shape, whether columns come first, and type.
+    """Read the header of a ``.npy``: shape, whether it is in Fortran order, and type.
 
     Raises:
-        ValueError: it is none, or announces Python objects, which would be pickles.
+        ValueError: it is invalid, or declares Python objects, which would be pickles.
     """
     try:
         version = np.lib.format.read_magic(file)
@@ -45,7 +45,7 @@ def _array(file: IO[bytes], most_bytes: int) -> np.ndarray:
     """Read one ``.npy``.
 
     Raises:
-        ValueError: its header claims more than is there, or more than ``most_bytes``.
+        ValueError: its header declares more bytes than there are, or more than ``most_bytes``.
     """
     shape, columns_first, dtype = array_header(file)
     size = math.prod(shape) * dtype.itemsize
@@ -62,7 +62,7 @@ def parse_array(data: bytes) -> np.ndarray:
     """Read the bytes of a ``.npy``.
 
     Raises:
-        ValueError: they are none, or not as many as they say.
+        ValueError: they are invalid, or their number differs from the header.
     """
     return _array(io.BytesIO(data), len(data))
 
@@ -72,7 +72,7 @@ def read_array(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> np.ndarray:
 
     Raises:
         OSError: it can't be read.
-        ValueError: it is none, or not as long as it says.
+        ValueError: it is invalid, or its size differs from the header.
     """
     with open_regular_file(path) as file:
         return _array(file, min(most_bytes, path.stat().st_size))
@@ -83,7 +83,7 @@ def read_arrays(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> dict[str, np.
 
     Raises:
         OSError: it can't be read.
-        ValueError: it is none, or its arrays are together longer than ``most_bytes``.
+        ValueError: it is invalid, or its arrays are larger than ``most_bytes``.
     """
     found: dict[str, np.ndarray] = {}
     left = most_bytes
@@ -96,6 +96,6 @@ def read_arrays(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> dict[str, np.
                 found[item.filename.removesuffix(".npy")] = made
     except OSError:
         raise
-    except Exception as error:  # a damaged zip raises a dozen kinds
-        raise ValueError(f"it is no file of arrays ({error})") from error
+    except Exception as error:  # a damaged zip raises many types
+        raise ValueError(f"it is not a file of arrays ({error})") from error
     return found

@@ -1,8 +1,8 @@
-"""Avatars: a face that stays, in one file that can be given away.
+"""Avatars: a face for several videos, in one file that can be shared.
 
-An avatar is a zip: ``avatar.json`` (what made it, and that it is synthetic), ``first.png`` (the
-frame whose appearance is kept) and one ``.npy`` for each array of who speaks. Nothing in it is
-pickled.
+An avatar is a zip file with ``avatar.json`` (how it was made, and that it is synthetic),
+``first.png`` (the frame that determines its appearance) and one ``.npy`` for each array of its
+identity. It contains no pickles.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FORMAT = 1
 LICENCE = "Made with imagineid (Apache-2.0). The face is nobody's; use it as you like."
 
 MOST_BYTES = 20_000_000
-"""The largest part of an avatar that is read."""
+"""Most bytes of a part of an avatar."""
 
 _NAME = re.compile(r"\w[\w-]{0,63}")
 _INFO, _FIRST = "avatar.json", "first.png"
@@ -54,15 +54,18 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Avatar:
-    """A face that stays.
+    """A reusable face.
 
     Attributes:
-        first: the frame whose appearance is kept, (H, W, 3) uint8.
-        identity: who speaks, whoever is heard.
-        seed: of motion; prompt: what imagined it.
-        model: name of the model that imagined it; model_digest: of its weights.
-        made: when, as ISO 8601 writes it; version: of imagineid.
-        licence: a note for whoever is given it.
+        first: the frame that determines its appearance, (H, W, 3) uint8.
+        identity: its identity, used for any voice.
+        seed: seed of motion.
+        prompt: the prompt it was made with.
+        model: name of the model.
+        model_digest: hash of the model's weights.
+        made: date in ISO 8601 format.
+        version: version of imagineid.
+        licence: a note for recipients.
     """
 
     first: Array
@@ -76,7 +79,7 @@ class Avatar:
     licence: str = LICENCE
 
     def info(self) -> dict[str, Any]:
-        """Return all but the arrays, as JSON holds it."""
+        """Return everything but the arrays, as JSON values."""
         known = {name: getattr(self, name) for name in _INFO_FIELDS}
         size_px = len(self.first)
         return known | {
@@ -89,7 +92,7 @@ class Avatar:
         }
 
     def first_at(self, size_px: int) -> Array:
-        """Return the first frame at the size of the model that is to go on from it."""
+        """Return the first frame at the size of a model."""
         return lanczos(self.first, size_px)
 
 
@@ -102,14 +105,14 @@ def folder() -> Path:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is no plain word.
+    """Validate a name.
 
     Raises:
-        BadInput: it holds other characters than letters, digits, ``-`` and ``_``.
+        BadInput: it has characters other than letters, digits, ``-`` and ``_``.
     """
     if not _NAME.fullmatch(name):
         raise BadInput(
-            f"{name!r} can't be an avatar's name: use letters, digits, - and _.\n"
+            f"{name!r} is not a valid name for an avatar: use letters, digits, - and _.\n"
             "Try:  imagineid avatar save anna VIDEO"
         )
 
@@ -118,22 +121,22 @@ def save(name: str, avatar: Avatar, overwrite: bool = False) -> Path:
     """Save an avatar under a name.
 
     Args:
-        name: a plain word.
-        avatar: what to save.
-        overwrite: whether one of that name may be replaced.
+        name: its name.
+        avatar: the avatar.
+        overwrite: whether an existing one may be replaced.
 
     Returns:
         Its file.
 
     Raises:
-        BadInput: the name is no plain word, or is taken.
+        BadInput: the name is invalid, or exists.
         BadOutput: the file can't be written.
     """
     check_name(name)
     path = folder() / f"{name}{SUFFIX}"
     if path.exists() and not overwrite:
         raise BadInput(
-            f"There is an avatar {name} already.\n"
+            f"The avatar {name} exists already.\n"
             f"Replace it with --overwrite, or remove it:  imagineid avatar remove {name}"
         )
     with write_errors(path):
@@ -143,7 +146,7 @@ def save(name: str, avatar: Avatar, overwrite: bool = False) -> Path:
 
 
 def write(path: Path, avatar: Avatar, overwrite: bool = False) -> None:
-    """Write an avatar into a file, the same bytes for the same avatar.
+    """Write an avatar to a file; the same avatar gives the same bytes.
 
     Raises:
         BadOutput: it can't be written.
@@ -171,7 +174,7 @@ def find(name: str) -> Path:
     """Return the file of an avatar.
 
     Args:
-        name: of a saved one, or the path of a file.
+        name: name of a saved avatar, or path of a file.
 
     Raises:
         BadInput: there is none.
@@ -181,14 +184,14 @@ def find(name: str) -> Path:
     path = folder() / f"{name}{SUFFIX}"
     if _NAME.fullmatch(name) and path.is_file():
         return path
-    raise BadInput(f"There is no avatar {name}.\nSee which there are:  imagineid avatar list")
+    raise BadInput(f"There is no avatar {name}.\nList avatars:  imagineid avatar list")
 
 
 def load(name: str) -> Avatar:
     """Read an avatar.
 
     Args:
-        name: of a saved one, or the path of a file.
+        name: name of a saved avatar, or path of a file.
 
     Raises:
         BadInput: there is none, or it is damaged.
@@ -199,8 +202,8 @@ def load(name: str) -> Avatar:
             info = parse_json(_part(file, _INFO))
             if info["format"] != FORMAT:
                 raise BadInput(
-                    f"{path} is of a newer imagineid.\n"
-                    "Update this one:  pip install --upgrade imagineid"
+                    f"{path} was made by a newer imagineid.\n"
+                    "Update:  pip install --upgrade imagineid"
                 )
             with Image.open(io.BytesIO(_part(file, _FIRST)), formats=["PNG"]) as picture:
                 first = np.asarray(picture.convert("RGB"))
@@ -210,9 +213,9 @@ def load(name: str) -> Avatar:
         avatar = Avatar(first, _identity(arrays), **_checked(info))
     except BadInput:
         raise
-    except Exception as error:  # damaged zips, JSON, PNG and arrays raise a dozen kinds
+    except Exception as error:  # damaged zips, JSON, PNG and arrays raise many types
         raise BadInput(
-            f"{path} is no avatar, or is damaged ({type(error).__name__}).\n"
+            f"{path} is not an avatar, or is damaged ({type(error).__name__}).\n"
             "Save it again:  imagineid avatar save NAME VIDEO"
         ) from error
     return avatar
@@ -278,43 +281,43 @@ def saved() -> dict[str, Path]:
 
 
 def remove(name: str) -> Path:
-    """Remove a saved avatar; return the file that is gone.
+    """Remove a saved avatar; return its file.
 
     Raises:
         BadInput: there is none of that name.
     """
     path = saved().get(name)
     if path is None:
-        raise BadInput(f"There is no avatar {name}.\nSee which there are:  imagineid avatar list")
+        raise BadInput(f"There is no avatar {name}.\nList avatars:  imagineid avatar list")
     with write_errors(path):
         path.unlink()
     return path
 
 
 def _part(file: zipfile.ZipFile, name: str) -> bytes:
-    """Read one part, which must not be larger than it says or than is sensible."""
+    """Read one part; its size is limited."""
     if file.getinfo(name).file_size > MOST_BYTES:
         raise ValueError(f"{name} is too large")
     return file.read(name)
 
 
 def _identity(arrays: dict[str, Array]) -> Identity:
-    """Check arrays that a stranger may have written."""
+    """Validate untrusted arrays."""
     who = Identity(**{name: np.asarray(array, np.float32) for name, array in arrays.items()})
     if who.shape.ndim != 1 or who.theta.ndim != 1 or who.traits.shape != (2,):
-        raise ValueError("these arrays are not who speaks")
+        raise ValueError("these arrays are not an identity")
     if not all(np.isfinite(array).all() for array in (who.shape, who.theta, who.traits)):
         raise ValueError("a number is not finite")
     return who
 
 
 def _checked(info: dict[str, Any]) -> dict[str, Any]:
-    """Take the fields of :class:`Avatar` from JSON that a stranger may have written."""
+    """Validate the fields of :class:`Avatar` from untrusted JSON."""
     known = {name: info[name] for name in _INFO_FIELDS}
     if isinstance(known["seed"], bool) or not isinstance(known["seed"], int):
-        raise TypeError("the seed is no whole number")
+        raise TypeError("the seed is not an integer")
     if not all(isinstance(known[name], str) for name in _INFO_FIELDS if name != "seed"):
-        raise TypeError("a text is no text")
+        raise TypeError("a text is not a string")
     return known
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STOP_S = 5.0
 """What a worker may take to end; then it is killed."""
 
-DIED = "the worker that made it has died (out of memory?)"
+DIED = "its worker process died (out of memory?)"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Done:
 
 
 def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
-    """Make one video; whatever is wrong with its recording is no error of the others."""
+    """Make one video; an error is returned, so that the others continue."""
     try:
         check_output(task.output, task.overwrite)
         cache = Cache.default() if caching else None
@@ -77,13 +77,13 @@ def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
     except ImagineIDError as error:
         return Done(task, error=str(error).splitlines()[0])
     except Exception as error:
-        return Done(task, error=f"something went wrong inside ({type(error).__name__}: {error})")
+        return Done(task, error=f"unexpected error ({type(error).__name__}: {error})")
 
 
 def in_process(
     tasks: Sequence[Task], model: ModelChoice, caching: bool
 ) -> Generator[Done, None, None]:
-    """Make them one after the other in this process; the model is loaded once."""
+    """Make the videos one after the other in this process; the model is loaded once."""
     pipe = model.load() if tasks else None
     for task in tasks:
         assert pipe is not None  # for the type checker
@@ -106,7 +106,7 @@ def in_processes(
         for i in range(min(workers, len(tasks))):
             ours, theirs = context.Pipe()
             own = context.Process(target=_work, args=(theirs, model, caching, i, workers))
-            own.daemon = True  # ends with this process
+            own.daemon = True  # they end with this process
             with signals.hidden_from_children():
                 own.start()
             theirs.close()
@@ -138,7 +138,7 @@ def _end(running: Collection[Any]) -> None:
 def _answer(
     ready: Connection, left: list[Task], doing: dict[Connection, Task], running: dict[Any, Any]
 ) -> Iterator[Done]:
-    """Take what a worker says, and give it the next task."""
+    """Receive a worker's result and send it the next task."""
     try:
         said = ready.recv()
     except (EOFError, OSError):
@@ -157,7 +157,7 @@ def _answer(
 
 
 def _work(main: Connection, model: ModelChoice, caching: bool, number: int, workers: int) -> None:
-    """Run in a worker: load the model on its share of the processors, then one task at a time."""
+    """Run a worker: load the model on its share of the CPU cores, then do one task at a time."""
     signals.install()
     signals.end_with_parent()
     if hasattr(os, "sched_setaffinity"):
@@ -190,7 +190,7 @@ def on_ray(
 
     Raises:
         BackendMissing: Ray is not installed.
-        BadInput: no cluster answers.
+        BadInput: there is no cluster at that address.
     """
     try:
         import ray
@@ -213,7 +213,7 @@ def on_ray(
 
 
 def _share_out(ray: Any, left: list[Task], idle: list[Any]) -> Iterator[Done]:
-    """Give each idle actor the next task until all are done."""
+    """Send each idle actor the next task until all are done."""
     doing: dict[Any, tuple[Any, Task]] = {}
     while left or doing:
         while left and idle:
@@ -239,7 +239,7 @@ def _share_out(ray: Any, left: list[Task], idle: list[Any]) -> Iterator[Done]:
 
 
 def _landed(done: Done, film: bytes | None) -> Done:
-    """Write the video that came back."""
+    """Write a received video."""
     output = done.task.output
     if film is None or done.made is None:
         return done
@@ -252,13 +252,13 @@ def _landed(done: Done, film: bytes | None) -> Done:
 
 
 class _Remote:
-    """A worker on some node of a Ray cluster."""
+    """A worker on a node of a Ray cluster."""
 
     def __init__(self, model: ModelChoice, caching: bool) -> None:
         self._pipe, self._caching = model.load(), caching
 
     def render(self, task: Task, sound: bytes) -> tuple[Done, bytes | None]:
-        """Make a video of a recording's bytes; return how it ended, and the video's bytes."""
+        """Make a video of a recording's bytes; return the result and the video's bytes."""
         with tempfile.TemporaryDirectory(prefix="imagineid-") as name:
             folder = Path(name)
             audio, output = folder / task.audio.name, folder / "out.mp4"

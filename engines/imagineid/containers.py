@@ -1,8 +1,8 @@
-"""Opening sound and video files, and nothing else: no playlist, device, script or network.
+"""Safe opening of sound and video files: no playlists, devices, scripts or network.
 
-Some formats are lists of other files (HLS, ffconcat, image sequences), so that a file from
-somebody else could have any file of this machine read. Only self-contained formats are opened, and
-whatever is opened can't open anything further.
+Some formats refer to other files (HLS, ffconcat, image sequences), so an untrusted file could make
+FFmpeg read any file of this machine. Only self-contained formats are opened, and they can't open
+further files.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ SELF_CONTAINED = (
     "u32be u32le u8 usm vag vividas vivo vmd voc vpk vqf w64 wady wav wavarc wc3movie webm wsaud "
     "wsd wsvqa wtv wv wve xa xmd xmv xvag xwma yop"
 ).split()
-"""FFmpeg's names of the formats that may be opened: those that hold sound, themselves."""
+"""FFmpeg's names of allowed formats: self-contained ones with sound."""
 
 SUBTITLES = "srt ass webvtt subviewer subviewer1 microdvd sami mpl2 mpsub pjs realtext stl vplayer"
-"""Names of the formats of subtitles, alone in a file."""
+"""FFmpeg's names of subtitle formats."""
 
 LISTS = {
     b"#EXTM3U": "an HLS playlist",
     b"ffconcat": "an ffconcat list",
     b"[playlist]": "a PLS playlist",
 }
-"""How lists of other files begin."""
+"""First bytes of formats that refer to other files."""
 
 
 @contextlib.contextmanager
@@ -55,30 +55,30 @@ def open_media(path: Path, formats: str = "") -> Iterator[InputContainer]:
         formats: FFmpeg's names of other formats that may be opened, with blanks between.
 
     Raises:
-        BadSound: it is a list of other files.
+        BadSound: it refers to other files.
         OSError: it can't be opened.
-        av.FFmpegError, ValueError: it is no sound or video that can be read.
+        av.FFmpegError, ValueError: it can't be decoded as sound or video.
     """
     with open_regular_file(path) as file, open_container(file, formats) as container:
         yield container
 
 
 def open_container(file: BinaryIO, formats: str = "") -> InputContainer:
-    """Open what an open file holds, from where the file is; see :func:`open_media`."""
+    """Open the content of an open file from its current position; see :func:`open_media`."""
     head = file.read(64)
     file.seek(-len(head), 1)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for mark, what in LISTS.items():
         if start.startswith(mark):
             raise BadSound(
-                f"{file.name} is {what}: it names other files, which are not read.\n"
+                f"{file.name} is {what}: it refers to other files, which are not read.\n"
                 "Give the recording itself:  imagineid generate OTHER.wav"
             )
     return open_stream(file, formats)
 
 
 def open_stream(stream: Any, formats: str = "") -> InputContainer:
-    """Open what a stream holds that need not seek; see :func:`open_media`."""
+    """Open the content of a stream without seeking; see :func:`open_media`."""
     allowed = ",".join([*SELF_CONTAINED, *formats.split()])
     container = av.open(
         stream,

@@ -1,4 +1,4 @@
-"""The seam between the method and what runs its networks."""
+"""The interface between the method and the backends that run its networks."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, Protocol
 class Engine(Protocol):
     """One loaded network: named arrays in, named arrays out, on its own device.
 
-    It holds weights and nothing else: what goes from frame to frame is passed in and out. An array
-    passed in is not written to afterwards: an engine on a card keeps the last one there. Several
+    It holds weights only; state between frames is passed in and out. The caller must not change an
+    array after passing it, because an engine on a GPU may keep a copy of the last one. Several
     threads may call it.
     """
 
     def __call__(self, **inputs: Any) -> dict[str, Any]:
-        """Run the network once on arrays named and shaped as its ports say."""
+        """Run the network once; names and shapes of the arrays are those of its ports."""
         ...
 
 
 Engines = Mapping[str, Engine]
-"""Loaded networks by the names of their ports."""
+"""Loaded networks by name."""
 
 Opener = Callable[[str], Engine]
-"""Opens a model's network by the name of its ports."""
+"""A function that loads a network of a model, given its name."""

@@ -23,27 +23,27 @@ from typing import ClassVar
 
 
 class ImagineIDError(Exception):
-    """The root: an error that is told in words, never by a traceback."""
+    """Base class of all errors; the command line prints its message without a traceback."""
 
     exit_code: ClassVar[int] = 1
 
 
 class BadInput(ImagineIDError):
-    """What the user gave can't be used."""
+    """The user's input is invalid."""
 
     exit_code = 2
 
 
 class BadSound(BadInput):
-    """A recording that can't be read, or in which there is nothing to hear."""
+    """A recording can't be decoded, or contains no sound."""
 
 
 class BadOutput(BadInput):
-    """A place where the result can't be written."""
+    """An output file can't be written."""
 
 
 class BackendMissing(ImagineIDError):
-    """A backend was asked for whose package is not installed."""
+    """The package of the requested backend is not installed."""
 
     exit_code = 3
 
@@ -55,13 +55,13 @@ class BackendMissing(ImagineIDError):
 
 
 class NoGpu(ImagineIDError):
-    """An engine needs an NVIDIA card, or its driver, and there is none."""
+    """A backend needs an NVIDIA GPU or its driver, and there is none."""
 
     exit_code = 3
 
 
 class BadEngine(ImagineIDError):
-    """An engine or an exported network can't be built, or is missing, stale, damaged or wrong."""
+    """An engine or an exported network can't be built, or is missing, outdated or damaged."""
 
     exit_code = 3
 
@@ -84,12 +84,12 @@ class OutOfMemory(ImagineIDError):
 
 
 class DownloadFailed(ImagineIDError):
-    """No server gave a weights file as it must be."""
+    """No server provided a valid weights file."""
 
     exit_code = 3
 
 
 class SomeFailed(ImagineIDError):
-    """Some inputs of a batch failed; the others were made."""
+    """Some inputs of a batch failed; the other videos were made."""
 
     exit_code = 4

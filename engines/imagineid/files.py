@@ -1,4 +1,4 @@
-"""Files under their final name: checked before any work, and whole or not there at all."""
+"""Output files: checked before any work, and never incomplete under their final name."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from typing import BinaryIO
 from imagineid.errors import BadOutput
 
 Place = tuple[int, int, tuple[str, ...]]
-"""Device and inode of the nearest thing that exists, and the names that are still missing."""
+"""Device and inode of the nearest existing folder or file, and the missing part of the path."""
 
 NAME_BYTES = 255
-"""The longest name of a file that common file systems take."""
+"""Longest file name of common file systems."""
 
 PREFIX = ".imagineid-"
-"""How the names of half-written files begin."""
+"""Prefix of the names of incomplete files."""
 
 STALE_S = 60.0
-"""A part this old that nobody has locked was left by a kill on another machine."""
+"""Age at which an unlocked incomplete file of another machine is abandoned."""
 
 _parts: set[Path] = set()
 
 
 def check_output(path: Path, overwrite: bool, suffix: str = ".mp4") -> None:
-    """Tell before any work whether a file can be written.
+    """Check before any work whether a file can be written.
 
     Args:
-        path: where the result shall go.
-        overwrite: whether a file that is there may be replaced.
-        suffix: how its name must end.
+        path: the output file.
+        overwrite: whether an existing file may be replaced.
+        suffix: required extension.
 
     Raises:
-        BadOutput: the folder is missing or can't be written, the path is a directory, the suffix
-            is another, or a file is there that nobody asked to replace.
+        BadOutput: the folder is missing or not writable, the path is a directory, the extension is
+            wrong, or the file exists.
     """
     try:
         if path.is_dir():
@@ -57,15 +57,17 @@ def check_output(path: Path, overwrite: bool, suffix: str = ".mp4") -> None:
                 f"{path} does not end in {suffix}.\nName it:  -o {path.with_suffix(suffix)}"
             )
         if not path.parent.is_dir():
-            raise BadOutput(f"There is no folder {path.parent}.\nMake it:  mkdir -p {path.parent}")
+            raise BadOutput(
+                f"The folder {path.parent} does not exist.\nCreate it:  mkdir -p {path.parent}"
+            )
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise BadOutput(
-                f"The folder {path.parent} can't be written.\nName another place:  -o OUT{suffix}"
+                f"The folder {path.parent} is not writable.\nUse another folder:  -o OUT{suffix}"
             )
         if len(os.fsencode(path.name)) > NAME_BYTES:
-            raise BadOutput(f"{path.name} is too long for a name.\nName another:  -o OUT{suffix}")
+            raise BadOutput(f"The file name {path.name} is too long.\nUse another:  -o OUT{suffix}")
         if os.path.lexists(path) and not overwrite:
-            raise BadOutput(f"{path} is there already.\nReplace it:  --overwrite")
+            raise BadOutput(f"{path} exists already.\nReplace it:  --overwrite")
     except (OSError, ValueError) as error:  # a name too long, a loop of links, a null character
         raise BadOutput(
             f"{path} can't be written: {error}.\nName another:  -o OUT{suffix}"
@@ -74,17 +76,17 @@ def check_output(path: Path, overwrite: bool, suffix: str = ".mp4") -> None:
 
 @contextlib.contextmanager
 def atomic_output(path: Path, overwrite: bool) -> Iterator[Path]:
-    """Give a temporary name beside ``path``, and ``path`` itself at a clean end.
+    """Yield a temporary file next to ``path``, and rename it to ``path`` on success.
 
     Args:
-        path: where the result shall go.
-        overwrite: whether a file that is there may be replaced; its mode is kept.
+        path: the output file.
+        overwrite: whether an existing file may be replaced; its mode is kept.
 
     Yields:
         An empty file to write to. It is removed on any error.
 
     Raises:
-        BadOutput: the place can't be written.
+        BadOutput: the file can't be written.
     """
     check_output(path, overwrite, path.suffix.lower())
     with contextlib.ExitStack() as stack:
@@ -92,7 +94,7 @@ def atomic_output(path: Path, overwrite: bool) -> Iterator[Path]:
             part = stack.enter_context(part_in(path.parent))
         yield part
         if not overwrite and os.path.lexists(path):
-            raise BadOutput(f"{path} has come to be meanwhile.\nReplace it:  --overwrite")
+            raise BadOutput(f"{path} was created by another process.\nReplace it:  --overwrite")
         with write_errors(path):
             with contextlib.suppress(OSError):  # some network shares have no modes
                 part.chmod(_mode_for(path))
@@ -116,12 +118,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def part_in(folder: Path) -> Iterator[Path]:
-    """Make an empty hidden file, which is removed at the end unless it was given another name.
+    """Create an empty hidden file, which is removed at the end unless it was renamed.
 
-    What killed processes have left in the folder is removed first.
+    Files that killed processes left in the folder are removed first.
 
     Raises:
-        OSError: none can be made.
+        OSError: it can't be created.
     """
     sweep(folder)
     part = _new_name(folder)
@@ -142,10 +144,10 @@ def part_in(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def part_folder_in(folder: Path) -> Iterator[Path]:
-    """Make an empty hidden folder, as :func:`part_in` makes a file.
+    """Create an empty hidden folder, like :func:`part_in` for files.
 
     Raises:
-        OSError: none can be made.
+        OSError: it can't be created.
     """
     sweep(folder)
     part = _new_name(folder)
@@ -163,7 +165,7 @@ def _new_name(folder: Path) -> Path:
 
 
 def remove_parts() -> None:
-    """Remove everything half-written of this process, which is about to end."""
+    """Remove all incomplete files of this process, at exit."""
     for part in tuple(_parts):
         shutil.rmtree(part, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -171,20 +173,20 @@ def remove_parts() -> None:
 
 
 def open_regular_file(path: Path) -> BinaryIO:
-    """Open a file to read; never wait for a pipe or a device.
+    """Open a file for reading, without blocking on a pipe or a device.
 
     Raises:
-        OSError: it can't be opened, or is no regular file.
+        OSError: it can't be opened, or is not a regular file.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(errno.EINVAL, "no regular file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     return open(handle, "rb")
 
 
 def _mode_for(path: Path) -> int:
-    """Return the mode of the file that is replaced, else what a new file gets."""
+    """Return the mode of the file that is replaced, else that of a new file."""
     try:
         return stat.S_IMODE(path.stat().st_mode) & 0o777
     except OSError:
@@ -225,12 +227,12 @@ def file_digest(path: Path) -> str:
 
 @functools.cache
 def _machine() -> str:
-    """Name this machine in a few letters: process numbers mean nothing on another."""
+    """Return a short id of this machine, because process ids are valid on one machine only."""
     return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left in a folder: parts that nobody holds."""
+    """Remove incomplete files that killed processes left in a folder."""
     with contextlib.suppress(OSError):
         for part in folder.glob(f"{PREFIX}*.part"):
             with contextlib.suppress(OSError):
@@ -238,7 +240,7 @@ def sweep(folder: Path) -> None:
 
 
 def _remove_abandoned(part: Path) -> None:
-    """Remove a part if its process is gone, or if it is old and not locked."""
+    """Remove an incomplete file if its process has ended, or if it is old and not locked."""
     mode = part.lstat().st_mode
     _, machine, number, *_ = [*part.name.split("-"), "", "", ""]
     own = machine == _machine() and number.isdecimal()
@@ -268,10 +270,10 @@ def _is_alive(process: int) -> bool:
 
 @contextlib.contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Say in words what the system says when ``path`` is written.
+    """Convert system errors of writing ``path`` to clear messages.
 
     Args:
-        path: the file that the user asked for.
+        path: the output file.
 
     Raises:
         BadOutput: instead of any OSError of the block.
@@ -280,9 +282,9 @@ def write_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            what, next_step = f"No room left for {path}.", "Free some, or name another disk"
+            what, next_step = f"No space left for {path}.", "Free some, or name another disk"
         elif isinstance(error, BrokenPipeError):
-            what, next_step = "Nobody reads the video any more.", "Make a file of it"
+            what, next_step = "Nobody reads the video any more.", "Write to a file"
         else:
             reason = error.strerror or type(error).__name__
             what, next_step = f"{path} can't be written: {reason}.", "Name another place"
@@ -292,15 +294,15 @@ def write_errors(path: Path) -> Iterator[None]:
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None]) -> None:
     """Check, before any work, that no output replaces an input or another output.
 
-    Files are compared, not names: links, other spellings of a folder, and the case and Unicode
-    form of a name where the file system ignores them are seen through.
+    Files are compared, not names: links, other spellings of a folder, and case and Unicode form on
+    file systems that ignore them are resolved.
 
     Args:
-        outputs: what is to be written; None is left out.
-        inputs: what is to be read, there or not; None is left out.
+        outputs: output files; None is ignored.
+        inputs: input files, existing or not; None is ignored.
 
     Raises:
-        BadOutput: an output is an input, or two outputs are one file.
+        BadOutput: an output is an input, or two outputs are the same file.
     """
     taken: dict[Place, list[tuple[Place, Path, bool]]] = {}
     for path in filter(None, inputs):
@@ -315,33 +317,33 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
             if is_input:
                 raise BadOutput(
                     f"The output {path} is the input {name}, which would be lost.\n"
-                    f"Name another place:  -o OTHER{path.suffix}"
+                    f"Name another file:  -o OTHER{path.suffix}"
                 )
             raise BadOutput(
-                f"Two outputs are one file: {name} and {path}.\nName each a place of its own."
+                f"Two outputs are the same file: {name} and {path}.\nUse different names."
             )
         alike.append((place, path, False))
 
 
 def place_of(path: Path) -> Place:
-    """Return where a file is, or where it would be made; equal for names of one file."""
+    """Return the location of a file, existing or not; equal for all names of the same file."""
     try:
         full = Path(os.path.realpath(path.parent), path.name)
         there = next(each for each in (full, *full.parents) if each.exists())
         status = there.stat()
         return status.st_dev, status.st_ino, full.relative_to(there).parts
-    except (OSError, ValueError):  # a name that no file can have; whoever opens it says so
+    except (OSError, ValueError):  # an invalid name; opening it reports the error
         return 0, 0, path.absolute().parts
 
 
 def _folded(place: Place) -> Place:
-    """Return the place with names as the most forgiving file system compares them."""
+    """Return the location with names folded as in the least strict file system."""
     device, inode, names = place
     return device, inode, tuple(unicodedata.normalize("NFKC", n).casefold() for n in names)
 
 
 def _is_one(place: Place, other: Place, path: Path) -> bool:
-    """Tell whether two places that differ at most in the spelling of names are one file."""
+    """Return whether two locations that differ at most in spelling are the same file."""
     if place == other:
         return True
     full = Path(os.path.realpath(path.parent), path.name)
@@ -351,12 +353,12 @@ def _is_one(place: Place, other: Place, path: Path) -> bool:
 
 
 def _names_one_file(folder: Path, one: str, other: str) -> bool:
-    """Try on the file system itself whether it takes two spellings for one name."""
+    """Test on the file system whether two spellings are the same name."""
     prefix = f".imagineid-{os.getpid()}-"
     probe = folder / f"{prefix}{one}"
     try:
         probe.touch(exist_ok=False)
-    except OSError:  # not to be tried: assume the worse
+    except OSError:  # it can't be tested: assume the worst
         return True
     try:
         return (folder / f"{prefix}{other}").exists()

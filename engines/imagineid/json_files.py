@@ -1,4 +1,4 @@
-"""Reading JSON that may come from anywhere: never too long, never nested deeper than the stack."""
+"""Safe reading of untrusted JSON: limited in size and depth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def parse_json(text: str | bytes) -> Any:
     """Parse JSON.
 
     Raises:
-        ValueError: it is none, or is nested too deep.
+        ValueError: it is invalid, or nested too deep.
     """
     try:
         return json.loads(text)
@@ -29,7 +29,7 @@ def read_json(path: Path, most_bytes: int = MOST_JSON_BYTES) -> Any:
 
     Raises:
         OSError: it can't be read.
-        ValueError: it is no JSON, or longer than ``most_bytes``.
+        ValueError: it is invalid, or longer than ``most_bytes``.
     """
     with open_regular_file(path) as file:
         text = file.read(most_bytes + 1)

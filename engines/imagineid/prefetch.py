@@ -1,4 +1,4 @@
-"""Working ahead: an iterator that runs in a thread of its own, a few items before it is asked."""
+"""Prefetching: an iterator that runs in its own thread, a few items ahead."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 LOOK_EVERY_S = 0.1
-"""How often a thread that waits for room looks whether it shall stop."""
+"""Interval at which a waiting thread checks whether to stop, seconds."""
 
 
 class _End:
-    """Stands after the last item; holds the error that ended the source, if one did."""
+    """Marks the end of the items, with the error of the source, if any."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
@@ -59,12 +59,12 @@ class Prefetch(Generic[T]):
     def __next__(self) -> T:
         item = self._ready.get()
         if isinstance(item, _End):
-            self._ready.put(item)  # whoever asks again hears the same
+            self._ready.put(item)  # further calls get the same result
             raise item.error or StopIteration
         return item
 
     def _work(self) -> None:
-        """Fill the queue until the source ends or nobody wants more."""
+        """Fill the queue until the source or the block ends."""
         error: BaseException | None = None
         try:
             for item in self._source:
@@ -77,7 +77,7 @@ class Prefetch(Generic[T]):
         self._offer(_End(error))
 
     def _offer(self, item: T | _End) -> bool:
-        """Wait for room; False if the block ended meanwhile."""
+        """Wait for space in the queue; False if the block has ended."""
         while not self._stop.is_set():
             with contextlib.suppress(queue.Full):
                 self._ready.put(item, timeout=LOOK_EVERY_S)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 Advance = Callable[[float], None]
-"""Called with how much of a stage's total is done so far."""
+"""A function that is called with how much of a stage's total is done."""
 
 
 class Progress(Protocol):

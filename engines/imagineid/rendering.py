@@ -101,14 +101,14 @@ def render(
         request: what is asked for beside the voice.
         cache: where frames made before are found and new ones kept; also lets an interrupted run be
             resumed, see :mod:`imagineid.resume`.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
         remember: whether the factors are kept in the user's home, so that a swap can start from
             this video, and the video counts as the last one made.
         progress: told how it goes.
 
     Raises:
         BadSound: the recording can't be read, or there is nothing to hear.
-        BadOutput: the place can't be written, or the disk is full.
+        BadOutput: it can't be written, or the disk is full.
         BadInput: something asked for is outside its range.
         BadWeights: the model is damaged.
     """
@@ -259,7 +259,7 @@ def metadata_of(pipe: Pipeline, request: Request) -> dict[str, Any]:
 
 
 def announce(pipe: Pipeline, request: Request, sound: Sound, progress: Progress) -> None:
-    """Say what is about to happen, and what of the prompt is not understood."""
+    """Print recording, model and seed, and warn about unknown words of the prompt."""
     progress.line(f"{sound.path}: {sound.duration_s:.1f} s of sound, {sound.frames} frames")
     progress.line(f"model {pipe.model}, {pipe.engine_line}; seed {request.seed}")
     for note in sound.notes:
@@ -271,7 +271,7 @@ def warn_unknown(pipe: Pipeline, request: Request, progress: Progress) -> None:
     """Warn of words of the prompt that the model does not know."""
     if unknown := pipe.unknown_words(request.words):
         words = ", ".join(f"{w} (closest: {near})" if near else w for w, near in unknown)
-        progress.warn(f"the model does not know these words of the prompt: {words}")
+        progress.warn(f"unknown words in the prompt: {words}")
 
 
 def as_requested(pipe: Pipeline, factors: VoiceFactors, request: Request) -> VoiceFactors:

@@ -29,13 +29,13 @@ SEED_S = 10
 """Seconds of a voice that decide the seed that nobody chose: one that grows keeps its face."""
 
 STEPS = 200
-"""The most denoising steps of a frame."""
+"""Most denoising steps per frame."""
 
 GUIDANCE = 30.0
-"""The largest guidance."""
+"""Largest guidance."""
 
 PROMPT_CHARACTERS = 500
-"""The longest prompt."""
+"""Most characters of a prompt."""
 
 CHAINS = 16
 """The most stretches of a video imagined side by side."""
@@ -116,18 +116,16 @@ class Request:
         _within("--strength", self.strength, 0, 1)
         _within("--chains", self.chains, 1, CHAINS)
         if self.emotion is not None and self.emotion not in EMOTIONS:
-            raise BadInput(
-                f"There is no emotion {self.emotion!r}.\nUse one of:  {', '.join(EMOTIONS)}"
-            )
+            raise BadInput(f"Unknown emotion {self.emotion!r}.\nUse one of:  {', '.join(EMOTIONS)}")
         if self.strength is not None and self.emotion is None and not blends:
-            raise BadInput("--strength says how much of which emotion?\nAdd:  --emotion happy")
+            raise BadInput("--strength needs an emotion.\nAdd:  --emotion happy")
         _check_prompt(self.words)
         if self.voice is not None:
             parse(self.voice)
         self.amounts.check()
         self.output.check()
         if self.still and self.pose_from is not None:
-            raise BadInput("--still and --pose-from exclude each other.\nLeave one of them out.")
+            raise BadInput("--still and --pose-from exclude each other.\nRemove one of them.")
         if self.pose_from is not None:
             from imagineid.face.reference import check
 
@@ -154,7 +152,7 @@ class Request:
         return replace(self, seed=int.from_bytes(digest.digest(), "big") % RANDOM_SEEDS)
 
     def motion(self, frames: int) -> Motion | None:
-        """Return the motion of a video of ``frames``; None leaves it to the pipeline.
+        """Return the motion for a video of ``frames``; None for random motion.
 
         Raises:
             BadInput: the reference can't be used.
@@ -218,8 +216,8 @@ def request_of(metadata: Mapping[str, Any], path: Path) -> Request:
         wrong = isinstance(value, bool) and kind is not bool
         if value is not None and (wrong or not isinstance(value, kind)):
             raise BadInput(
-                f"{path} says {name} is {value!r}: it can't be repeated.\n"
-                f"Say it yourself:  --prompt TEXT --seed N"
+                f"The metadata of {path} have an invalid {name}: {value!r}.\n"
+                f"Give the options yourself:  --prompt TEXT --seed N"
             )
     known: dict[str, Any] = {name: metadata.get(name) for name in kinds}
     request = Request(**known)

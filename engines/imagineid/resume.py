@@ -34,7 +34,7 @@ def begin(audio: Path, output: Path, request: Request) -> None:
 
 
 def end(output: Path) -> None:
-    """Forget what was begun: it is done."""
+    """Delete the note of a finished run."""
     with contextlib.suppress(OSError):
         _note(output).unlink(missing_ok=True)
 

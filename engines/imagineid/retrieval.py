@@ -55,7 +55,7 @@ def recordings_in(folder: Path, leave_out: Path) -> list[Path]:
         BadInput: there is no such folder, it can't be read, or there are no others in it.
     """
     if not folder.is_dir():
-        raise BadInput(f"There is no folder {folder}.\nSee what there is:  ls {folder.parent}")
+        raise BadInput(f"The folder {folder} does not exist.\nList:  ls {folder.parent}")
     try:
         paths = [path for path in sorted(folder.rglob("*")) if is_recording(path)]
     except OSError as error:
@@ -64,7 +64,7 @@ def recordings_in(folder: Path, leave_out: Path) -> list[Path]:
     if not paths:
         raise BadInput(
             f"There are no other recordings in {folder}.\n"
-            f"Their names end in:  {' '.join(sorted(SOUNDS))}"
+            f"Known extensions:  {' '.join(sorted(SOUNDS))}"
         )
     return paths
 
@@ -121,7 +121,7 @@ def portraits(
 
 
 def likeness(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the cosine of two identities (512,)."""
+    """Return the cosine similarity of two identities (512,)."""
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 

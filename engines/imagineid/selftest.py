@@ -1,4 +1,4 @@
-"""A short sound goes the whole way through the embedded model, and what comes out is checked."""
+"""Self-test: make a short video with the embedded model and check it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from imagineid.spec import SAMPLE_RATE
 from imagineid.video import VideoWriter
 
 SOUND_S = 0.24
-"""Six frames of sound: enough to hear, to imagine and to go on from a frame."""
+"""Six frames of sound: enough for PAD, a first frame and coherent frames."""
 
 STEPS = 2
-"""Steps of every frame: what later frames of a video take; the first one looks rough."""
+"""Steps of every frame, as for coherent frames; the first frame looks rough."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the test found.
+    """Result of the self-test.
 
     Attributes:
-        wrong: what is not as it must be, "" if nothing.
-        load_s: time to load the model; frame_s: time of one frame after the first.
+        wrong: what is wrong, or "".
+        load_s: time to load the model.
+        frame_s: time of one coherent frame.
     """
 
     wrong: str
@@ -41,10 +42,10 @@ class Outcome:
 
 
 def run_selftest(engine: str = "auto") -> Outcome:
-    """Make a tiny video of a made voice in a temporary folder, and read it back.
+    """Make a tiny video of a synthetic voice in a temporary folder, and read it again.
 
     Raises:
-        ImagineIDError: an engine, the weights or the temporary folder can't be used.
+        ImagineIDError: a backend, the weights or the temporary folder can't be used.
     """
     with tempfile.TemporaryDirectory(prefix="imagineid-doctor-") as folder:
         voice, video = Path(folder) / "voice.wav", Path(folder) / "face.mp4"
@@ -77,7 +78,7 @@ def _watched(
 
 
 def _write_voice(path: Path) -> None:
-    """Write a vowel: pulses of 120 a second, rung by two formants."""
+    """Write a vowel: a pulse train of 120 Hz through two formant filters."""
     count = round(SOUND_S * SAMPLE_RATE)
     since_pulse_s = (np.arange(count) % (SAMPLE_RATE // 120)) / SAMPLE_RATE
     ring = sum(np.sin(2 * np.pi * hz * since_pulse_s) for hz in (700, 1200))
@@ -90,24 +91,24 @@ def _write_voice(path: Path) -> None:
 
 
 def _wrong(frames: Sequence[np.ndarray], wanted: int, size_px: int) -> str:
-    """Return what is wrong with the frames, "" if they are pictures that go together."""
+    """Return what is wrong with the frames, or ""."""
     if len(frames) != wanted:
-        return f"{len(frames)} frames came and not {wanted}"
+        return f"it made {len(frames)} frames instead of {wanted}"
     stack = np.asarray(frames)
     if stack.shape[1:] != (size_px, size_px, 3) or stack.dtype != np.uint8:
         return f"frames are {stack.dtype} {stack.shape[1:]}"
     if stack.std(axis=(1, 2)).max(axis=1).min() < 10:
-        return "frames are one plain colour"
+        return "a frame has a single colour"
     step = np.abs(np.diff(stack.astype(np.int16), axis=0)).mean(axis=(1, 2, 3))
     if step.max() > 30:
-        return "frames do not go together"
+        return "neighbouring frames differ too much"
     return ""
 
 
 def _unlike(video: Path, frames: int) -> str:
-    """Return what is wrong with the file, "" if it holds the frames and the sound."""
+    """Return what is wrong with the file, or ""."""
     with av.open(str(video)) as container:
         if not container.streams.audio:
             return "the video has no sound"
         read = sum(1 for _ in container.decode(video=0))
-    return "" if read == frames else f"the video holds {read} frames and not {frames}"
+    return "" if read == frames else f"the video has {read} frames instead of {frames}"

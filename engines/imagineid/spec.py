@@ -1,8 +1,8 @@
-"""Sizes and ports: every number a network is built from, written once.
+"""Model sizes, and the inputs and outputs of every network.
 
-A :class:`Size` decides every shape; :func:`ports` derives from it the named tensors at each
-network's boundary. Modules, ONNX names, dynamic axes, TensorRT profiles and the parity tests all
-read these ports, so that a shape is never written twice.
+A :class:`Size` determines every shape; :func:`ports` derives the named inputs and outputs of each
+network from it. Modules, ONNX names, dynamic axes, TensorRT profiles and parity tests use these
+ports, so that no shape is written twice.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ FPS = 25
 """Video frames per second."""
 
 SAMPLE_RATE = 16_000
-"""Samples per second of the mono sound that PAD hears."""
+"""Sample rate of PAD's mono input, Hz."""
 
 MELS = 80
 """Mel bands, 55 to 7600 Hz."""
 
 HOP_SAMPLES = 200
-"""Samples between mel frames: 80 mel frames a second."""
+"""Samples between mel frames, i.e. 80 mel frames a second."""
 
 MEL_FRAMES = 16
-"""Mel frames in the window of one video frame: 80 x 16 = 1280 numbers (the paper's A)."""
+"""Mel frames in the window of one video frame; 80 x 16 = 1280 numbers (the paper's A)."""
 
 EMOTIONS = ("neutral", "angry", "contempt", "disgusted", "fear", "happy", "sad", "surprised")
 """The eight emotions of MEAD, in the order of every emotion axis."""
@@ -39,7 +39,7 @@ ARKIT = (
     "browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff "
     "cheekSquintLeft cheekSquintRight noseSneerLeft noseSneerRight tongueOut"
 ).split()
-"""The 52 ARKit expression units in Live Link Face column order: the order of every beta axis."""
+"""The 52 ARKit blendshapes in the column order of Live Link Face, the order of every beta axis."""
 
 MOUTH = tuple(
     i for i, name in enumerate(ARKIT) if name.startswith(("jaw", "mouth", "cheekPuff", "tongue"))
@@ -47,7 +47,7 @@ MOUTH = tuple(
 """Indices into :data:`ARKIT` of the units that speech content moves."""
 
 FRAME_SAMPLES = SAMPLE_RATE // FPS
-"""Sound samples under one video frame."""
+"""Samples per video frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,11 @@ class ScheduleConfig:
         prediction: what the UNet predicts: ``velocity`` is rectified flow's, and needs no more;
             ``epsilon`` is the noise, ``v_prediction`` v, both under discrete diffusion.
         train_steps: timesteps it was trained with.
-        betas: the first and the last; beta_schedule: what lies between them.
-        spacing: which timesteps a sampler of fewer steps uses.
+        betas: the first and the last.
+        beta_schedule: interpolation between them.
+        spacing: timesteps that a sampler of fewer steps uses.
         steps_offset: added to each timestep of ``leading`` spacing.
-        set_alpha_to_one: whether the last step ends clean, or at timestep 0.
+        set_alpha_to_one: whether the last step ends without noise, or at timestep 0.
     """
 
     prediction: Literal["velocity", "epsilon", "v_prediction"] = "velocity"
@@ -73,10 +74,10 @@ class ScheduleConfig:
     set_alpha_to_one: bool = False
 
     def check(self) -> None:
-        """Refuse what no schedule computes with.
+        """Validate the fields.
 
         Raises:
-            ValueError: a field has another value than its type allows.
+            ValueError: a field has an invalid value.
         """
         allowed = {
             "prediction": ("velocity", "epsilon", "v_prediction"),
@@ -88,7 +89,7 @@ class ScheduleConfig:
             if getattr(self, field) not in values:
                 raise ValueError(f"{field} is {getattr(self, field)!r}, not one of {values}")
         if self.train_steps < 1 or not 0 < self.betas[0] <= self.betas[1] < 1:
-            raise ValueError(f"{self.train_steps} timesteps with betas {self.betas} can't be")
+            raise ValueError(f"{self.train_steps} timesteps with betas {self.betas} are invalid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ MINI_512 = Size(
     frame_decoder=(48, 96),
     matte=12,
 )
-"""The next embedded model: later frames move the first one. Trained, not yet shipped."""
+"""The next embedded model, whose coherent frames warp the first one; not shipped yet."""
 
 SD15 = Size(
     name="sd15",
@@ -218,7 +219,7 @@ SD15 = Size(
     stages=(128, 256, 512, 512),
     latent_channels=4,
     text="clip",
-    text_tokens=69,  # with the pseudo-words CLIP's 77
+    text_tokens=69,  # 77 with the pseudo-words, as in CLIP
     text_dim=768,
     text_layers=12,
     text_heads=12,
@@ -238,14 +239,14 @@ SD15 = Size(
     guidance=7.5,
     batch=2,
 )
-"""The paper's scale: Stable Diffusion 1.5 under PAD and the three adapters."""
+"""The paper's scale: Stable Diffusion 1.5 with PAD and the three adapters."""
 
 SIZES = {size.name: size for size in (MINI, SD15)}
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One named tensor at a network's boundary; a string in ``dims`` is a free axis."""
+    """A named input or output of a network; a string in ``dims`` is a dynamic axis."""
 
     name: str
     dims: tuple[int | str, ...]
@@ -254,7 +255,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What goes into a network and what comes out; input names are the module's arguments."""
+    """Inputs and outputs of a network; the inputs have the names of the module's arguments."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -318,7 +319,7 @@ def ports(size: Size) -> dict[str, Ports]:
 
 
 def _moving(size: Size, image: Port, latent: Port, mask: Port) -> Ports:
-    """Return the ports of the decoder that moves the first frame."""
+    """Return the ports of the decoder that warps the first frame."""
     b, px, mesh_px, feature = "batch", size.frame_px, size.mesh_px, size.feature_px
     inputs = (
         latent,

@@ -44,38 +44,36 @@ class Swaps:
 
     @property
     def new_face(self) -> bool:
-        """Whether another face is to be imagined."""
+        """Whether a new face is generated."""
         request = self.request
         asked = (self.identity_from, request.prompt, request.seed, request.voice)
         return any(x is not None for x in asked)
 
     def check(self) -> None:
-        """Check what can be checked before anything is loaded.
+        """Validate the options before the model is loaded.
 
         Raises:
-            BadInput: nothing is to be swapped, or what is asked for makes no sense together.
+            BadInput: nothing is swapped, or the options contradict each other.
         """
         self.request.check(blends=True)
         emotion = self.request.emotion
         if self.emotion_from is not None and emotion is not None:
-            raise BadInput(
-                "--emotion and --emotion-from exclude each other.\nLeave one of them out."
-            )
+            raise BadInput("--emotion and --emotion-from exclude each other.\nRemove one of them.")
         blends = any(x is not None for x in (self.emotion_from, self.identity_from, emotion))
         if self.request.strength is not None and not blends:
             raise BadInput(
-                "--strength blends emotions and identities, and none is swapped.\n"
+                "--strength blends emotions or identities, but neither is swapped.\n"
                 "Add:  --emotion-from B.wav  or  --identity-from B.wav"
             )
         moves = self.request.motion_label is not None
         if not (self.new_face or moves or self.content_from or blends):
             raise BadInput(
-                "Nothing is to be swapped.\n"
-                "Say what:  --emotion-from B.wav, --identity-from, --content-from or --prompt"
+                "Nothing is swapped.\n"
+                "Add one of:  --emotion-from B.wav, --identity-from, --content-from or --prompt"
             )
 
     def metadata(self, source: Path) -> dict[str, Any]:
-        """Return what the video's metadata say of it."""
+        """Return the entries for the video's metadata."""
         names = ("emotion_from", "identity_from", "content_from")
         found = {name: path.name for name in names if (path := getattr(self, name)) is not None}
         return {"base": source.name, **found}
@@ -142,7 +140,7 @@ def prepare(
         source: a video of ours, or a recording; None is the last video made.
         swaps: what is taken from where.
         output: an .mp4; None is a free name in the working folder, from the source's.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
         BadInput: the source or what is asked for can't be used.
@@ -227,7 +225,7 @@ def _request(job: SwapJob) -> Request:
 
 
 def _announce(job: SwapJob, pipe: Pipeline, progress: Progress) -> None:
-    """Say what is not as it was, and what of the prompt is not understood."""
+    """Warn about another model or motion, and about unknown words of the prompt."""
     source, request = job.source, job.swaps.request
     for name, now in (("model", pipe.model), ("version", __version__)):
         if source.known and source.known.get(name) != now:
@@ -239,7 +237,7 @@ def _announce(job: SwapJob, pipe: Pipeline, progress: Progress) -> None:
 
 
 def _encoder(pipe: Pipeline, progress: Progress) -> Callable[[Path], VoiceFactors]:
-    """Return what hears a recording, each once."""
+    """Return a function that predicts the factors of a recording, each recording once."""
     known: dict[Path, VoiceFactors] = {}
 
     def encode(path: Path) -> VoiceFactors:
@@ -258,7 +256,7 @@ def _encoder(pipe: Pipeline, progress: Progress) -> Callable[[Path], VoiceFactor
 def _mixed(
     factors: VoiceFactors, swaps: Swaps, pipe: Pipeline, encode: Callable[[Path], VoiceFactors]
 ) -> VoiceFactors:
-    """Swap what is to be swapped."""
+    """Return the factors after the swap."""
     request = swaps.request
     strength = 1.0 if request.strength is None else request.strength
     if swaps.identity_from is not None:

@@ -27,21 +27,21 @@ from imagineid.paths import cache_home, home, videos_home
 Picture = np.ndarray
 MOST_VIDEOS = 100
 MOST_BYTES = 300_000_000
-"""The oldest go when there are more."""
+"""Most stored videos; the oldest are deleted first."""
 
 LAST = "last-video.json"
 
 
 @dataclass(frozen=True)
 class StoredVideo:
-    """What was heard or mixed, and the frame (H, W, 3) uint8 whose appearance is kept."""
+    """The factors of a video, and the frame (H, W, 3) uint8 that determines its appearance."""
 
     factors: VoiceFactors
     first: Picture
 
 
 def key_of(factors: VoiceFactors, asked: dict[str, Any]) -> str:
-    """Return the name of what is kept of a video: the same for the same video."""
+    """Return the key of a video: a hash of its factors and options."""
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode())
     for name, array in sorted(factors.arrays().items()):
         digest.update(name.encode() + str(array.shape).encode())
@@ -50,13 +50,13 @@ def key_of(factors: VoiceFactors, asked: dict[str, Any]) -> str:
 
 
 def keep(key: str, factors: VoiceFactors, first: Picture) -> None:
-    """Keep what was heard beside the frame whose appearance is to be kept, if that can be."""
+    """Store factors and a frame, if possible."""
     with contextlib.suppress(OSError):
         _write(key, StoredVideo(factors, first))
 
 
 def read(key: object) -> StoredVideo | None:
-    """Return what is kept by that name; None if it is gone, or not what was written."""
+    """Return the stored video; None if it was deleted or is damaged."""
     if not isinstance(key, str) or not key.isalnum():
         return None
     path = videos_home() / f"{key}.npz"
@@ -73,7 +73,7 @@ def read(key: object) -> StoredVideo | None:
 
 
 def remember_last(video: Path) -> None:
-    """Write down that ``video`` is the last one made."""
+    """Note that ``video`` is the last one."""
     with contextlib.suppress(OSError):
         text = json.dumps({"video": str(video.resolve())})
         with atomic_write(home() / LAST) as part:
@@ -81,7 +81,7 @@ def remember_last(video: Path) -> None:
 
 
 def last_video() -> Path | None:
-    """Return the last video made; None if there is none, or it is not there any more."""
+    """Return the last video; None if there is none or it was moved."""
     try:
         said = read_json(home() / LAST)
         path = Path(said["video"])

@@ -50,7 +50,7 @@ def load(model: str = "tiny", engine: str = "auto", attention: str = "auto") -> 
     from imagineid.pipeline import Pipeline
 
     if model not in ("tiny", "mini"):
-        raise BadInput(f"There is no model called {model!r}.\nUse:  --model mini")
+        raise BadInput(f"Unknown model {model!r}.\nUse:  --model mini")
     return Pipeline(
         model="tiny",
         size=TINY,

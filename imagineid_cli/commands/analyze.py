@@ -1,4 +1,4 @@
-"""``imagineid analyze``: what was heard in a recording, for people, programs and animators."""
+"""``imagineid analyze``: identity, emotion and blendshape curves of a recording."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from imagineid.request import Request
 
 RATES = (25, 60)
-"""Rows a second that the CSV may have."""
+"""Frame rates of the CSV."""
 
 BAR = 24
-"""Characters of the longest bar."""
+"""Length of the longest bar, in characters."""
 
 LONGEST_LIST = 8
-"""Lines of a list in the summary."""
+"""Most lines of a list in the summary."""
 
 
 def analyze(
@@ -32,16 +32,21 @@ def analyze(
     ],
     csv: Annotated[
         Path | None,
-        typer.Option(metavar="OUT.csv", help="Write the face's curves as Live Link Face does."),
+        typer.Option(
+            metavar="OUT.csv", help="Write ARKit blendshape curves as a Live Link Face CSV."
+        ),
     ] = None,
-    fps: Annotated[int, typer.Option(metavar="N", help="Rows a second: 25 or 60.")] = 25,
+    fps: Annotated[
+        int, typer.Option(metavar="N", help="Frames per second of the CSV: 25 or 60.")
+    ] = 25,
     seed: Annotated[
-        int, typer.Option(metavar="N", help="Of the head's motion and the blinks in the CSV.")
+        int, typer.Option(metavar="N", help="Seed of head motion and blinks in the CSV.")
     ] = 0,
     pose_from: options.PoseFrom = None,
     still: options.Still = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="OUT.png", help="Draw what was heard over time.")
+        Path | None,
+        typer.Option(metavar="OUT.png", help="Draw loudness, emotions and curves over time."),
     ] = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -50,7 +55,7 @@ def analyze(
     model: options.Model = "mini",
     engine: options.Engine = "auto",
 ) -> None:
-    """Tell what is heard in a recording: who speaks, how it feels, and how the face moves.
+    """Print gender, age, emotions and blendshape curves of a recording.
 
     Example:  analyze speech.wav --csv motion.csv --fps 60 --plot heard.png
     """
@@ -66,7 +71,7 @@ def analyze(
             found = analysis.analyze(pipeline.load(model, engine=engine), sound, progress)
         if csv is not None:
             analysis.write_curves(csv, found.conditioning, request, fps, overwrite)
-            progress.line(f"curves: {csv}, {fps} rows a second")
+            progress.line(f"curves: {csv}, {fps} frames per second")
         if plot is not None:
             from imagineid_cli.plots.analysis import draw
 
@@ -87,7 +92,7 @@ def _check(
     request: Request,
     overwrite: bool,
 ) -> None:
-    """Check all that can be checked before anything heavy is loaded."""
+    """Validate the options before the model is loaded."""
     from imagineid.errors import BadInput
     from imagineid.files import check_output, check_outputs
 
@@ -101,7 +106,7 @@ def _check(
 
 
 def _summary(speech: Path, found: Analysis) -> None:
-    """Print what was heard for people."""
+    """Print a summary."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -128,7 +133,7 @@ def _summary(speech: Path, found: Analysis) -> None:
 
 
 def _listed(found: Analysis) -> str:
-    """Say in lines which emotion is heard when; the longest if they are many."""
+    """Return lines with emotions and their times; only the longest if there are many."""
     chosen = sorted(found.emotions, key=lambda s: s.start_s - s.end_s)[:LONGEST_LIST]
     lines = [f"{s.start_s:6.1f} – {s.end_s:.1f} s  {s.what}" for s in found.emotions if s in chosen]
     left = len(found.emotions) - len(chosen)

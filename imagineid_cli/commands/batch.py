@@ -1,4 +1,4 @@
-"""``imagineid batch``: many recordings become videos; a broken one does not stop the others."""
+"""``imagineid batch``: a video of each recording; a broken one does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imagineid.batch_inputs import Item
 
 WORKERS = 256
-"""The most workers."""
+"""Largest number of workers."""
 
 
 def batch(
@@ -32,12 +32,10 @@ def batch(
             help="Recordings, folders, patterns, and lists (.csv, .jsonl: audio,prompt,seed,...).",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the videos go.")
-    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Output folder.")],
     prompt: options.Prompt = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="The same for all; random if not given.")
+        int | None, typer.Option(metavar="N", help="Seed of all videos. [default: random]")
     ] = None,
     steps: options.Steps = None,
     guidance: options.Guidance = None,
@@ -46,10 +44,13 @@ def batch(
     voice: options.Voice = None,
     chains: options.Chains = "auto",
     workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Work in N processes; with --ray, N in all.")
+        int | None,
+        typer.Option(
+            metavar="N", help="Number of worker processes; with --ray, of the whole cluster."
+        ),
     ] = None,
     ray: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Work on a Ray cluster: auto, HOST:PORT.")
+        str | None, typer.Option(metavar="ADDRESS", help="Use a Ray cluster: auto or HOST:PORT.")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Skip finished videos; resume interrupted ones.")
@@ -59,16 +60,16 @@ def batch(
     ] = False,
     no_cache: options.NoCache = False,
     overwrite: options.Overwrite = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what failed.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only failures.")] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
     model: options.Model = "mini",
     engine: options.Engine = "auto",
 ) -> None:
-    """Turn many recordings into videos, with one load of the model.
+    """Make videos of many recordings; the model is loaded once.
 
-    Standard output holds the path of each video as it is done.
-    If some fail, each is told in one line and the exit code is 4.
+    The path of each finished video is printed to standard output.
+    Failed recordings are reported, one line each, with exit code 4.
     """
     with error_handling(debug):
         from imagineid import resume as resuming
@@ -105,20 +106,20 @@ def batch(
 
 
 def _make_folders(items: Sequence[Item], folder: Path) -> None:
-    """Make the folders that videos go to."""
+    """Create the output folders."""
     try:
         for path in {folder, *(item.output.parent for item in items)}:
             path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadOutput(
-            f"The folder {folder} can't be made: {error.strerror}.\nName another:  -o DIR"
+            f"The folder {folder} can't be created: {error.strerror}.\nName another:  -o DIR"
         ) from error
 
 
 def _makers(
     tasks: Sequence[Task], choice: ModelChoice, caching: bool, workers: int | None, ray: str | None
 ) -> Generator[Done, None, None]:
-    """Choose who makes the videos."""
+    """Return an iterator over results, from this process, other processes or Ray."""
     from imagineid.batch import in_process, in_processes, on_ray
 
     if not tasks:
@@ -142,7 +143,7 @@ def _tell(
     made: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     if before:
-        progress.line(f"{len(before)} done already")
+        progress.line(f"{len(before)} already finished")
     for done in making:
         if done.made is None:
             failed.append({"audio": str(done.task.audio), "error": done.error or ""})
@@ -160,5 +161,5 @@ def _tell(
     if failed:
         raise SomeFailed(
             f"{len(failed)} of {count} failed, {len(made)} are made.\n"
-            "Mend them, then the same command again with:  --resume"
+            "Fix them, then run the same command with:  --resume"
         )

@@ -1,4 +1,4 @@
-"""``imagineid bench``: how fast it is here, beside Algorithm 1 as the paper writes it."""
+"""``imagineid bench``: speed and memory, compared with Algorithm 1 as published."""
 
 from __future__ import annotations
 
@@ -17,50 +17,51 @@ from imagineid_cli.progress import TerminalProgress
 Number = TypeVar("Number", int, float)
 
 SHORTEST_S, LONGEST_S = 0.2, 7200.0
-"""Seconds that a sound may last."""
+"""Range of ``--seconds``."""
 
 MOST_FRAMES = 1000
-"""Frames of Algorithm 1 as written: hours on a laptop."""
+"""Most frames of Algorithm 1 as published: hours on a laptop."""
 
 
 def bench(
     audio: Annotated[
-        Path, typer.Argument(metavar="AUDIO", help="A recording; it is repeated as needed.")
+        Path,
+        typer.Argument(metavar="AUDIO", help="A recording; it is repeated if it is too short."),
     ],
     seconds: Annotated[
-        float, typer.Option(metavar="S", help="Of the sound that engines are compared on.")
+        float, typer.Option(metavar="S", help="Length of the sound for comparing backends.")
     ] = 10.0,
     engines: Annotated[
-        str, typer.Option(metavar="all|A,B", help="Which engines; all is those that run here.")
+        str, typer.Option(metavar="all|A,B", help="Backends to measure; all: those that work here.")
     ] = "all",
     reference_frames: Annotated[
-        int, typer.Option(metavar="N", help="Frames of Algorithm 1 as written: seconds each.")
+        int,
+        typer.Option(metavar="N", help="Frames of Algorithm 1 as published; each takes seconds."),
     ] = 6,
     lengths: Annotated[
-        str, typer.Option(metavar="S,S,...", help="Other lengths of sound, in seconds.")
+        str, typer.Option(metavar="S,S,...", help="Further lengths of sound, in seconds.")
     ] = "10,60",
     chains: Annotated[
-        str, typer.Option(metavar="K,K,...", help="Chains: stretches imagined side by side.")
+        str,
+        typer.Option(metavar="K,K,...", help="Numbers of parts that are generated in parallel."),
     ] = "1,2,5,10",
     agreement: Annotated[
-        float, typer.Option(metavar="S", help="Hold so many seconds against 50 steps a frame.")
+        float, typer.Option(metavar="S", help="Seconds to compare with 50 steps a frame.")
     ] = 2.0,
     roofline: Annotated[
-        bool, typer.Option(help="Hold each network against what the machine could do.")
+        bool, typer.Option(help="Compare each network with the limits of this machine.")
     ] = True,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="OUT.png", help="Draw the numbers as well.")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Draw the results.")] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
     debug: Debug = False,
     model: Model = "mini",
 ) -> None:
-    """Measure speed and memory here: every engine beside Algorithm 1 as written.
+    """Measure speed and memory of each backend, compared with Algorithm 1 as published.
 
-    It takes some minutes; 0 leaves out the frames of Algorithm 1, lengths, chains or agreement.
-    Let nothing else run meanwhile.
+    It takes minutes. Run nothing else meanwhile.
+    0 skips the frames of Algorithm 1, lengths, chains or agreement.
     """
     with error_handling(debug):
         from imagineid.files import check_output, check_outputs
@@ -100,27 +101,27 @@ def bench(
 
 
 def _engines(said: str) -> tuple[str, ...] | None:
-    """Read ``--engines``: None for all that run here.
+    """Parse ``--engines``: None for all that work here.
 
     Raises:
-        BadInput: there is no such engine.
+        BadInput: a backend is unknown.
     """
     if said == "all":
         return None
     named = tuple(dict.fromkeys(name.strip() for name in said.split(",")))
     if unknown := [name for name in named if name not in ENGINES[1:]]:
         known = ",".join(ENGINES[1:])
-        raise BadInput(f"There is no engine called {unknown[0]!r}.\nUse:  --engines {known}")
+        raise BadInput(f"Unknown backend {unknown[0]!r}.\nUse:  --engines {known}")
     return named
 
 
 def _numbers(
     option: str, said: str, kind: type[Number], least: Number, most: Number
 ) -> tuple[Number, ...]:
-    """Read numbers between commas; "0" is none.
+    """Parse a comma-separated list of numbers; "0" is an empty list.
 
     Raises:
-        BadInput: they are none, or one is outside its range.
+        BadInput: it is not a list of numbers, or one is out of range.
     """
     if said.strip() == "0":
         return ()
@@ -128,7 +129,7 @@ def _numbers(
         numbers = tuple(dict.fromkeys(kind(word) for word in said.split(",")))
     except ValueError:
         raise BadInput(
-            f"{option} {said!r} is no list of numbers.\nTry:  {option} {least:g},{2 * least:g}"
+            f"{option} {said!r} is not a list of numbers.\nTry:  {option} {least:g},{2 * least:g}"
         ) from None
     for number in numbers:
         _within(option, number, least, most)
@@ -136,12 +137,12 @@ def _numbers(
 
 
 def _within(option: str, number: float, least: float, most: float) -> None:
-    """Check a number.
+    """Validate a number.
 
     Raises:
-        BadInput: it is outside its range.
+        BadInput: it is out of range.
     """
-    if not least <= number <= most:  # not a number is in none
+    if not least <= number <= most:  # NaN is in no range
         raise BadInput(
             f"{option} {number:g} is outside {least:g} to {most:g}.\nTry:  {option} {least:g}"
         )

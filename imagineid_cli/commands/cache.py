@@ -1,4 +1,4 @@
-"""``imagineid cache``: how much the frame cache holds, and emptying it."""
+"""``imagineid cache``: size of the frame cache, and clearing it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import typer
 from imagineid_cli import options
 from imagineid_cli.errors import error_handling, say
 
-app = typer.Typer(name="cache", help="The frames kept from earlier runs.", no_args_is_help=True)
+app = typer.Typer(
+    name="cache", help="Show or clear the cache of generated frames.", no_args_is_help=True
+)
 
 
 @app.command()
 def size(as_json: options.Json = False, debug: options.Debug = False) -> None:
-    """Tell how much is kept, how much may be, and where."""
+    """Print size, limit and folder of the cache."""
     from imagineid.cache import GIGABYTE, Cache
 
     with error_handling(debug):
@@ -30,9 +32,9 @@ def size(as_json: options.Json = False, debug: options.Debug = False) -> None:
 
 @app.command()
 def clear(debug: options.Debug = False) -> None:
-    """Throw away all that is kept; videos that were made stay."""
+    """Delete all cached frames; videos are kept."""
     from imagineid.cache import GIGABYTE, Cache
 
     with error_handling(debug):
         cache = Cache.default()
-        say(f"{cache.clear() / GIGABYTE:.2f} GB are free again.")
+        say(f"{cache.clear() / GIGABYTE:.2f} GB were freed.")

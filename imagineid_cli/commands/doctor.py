@@ -1,4 +1,4 @@
-"""``imagineid doctor``: whether ``generate`` works here, and the commands that mend it."""
+"""``imagineid doctor``: checks of the installation, with a command that fixes each problem."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from imagineid_cli.errors import error_handling, say
 from imagineid_cli.progress import size_text
 
 ENOUGH_DISK = 200_000_000
-"""Bytes that a video of some minutes, its parts and its sound take."""
+"""Bytes of disk for a video of some minutes and its temporary files."""
 
 ENOUGH_MEMORY = 1_000_000_000
-"""Bytes that the embedded model needs beside everything else."""
+"""Bytes of memory that the embedded model needs."""
 
 STYLES = {"good": "green", "note": "yellow", "problem": "red"}
 MARKS = {"good": "ok", "note": "note", "problem": "PROBLEM"}
@@ -31,13 +31,13 @@ MARKS = {"good": "ok", "note": "note", "problem": "PROBLEM"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
         area: python, packages, extras, engine, weights, disk, memory or test.
-        level: ``good``; ``note`` if something may be wanting; ``problem`` if generate won't work.
+        level: ``good``; ``note`` if something may be missing; ``problem`` if generate won't work.
         text: what was found.
-        mend: the command that mends it, "" where there is nothing to mend.
+        mend: the command that fixes it, or "".
     """
 
     area: str
@@ -47,10 +47,10 @@ class Finding:
 
 
 def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
-    """Look whether everything is there, and run the embedded model on a short sound.
+    """Check the installation and run the embedded model on a short sound.
 
-    Exit code 0 when generate works here, 3 when it does not. Each problem comes with the
-    command that mends it.
+    Prints a command that fixes each problem.
+    The exit code is 0 if generate works, 3 if it does not.
     """
     with error_handling(debug):
         findings: list[Finding] = []
@@ -77,7 +77,7 @@ def _show(finding: Finding) -> None:
 
 
 def _safely(check: Callable[[], Iterator[Finding]], debug: bool) -> Iterator[Finding]:
-    """Run a check; what it stumbles over is a finding, too: a doctor does not fall ill."""
+    """Run a check; an exception is reported as a finding."""
     from imagineid.errors import ImagineIDError
 
     area = check.__name__.strip("_")
@@ -98,7 +98,7 @@ def _safely(check: Callable[[], Iterator[Finding]], debug: bool) -> Iterator[Fin
 
 
 def _python() -> Iterator[Finding]:
-    """What runs."""
+    """Versions of imagineid, Python and the system."""
     where = f"{platform.system()} {platform.machine()}"
     text = f"imagineid {__version__}, Python {platform.python_version()}, {where}"
     yield Finding("python", "good", text)
@@ -108,7 +108,9 @@ def _packages() -> Iterator[Finding]:
     """The packages of the base install."""
     needs = _requirements().get("", [])
     if not needs:
-        text = "imagineid runs from a folder and was not installed: its packages are not listed"
+        text = (
+            "imagineid runs from a source folder without installation: its packages are not listed"
+        )
         yield Finding("packages", "note", text, "Install it:  pip install imagineid")
         return
     have = [(name, _version(name)) for name in needs]
@@ -120,7 +122,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    """The extras: none is needed for generate, so a missing one is no problem."""
+    """The optional packages; ``generate`` needs none of them."""
     absent = []
     for extra, needs in _requirements().items():
         if extra in ("", "dev"):
@@ -131,7 +133,9 @@ def _extras() -> Iterator[Finding]:
             absent.append(extra)
         elif lacks:
             mend = f"Complete it:  pip install 'imagineid[{extra}]'"
-            yield Finding("extras", "good", f"[{extra}] in part, without {', '.join(lacks)}", mend)
+            yield Finding(
+                "extras", "good", f"[{extra}] incomplete, without {', '.join(lacks)}", mend
+            )
         else:
             found = ", ".join(f"{name} {version}" for name, version in have)
             yield Finding("extras", "good", f"[{extra}]: {found}")
@@ -141,7 +145,7 @@ def _extras() -> Iterator[Finding]:
 
 
 def _engine() -> Iterator[Finding]:
-    """What would run the networks, and why not another."""
+    """The backend that ``--engine auto`` uses, and why others are not available."""
     from imagineid import backends
     from imagineid.errors import ImagineIDError
     from imagineid.models import Model, embedded
@@ -149,7 +153,7 @@ def _engine() -> Iterator[Finding]:
 
     mini = Model(MINI.name, embedded.DIRECTORY / MINI.name, MINI, "stored")
     chosen = backends.choose("auto", mini)[1]
-    yield Finding("engine", "good", f"{chosen} (what --engine auto takes here)")
+    yield Finding("engine", "good", f"{chosen} (used by --engine auto)")
     for name in backends.ENGINES[1:]:
         try:
             line = backends.choose(name, mini)[1]
@@ -163,7 +167,7 @@ def _engine() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    """What is embedded, what was fetched, and where it is."""
+    """The embedded model, and downloaded weights."""
     from imagineid.hub.store import everything, faults
     from imagineid.models import embedded_weights
     from imagineid.paths import weights_home
@@ -175,7 +179,7 @@ def _weights() -> Iterator[Finding]:
         mend = "Install again:  pip install --force-reinstall imagineid"
         yield Finding("weights", "problem", "; ".join(wrong), mend)
     else:
-        yield Finding("weights", "good", f"{text}: every byte is right")
+        yield Finding("weights", "good", f"{text}: all files are valid")
     absent = []
     for one in everything():
         how = state(one)
@@ -187,15 +191,15 @@ def _weights() -> Iterator[Finding]:
         else:
             mend = f"Complete it:  imagineid weights pull {one.name}"
             if how == "damaged" or one.what.startswith("from "):
-                mend = f"Bring it again:  imagineid weights remove {one.name}"
+                mend = f"Add it again:  imagineid weights remove {one.name}"
             yield Finding("weights", "note", f"{one.name}: {how}", mend)
     if absent:
-        text = f"not here, and not needed by mini: {', '.join(absent)}; they go to {weights_home()}"
+        text = f"not downloaded, not needed by mini: {', '.join(absent)}; folder: {weights_home()}"
         yield Finding("weights", "good", text)
 
 
 def _disk() -> Iterator[Finding]:
-    """Room where files are written."""
+    """Free space where files are written."""
     from imagineid.paths import home
 
     places = {"this folder": Path.cwd(), "temporary files": Path(tempfile.gettempdir())}
@@ -206,9 +210,9 @@ def _disk() -> Iterator[Finding]:
             level, mend = "note", "Write elsewhere:  imagineid generate SPEECH -o DIR/OUT.mp4"
             if what != "this folder":
                 level, mend = "problem", "Name another place:  export TMPDIR=DIR"
-            yield Finding("disk", level, f"nothing can be written in {place}", mend)
+            yield Finding("disk", level, f"{place} is not writable", mend)
         elif free < ENOUGH_DISK:
-            yield Finding("disk", "note", text, f"Free some:  du -sh {place}/*")
+            yield Finding("disk", "note", text, f"Find large files:  du -sh {place}/*")
         else:
             yield Finding("disk", "good", text)
     kept = home()
@@ -218,7 +222,7 @@ def _disk() -> Iterator[Finding]:
 
 
 def _memory() -> Iterator[Finding]:
-    """Memory that is free, where the system tells."""
+    """Free memory, where the system reports it."""
     try:
         told_by_system = Path("/proc/meminfo").read_text(encoding="utf-8")
     except OSError:
@@ -227,13 +231,13 @@ def _memory() -> Iterator[Finding]:
     free, whole = kibibytes["MemAvailable"] * 1024, kibibytes["MemTotal"] * 1024
     text = f"{size_text(free)} of {size_text(whole)} free"
     if free < ENOUGH_MEMORY:
-        yield Finding("memory", "note", text, "See what takes it:  ps aux --sort -rss | head")
+        yield Finding("memory", "note", text, "Find large processes:  ps aux --sort -rss | head")
     else:
         yield Finding("memory", "good", text)
 
 
 def _test() -> Iterator[Finding]:
-    """The embedded model on a short sound."""
+    """A short video of the embedded model."""
     from imagineid.selftest import run_selftest
 
     outcome = run_selftest()
@@ -248,11 +252,11 @@ def _test() -> Iterator[Finding]:
 
 
 CHECKS = (_python, _packages, _extras, _engine, _weights, _disk, _memory, _test)
-"""In the order they are shown: what the later ones need comes first."""
+"""All checks, in the order in which they are printed."""
 
 
 def _requirements() -> dict[str, list[str]]:
-    """Return the packages that imagineid and each of its extras ask for; "" is the base."""
+    """Return the packages that imagineid and each extra require; "" is the base install."""
     from importlib import metadata
 
     found: dict[str, list[str]] = {}
@@ -269,7 +273,7 @@ def _requirements() -> dict[str, list[str]]:
 
 
 def _version(package: str) -> str:
-    """Return a package's version, "" if it is not installed."""
+    """Return the version of a package, or "" if it is not installed."""
     from importlib import metadata
 
     try:

@@ -1,4 +1,4 @@
-"""``imagineid export``: a model becomes ONNX files, or engines for NVIDIA cards."""
+"""``imagineid export``: ONNX files of a model, or TensorRT engines for NVIDIA GPUs."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from imagineid_cli.progress import TerminalProgress
 
 
 def export(
-    fp16: Annotated[
-        bool, typer.Option("--fp16/--fp32", help="Compute in half or in full precision.")
-    ] = False,
+    fp16: Annotated[bool, typer.Option("--fp16/--fp32", help="Precision of the networks.")] = False,
     format: options.Format = "onnx",
-    model: Annotated[str, typer.Option(metavar="mini|sd15|DIR", help="What to export.")] = "mini",
+    model: Annotated[str, typer.Option(metavar="mini|sd15|DIR", help="Model to export.")] = "mini",
     target: Annotated[
         list[str] | None,
-        typer.Option(metavar="current|smXY", help="The card, as sm89; give it again for more."),
+        typer.Option(
+            metavar="current|smXY",
+            help="Compute capability of the GPU, e.g. sm89; repeat for several.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="The folder to make."),
+        typer.Option("-o", "--output", metavar="DIR", help="Output folder."),
     ] = None,
     overwrite: options.Overwrite = False,
     adapters: options.Adapters = None,
     random_weights: Annotated[
         bool,
-        typer.Option("--random-weights", help="Draw what weights are not here, to try engines."),
+        typer.Option(
+            "--random-weights", help="Initialise missing weights randomly, to try engines."
+        ),
     ] = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write every network of a model as a checked ONNX file, or build engines of them.
+    """Export all networks of a model to ONNX, or build TensorRT engines.
 
-    Each file is run by onnxruntime and compared with torch before it is kept.
+    Each file is run by onnxruntime and compared with torch.
     Standard output holds only the path of the folder.
     """
     with error_handling(debug):
@@ -47,7 +50,7 @@ def export(
 
         if target and format == "onnx":
             raise BadInput(
-                "--target is for engines, and ONNX files run on any card.\n"
+                "--target is for engines; ONNX files run on any GPU.\n"
                 "Build engines:  --format tensorrt-rtx"
             )
         from imagineid_export.job import Job

@@ -1,4 +1,4 @@
-"""``imagineid retrieve``: whose recordings sound most like this voice (the paper's Fig. 6)."""
+"""``imagineid retrieve``: recordings ranked by voice similarity (the paper's Fig. 6)."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ FACES, COLUMNS = 7, 4
 
 def retrieve(
     speech: Annotated[
-        Path, typer.Argument(metavar="SPEECH", help="A recording of the voice to look for.")
+        Path, typer.Argument(metavar="SPEECH", help="A recording of the voice to search for.")
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Recordings; folders in it are searched, too.")
+        Path, typer.Argument(metavar="DIR", help="Folder to search, with its subfolders.")
     ],
-    top: Annotated[int, typer.Option(metavar="N", help="List so many.")] = 10,
+    top: Annotated[int, typer.Option(metavar="N", help="Number of results.")] = 10,
     sheet: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT.png", help="Imagine a face for the voice and for those most like it."
+            metavar="OUT.png", help="Draw a face for the voice and for the most similar ones."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the faces on the sheet.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the faces on the sheet.")] = 0,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -42,9 +42,9 @@ def retrieve(
     model: options.Model = "mini",
     engine: options.Engine = "auto",
 ) -> None:
-    """Rank the recordings of a folder by how much their voices are like one voice.
+    """Rank the recordings of a folder by voice similarity.
 
-    Likeness is the cosine of the two voices' identities, 1 for the same.
+    Similarity is the cosine of the identity embeddings, 1 for identical.
     Example:  retrieve speech.wav recordings/ --sheet alike.png
     """
     with error_handling(debug):
@@ -87,13 +87,13 @@ def _draw(
     overwrite: bool,
     progress: TerminalProgress,
 ) -> None:
-    """Imagine a neutral portrait of each voice, all of one seed, and write them side by side."""
+    """Draw a neutral portrait of each voice, all with one seed, and write them to one picture."""
     from imagineid.retrieval import portraits
     from imagineid_cli.plots.contact_sheet import write_contact_sheet
 
     shown = matches.found[:FACES]
     faces = portraits(pipe, [matches.sought, *shown], seed, progress)
     captions = [f"{match.path.name}\n{match.likeness:.3f}" for match in shown]
-    captions.insert(0, f"{matches.sought.path.name}\nthe voice looked for")
+    captions.insert(0, f"{matches.sought.path.name}\nquery")
     write_contact_sheet(sheet, faces, captions, COLUMNS, overwrite)
     progress.line(f"faces: {sheet}")

@@ -1,4 +1,4 @@
-"""``imagineid swap``: one factor of a video is taken from elsewhere, the rest is kept."""
+"""``imagineid swap``: replace one factor of a video and keep the others."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ def swap(
     base: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[BASE]", help="A video of ours, or a recording; the last video if not given."
+            metavar="[BASE]",
+            help="A video made by imagineid, or a recording. [default: the last video]",
         ),
     ] = None,
     emotion_from: Annotated[
-        Path | None, typer.Option(metavar="B", help="Feel as this recording does.")
+        Path | None, typer.Option(metavar="B", help="Take the emotion of this recording.")
     ] = None,
     identity_from: Annotated[
-        Path | None, typer.Option(metavar="B", help="Be who speaks in this recording: a new face.")
+        Path | None,
+        typer.Option(metavar="B", help="Take the identity of this recording: a new face."),
     ] = None,
     content_from: Annotated[
-        Path | None, typer.Option(metavar="B", help="Say what this recording says, with its sound.")
+        Path | None,
+        typer.Option(metavar="B", help="Take the words and the sound of this recording."),
     ] = None,
     prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Look like this: a new face.")
+        str | None, typer.Option(metavar="TEXT", help="Appearance: a new face.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed: a new face.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed: a new face.")] = None,
     emotion: options.Emotion = None,
     strength: options.Strength = None,
     voice: options.Voice = None,
@@ -44,7 +47,7 @@ def swap(
             "-o",
             "--output",
             metavar="OUT.mp4",
-            help="The video; BASE-swapped.mp4 (or -swapped-2 ...) if not given.",
+            help="Output file. [default: BASE-swapped.mp4]",
         ),
     ] = None,
     no_cache: options.NoCache = False,
@@ -55,10 +58,10 @@ def swap(
     model: options.Model = "mini",
     engine: options.Engine = "auto",
 ) -> None:
-    """Take one factor of a video from elsewhere, and keep the rest.
+    """Replace one factor of a video and keep the others.
 
-    Another emotion, other words or another motion keep the face.
-    Another identity, prompt or seed imagines a new one.
+    A new emotion, new words or new head motion keep the face.
+    A new identity, prompt or seed gives a new face.
     Examples:  swap --emotion-from b.wav    swap out.mp4 --emotion happy --strength 0.5
     """
     with error_handling(debug):

@@ -1,1 +1,1 @@
-"""Pictures and tables of what was measured or heard."""
+"""Charts and tables of results."""

@@ -1,4 +1,4 @@
-"""A picture of what was heard over time, drawn with Pillow: loudness, emotions, curves."""
+"""Chart of loudness, emotions and blendshape curves over time, drawn with Pillow."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 WIDTH, LEFT, RIGHT, TOP = 1400, 190, 30, 60
-"""Pixels of the picture, and of what lies about the panels."""
+"""Width of the picture and margins of the panels, in pixels."""
 
 LOUDNESS, FEELINGS, ROW, GAP = 110, 170, 22, 46
-"""Heights of the panels, of a curve's row, and between panels."""
+"""Heights of the panels, of a curve's row, and of the gap between panels, in pixels."""
 
 CURVES = 14
-"""The most moved ARKit units are drawn, in this number."""
+"""Number of curves that are drawn, those that move most."""
 
 QUIETEST_DB = -70.0
 INK, PALE, SHADE = (40, 40, 46), (200, 202, 208), (232, 240, 232)
@@ -52,10 +52,10 @@ def draw(path: Path, name: str, found: Analysis, overwrite: bool) -> None:
         path: a .png.
         name: of the recording.
         found: what was heard of it.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
-        BadOutput: the place can't be written, or the disk is full.
+        BadOutput: it can't be written, or the disk is full.
     """
     units = [unit for unit, _ in found.moved[:CURVES]]
     height = TOP + LOUDNESS + FEELINGS + 2 * GAP + ROW * len(units) + 50
@@ -80,7 +80,7 @@ def _span() -> int:
 
 
 def _binned(rows: Array) -> Array:
-    """Bring (F, n) to one row a pixel: means of what falls in it, or repeated."""
+    """Resample (F, n) to one row per pixel, by averaging or repeating."""
     edges = np.linspace(0, len(rows), _span() + 1)
     sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0, dtype=np.float64)])
     low = np.floor(edges[:-1]).astype(int)
@@ -93,7 +93,7 @@ def _label(pen: ImageDraw.ImageDraw, down: float, text: str) -> None:
 
 
 def _loudness(pen: ImageDraw.ImageDraw, top: int, level_db: Array, found: Analysis) -> None:
-    """Draw the level, and speech as a shade behind it."""
+    """Draw the level, with speech shaded behind it."""
     whole_s = len(level_db) / FPS
     for s in found.speech:
         if s.what == "speech":
@@ -109,7 +109,7 @@ def _loudness(pen: ImageDraw.ImageDraw, top: int, level_db: Array, found: Analys
 
 
 def _feelings(picture: Image.Image, pen: ImageDraw.ImageDraw, top: int, shares: Array) -> None:
-    """Draw the eight shares over each other, with their names beside."""
+    """Draw the shares of the eight emotions, stacked, with their names."""
     stack = np.cumsum(_binned(shares), axis=1)  # (pixels, 8), the last about 1
     heights = (np.arange(FEELINGS) + 0.5) / FEELINGS
     which = (heights[:, None, None] > stack[None] / stack[None, :, -1:]).sum(axis=2)
@@ -126,7 +126,7 @@ def _feelings(picture: Image.Image, pen: ImageDraw.ImageDraw, top: int, shares: 
 def _curves(
     picture: Image.Image, pen: ImageDraw.ImageDraw, top: int, expression: Array, units: list[str]
 ) -> None:
-    """Draw a row a unit, the darker the more it moves."""
+    """Draw one row per unit, darker where it moves more."""
     chosen = _binned(expression[:, [ARKIT.index(unit) for unit in units]])
     light, dark = np.array([246, 247, 250]), np.array([24, 70, 130])
     for i, unit in enumerate(units):
@@ -138,7 +138,7 @@ def _curves(
 
 
 def _seconds(pen: ImageDraw.ImageDraw, top: int, whole_s: float) -> None:
-    """Draw the axis of time."""
+    """Draw the time axis."""
     step = next(s for s in (0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 3600, 36000) if whole_s / s <= 20)
     for i in range(int(whole_s / step) + 1):
         x = LEFT + _span() * i * step / whole_s

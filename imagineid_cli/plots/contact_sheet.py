@@ -15,7 +15,7 @@ LINE_PX, MARGIN_PX = 18, 6
 """Height of a line of a caption, and the space above it and beside it."""
 
 LETTERS = 26
-"""The longest line of a caption; a longer name keeps its end."""
+"""Most characters of a caption's line; a longer name is cut at its start."""
 
 
 def write_contact_sheet(
@@ -28,10 +28,10 @@ def write_contact_sheet(
         faces: (H, W, 3) uint8 each, all of one size.
         captions: a line or more for each.
         columns: the most faces of a row.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
-        BadOutput: the place can't be written, or the disk is full.
+        BadOutput: it can't be written, or the disk is full.
     """
     side, below = faces[0].shape[0], caption_px(captions)
     rows = math.ceil(len(faces) / columns)

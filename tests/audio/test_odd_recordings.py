@@ -194,7 +194,7 @@ def test_a_list_of_other_files_is_refused(tmp_path: Path) -> None:
         ("c.wav", "\n\n#EXTM3U\n#EXTINF:1,\nsecret.mp3\n"),
     ):
         (tmp_path / name).write_text(text)
-        assert "names other files" in refusal(tmp_path / name)
+        assert "refers to other files" in refusal(tmp_path / name)
 
 
 def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def bad(path: Path) -> str:
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    assert "There is no file" in bad(tmp_path / "a.wav")
+    assert "does not exist" in bad(tmp_path / "a.wav")
 
 
 def test_a_directory_is_told(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_an_empty_file_is_told(tmp_path: Path) -> None:
 def test_a_text_is_told(tmp_path: Path, suffix: str, text: str) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_text(text * 40)
-    words = ("not a recording", "no sound", "names other files")
+    words = ("not a recording", "no sound", "refers to other files")
     assert any(each in bad(path) for each in words)
 
 

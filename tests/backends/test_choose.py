@@ -34,7 +34,7 @@ def with_card(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def without_card(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> gpu.Gpu:
-        raise NoGpu("No NVIDIA driver is installed here.\nUse the processor:  --engine onnx")
+        raise NoGpu("No NVIDIA driver is installed.\nUse the CPU:  --engine onnx")
 
     monkeypatch.setattr(gpu, "present", lambda: False)
     monkeypatch.setattr(gpu, "find", none)
@@ -111,11 +111,11 @@ def test_an_engine_whose_package_is_missing_is_refused(
 
 
 def test_what_there_is_not_is_refused(model: Model) -> None:
-    with pytest.raises(BadInput, match="no engine called 'steam'"):
+    with pytest.raises(BadInput, match="Unknown backend 'steam'"):
         backends.choose("steam", model)
-    with pytest.raises(BadInput, match="no attention called 'rapt'"):
+    with pytest.raises(BadInput, match="Unknown attention 'rapt'"):
         backends.choose("torch", model, "rapt")
-    with pytest.raises(BadInput, match="for the torch engine only"):
+    with pytest.raises(BadInput, match="for the torch backend only"):
         backends.choose("onnx", model, "xformers")
 
 
@@ -136,7 +136,7 @@ def test_a_network_that_gives_no_numbers_is_told_with_what_to_do(tmp_path: Path)
             damaged[first:last] = b"\x00\x7e" * ((last - first) // 2)  # NaN, as float16
     store.write_bytes(damaged)
     opener, _ = backends.choose("onnx", Model("mini", folder, MINI, "stored"))
-    with pytest.raises(BadWeights, match=r"matte gave what is no number.\nInstall again: "):
+    with pytest.raises(BadWeights, match=r"matte returned NaN or infinity.\nInstall again: "):
         opener("matte")(image=np.zeros((1, 3, MINI.frame_px, MINI.frame_px), np.float32))
 
 
@@ -168,9 +168,9 @@ def test_a_model_that_is_not_there_is_refused(model: Model, tmp_path: Path) -> N
     model.graph("sca").unlink()
     with pytest.raises(BadWeights, match="lacks sca.onnx"):
         find(str(model.folder))
-    with pytest.raises(BadInput, match="is no model"):
+    with pytest.raises(BadInput, match="is not a model"):
         find(str(tmp_path))
-    with pytest.raises(BadInput, match="There is no model called 'maxi'"):
+    with pytest.raises(BadInput, match="Unknown model 'maxi'"):
         find("maxi")
     with pytest.raises(BadWeights, match="There are no adapters for sd15 here"):
         find("sd15")

@@ -64,14 +64,14 @@ def test_a_missing_engine_is_refused_with_the_command_that_builds_it(model: Mode
 
 def test_a_stale_engine_is_never_found(model: Model) -> None:
     engine_cache.engine_path(model, "unet", RTX, "1.7.0", "sm89").write_bytes(b"of another version")
-    with pytest.raises(BadEngine, match="is stale"):
+    with pytest.raises(BadEngine, match="is outdated"):
         engine_cache.find_engine(model, "unet", RTX, "1.7.1", "sm89")
     fresh = engine_cache.engine_path(model, "unet", RTX, "1.7.1", "sm89")
     fresh.write_bytes(b"engine")
     assert engine_cache.find_engine(model, "unet", RTX, "1.7.1", "sm89") == fresh
     assert len(engine_cache.stale_engines(fresh)) == 1
     model.graph("unet").write_bytes(b"trained further")
-    with pytest.raises(BadEngine, match="is stale"):
+    with pytest.raises(BadEngine, match="is outdated"):
         engine_cache.find_engine(model, "unet", RTX, "1.7.1", "sm89")
 
 

@@ -37,11 +37,11 @@ def test_a_card_tells_its_name_target_and_driver(tmp_path: Path) -> None:
 
 def test_a_driver_without_a_card_is_told(tmp_path: Path) -> None:
     told = ask(driver(tmp_path, init=100))  # CUDA_ERROR_NO_DEVICE
-    assert "NoGpu: The NVIDIA driver shows no card." in told.stderr
+    assert "NoGpu: The NVIDIA driver reports no GPU." in told.stderr
 
 
 def test_no_driver_is_told() -> None:
     if gpu.present():
         pytest.skip("runs on a machine without an NVIDIA card")
-    with pytest.raises(NoGpu, match="No NVIDIA driver is installed here"):
+    with pytest.raises(NoGpu, match="No NVIDIA driver is installed"):
         gpu.find()

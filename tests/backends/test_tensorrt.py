@@ -113,7 +113,7 @@ def test_a_damaged_engine_is_refused(tmp_path: Path, rtx: bool) -> None:
     path = tmp_path / "unet.sm89.0.tensorrt"
     path.write_bytes(b"eng")
     memory = Memory()
-    with pytest.raises(BadEngine, match="is damaged or not for this card.\nBuild it again"):
+    with pytest.raises(BadEngine, match="is damaged or not for this GPU.\nBuild it again"):
         TensorRTEngine(tensorrt(memory, rtx), path, PORTS, memory, "Build it again")  # type: ignore[arg-type]
 
 
@@ -138,7 +138,7 @@ def test_an_engine_that_says_something_else_is_refused(
         lambda **given: {"y": truth(**given) * 0},
     ]
     for engine in wrong:
-        with pytest.raises(BadEngine, match="differs from onnxruntime on this card"):
+        with pytest.raises(BadEngine, match="differs from onnxruntime on this GPU"):
             check(engine)
     check(right)
     asked.clear()
@@ -155,5 +155,7 @@ def test_a_card_that_refuses_is_told() -> None:
     pytest.importorskip(
         "cuda.bindings", reason="runs where cuda-python is: pip install cuda-python"
     )
-    with pytest.raises(BadEngine, match="The card refuses cudaStreamCreate: InsufficientDriver"):
+    with pytest.raises(
+        BadEngine, match="The CUDA call cudaStreamCreate failed: InsufficientDriver"
+    ):
         Stream()

@@ -62,7 +62,7 @@ def test_no_word_is_unknown_and_the_last_token_is_the_end_mark(folder: Path) -> 
 
 
 def test_a_damaged_tokenizer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadWeights, match="no tokenizer of CLIP"):
+    with pytest.raises(BadWeights, match="has no tokenizer of CLIP"):
         ClipTokenizer.read(tmp_path)
     write_vocabulary(tmp_path)
     (tmp_path / "vocab.json").write_text('{"a": 0, "<|startoftext|>": 1}')

@@ -73,8 +73,8 @@ def test_bad_wishes_of_analyze_are_refused(run: Run) -> None:
     for words, why in (
         (("soft.wav", "--fps", 30), "--fps 30 is neither"),
         (("soft.wav", "--csv", "m.txt"), "does not end in .csv"),
-        (("none.wav",), "There is no file"),
-        (("soft.wav", "--model", "other"), "no model called 'other'"),
+        (("none.wav",), "does not exist"),
+        (("soft.wav", "--model", "other"), "Unknown model 'other'"),
     ):
         result = run("analyze", *words)
         assert result.exit_code == 2
@@ -115,11 +115,11 @@ def test_retrieve_draws_a_face_a_voice_and_passes_over_what_is_broken(run: Run) 
 def test_bad_wishes_of_retrieve_are_refused(run: Run) -> None:
     Path("empty").mkdir()
     for words, why in (
-        (("soft.wav", "none"), "There is no folder"),
+        (("soft.wav", "none"), "The folder none does not exist"),
         (("soft.wav", "empty"), "no other recordings"),
         (("soft.wav", "voices", "--top", 0), "--top 0"),
-        (("none.wav", "voices"), "There is no file"),
-        (("soft.wav", "voices", "--model", "other"), "no model called 'other'"),
+        (("none.wav", "voices"), "does not exist"),
+        (("soft.wav", "voices", "--model", "other"), "Unknown model 'other'"),
     ):
         result = run("retrieve", *words)
         assert result.exit_code == 2

@@ -108,7 +108,7 @@ def test_recordings_of_one_name_get_places_of_their_own(tmp_path: Path) -> None:
     sounds = [tmp_path / name for name in ("a.wav", "a.flac", "b.wav")]
     found = find_items([str(path) for path in sounds], Path("out"), Request())
     assert [item.output.name for item in found] == ["a.wav.mp4", "a.flac.mp4", "b.mp4"]
-    with pytest.raises(BadInput, match="would all become"):
+    with pytest.raises(BadInput, match="would all be written to"):
         find_items([str(sounds[0])] * 2, Path("out"), Request())
 
 
@@ -123,7 +123,7 @@ def test_resume_makes_only_what_is_missing(run: Run) -> None:
     Path("out/02.mp4").unlink()
     result = run("batch", "in", "-o", "out", "--resume")
     assert (result.exit_code, result.stdout) == (0, "out/02.mp4\n")
-    assert "3 done already" in result.stderr
+    assert "3 already finished" in result.stderr
     kept = {path: path.stat().st_mtime_ns for path in before if path.name != "02.mp4"}
     assert kept.items() <= before.items()
     os.utime(sounds[1], (2**31, 2**31))  # its date says nothing

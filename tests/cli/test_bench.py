@@ -88,7 +88,7 @@ def test_ctrl_c_ends_it_and_its_children_in_one_line(tmp_path: Path) -> None:
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to all of them
     stdout, stderr = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert (stdout, stderr) == ("", "Stopped. Nothing half-written is left.\n")
+    assert (stdout, stderr) == ("", "Stopped. No incomplete file is left.\n")
     assert list((tmp_path / "tmp").iterdir()) == []
     assert nobody_is_left(child.pid)
 
@@ -133,7 +133,7 @@ def full_report() -> Report:
     full.lengths = full.chains = [WHOLE, WHOLE]
     full.agreement = Agreement(50, 50, 30.25, 27.5)
     full.roofline = Roofline("2 cores", 90.0, 20.0, "x", [Roof("unet", 5, 4.0, 50.0, 80.0, 40.0)])
-    full.missing["tensorrt"] = "No NVIDIA driver is installed here."
+    full.missing["tensorrt"] = "No NVIDIA driver is installed."
     return full
 
 
@@ -142,18 +142,18 @@ def test_the_table_holds_what_was_measured(capsys: pytest.CaptureFixture[str]) -
     printed = capsys.readouterr().out
     rows = [" ".join(line.split()) for line in printed.splitlines()]
     assert "Paper, 2 cores; Linux; load 0.1" in rows
-    assert "as written, 3 frames 0.2 125 1 8.0 s 1000 MB 6.67 J/frame" in rows
+    assert "as published, 3 frames 0.2 125 1 8.0 s 1000 MB 6.67 J/frame" in rows
     assert "onnx, defaults 20.0 1.25 100 2.5 s 420 MB –" in rows
     assert "unet 5 4.00 50.0 80.0 50 40.00 50%" in rows
     assert rows[-3].endswith("PSNR 30.2 dB, worst frame 27.5 dB")
-    assert rows[-1] == "not measured: tensorrt: No NVIDIA driver is installed here."
+    assert rows[-1] == "not measured: tensorrt: No NVIDIA driver is installed."
     assert max(map(len, printed.splitlines())) <= table.WIDEST
 
 
 def test_what_was_left_out_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     table.show(report())
     printed = capsys.readouterr().out
-    assert "as written" not in printed
+    assert "as published" not in printed
     assert "roofline" not in printed
     assert "onnx, defaults" in printed
 
@@ -178,16 +178,16 @@ def test_the_picture_has_a_panel_for_all_that_was_measured(tmp_path: Path, made:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--lengths", "10,x"), "--lengths '10,x' is no list of numbers"),
+        (("--lengths", "10,x"), "--lengths '10,x' is not a list of numbers"),
         (("--lengths", "0.1"), "--lengths 0.1 is outside 0.2 to 7200"),
         (("--chains", "2,99"), "--chains 99 is outside 1 to 16"),
-        (("--chains", "1.5"), "--chains '1.5' is no list of numbers"),
+        (("--chains", "1.5"), "--chains '1.5' is not a list of numbers"),
         (("--seconds", "nan"), "--seconds nan is outside"),
         (("--reference-frames", "-1"), "--reference-frames -1 is outside"),
-        (("--engines", "onnx,abacus"), "There is no engine called 'abacus'"),
+        (("--engines", "onnx,abacus"), "Unknown backend 'abacus'"),
         (("--plot", "b.jpg"), "b.jpg does not end in .png"),
-        (("--plot", "no/b.png"), "There is no folder no"),
-        (("--model", "nothing-here"), "There is no model called 'nothing-here'"),
+        (("--plot", "no/b.png"), "The folder no"),
+        (("--model", "nothing-here"), "Unknown model 'nothing-here'"),
         ((), "nothing.wav"),
     ],
 )

@@ -122,7 +122,7 @@ def test_a_model_that_makes_nonsense_is_found_out(
     monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path))
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 3
-    assert "the embedded model ran, but frames are one plain colour" in result.stderr
+    assert "the embedded model ran, but a frame has a single colour" in result.stderr
     assert result.stdout == "generate does not work here.\n"
 
 

@@ -201,7 +201,7 @@ def test_bad_recordings_are_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("Good morning.\n" * 30)
     write_recording(tmp_path / "short.wav", tone(0.1))
-    refused(run("generate", tmp_path / "none.wav"), "There is no file")
+    refused(run("generate", tmp_path / "none.wav"), "does not exist")
     refused(run("generate", tmp_path), "is a directory")
     refused(run("generate", tmp_path / "empty.wav"), "is empty")
     refused(run("generate", tmp_path / "text.wav"), "is not a recording")
@@ -209,7 +209,7 @@ def test_bad_recordings_are_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_bad_places_are_refused(run: Run, speech: Path, tmp_path: Path) -> None:
-    refused(run("generate", speech, "-o", "none/out.mp4"), "There is no folder")
+    refused(run("generate", speech, "-o", "none/out.mp4"), "The folder none does not exist")
     refused(run("generate", speech, "-o", tmp_path), "is a directory")
     refused(run("generate", speech, "-o", "out.avi"), "does not end in one of .mp4, .webm, .mov")
     clear = ("generate", speech, "--background", "transparent", "-o", "out.mp4")
@@ -231,20 +231,20 @@ def test_bad_options_are_refused(run: Run, speech: Path) -> None:
     refused(run("generate", speech, "--chains", 17), "--chains 17 is neither")
     refused(run("generate", speech, "--preview", 0), "--preview 0 is outside")
     refused(run("generate", speech, "--prompt", "red " * 300), "The prompt has 1200 characters")
-    refused(run("generate", speech, "--prompt", "red\nhair"), "can't be printed")
-    refused(run("generate", speech, "--strength", 0.5), "--strength says how much")
+    refused(run("generate", speech, "--prompt", "red\nhair"), "unprintable")
+    refused(run("generate", speech, "--strength", 0.5), "--strength needs an emotion")
     refused(run("generate", speech, "--emotion", "sad", "--strength", 1.5), "--strength 1.5")
     refused(run("generate", speech, "--still", "--pose-from", speech), "exclude each other")
-    refused(run("generate", speech, "--pose-from", "none.csv"), "There is no reference")
-    refused(run("generate", speech, "--like", speech), "does not say how it was made")
-    refused(run("generate", speech, "--like", "none.mp4"), "There is no video")
+    refused(run("generate", speech, "--pose-from", "none.csv"), "The reference none.csv does not")
+    refused(run("generate", speech, "--like", speech), "has no metadata of imagineid")
+    refused(run("generate", speech, "--like", "none.mp4"), "The video none.mp4 does not exist")
 
 
 def test_an_output_that_exists_is_kept(run: Run, speech: Path) -> None:
     Path("speech.mp4").write_bytes(b"mine")
     result = run("generate", speech, "-o", "speech.mp4")
     assert result.exit_code == 2
-    assert "speech.mp4 is there already.\nReplace it:  --overwrite" in result.stderr
+    assert "speech.mp4 exists already.\nReplace it:  --overwrite" in result.stderr
     assert Path("speech.mp4").read_bytes() == b"mine"
     assert run("generate", speech, "--overwrite").exit_code == 0
     assert Path("speech.mp4").read_bytes() != b"mine"
@@ -275,8 +275,8 @@ def test_a_bug_is_one_line_and_a_traceback_for_those_who_ask(
     result = run("generate", speech, "--quiet", "--no-cache")
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
-        "Something went wrong inside (RuntimeError: no frame can be imagined).",
-        "See where: run it again with --debug",
+        "Unexpected error (RuntimeError: no frame can be imagined).",
+        "For a traceback, run it again with --debug",
     ]
     assert here() == []
     assert "Traceback" in run("generate", speech, "--debug", "--no-cache").stderr
@@ -337,5 +337,5 @@ def test_a_full_disk_is_told(tmp_path: Path, speech: Path) -> None:
         check=False,
     )
     assert ended.returncode == 2, ended.stderr
-    assert ended.stderr.startswith("Error: No room")
+    assert ended.stderr.startswith("Error: No space")
     assert list(folder.iterdir()) == []

@@ -101,7 +101,7 @@ def test_resume_of_what_is_done_does_nothing(tmp_path: Path, sound: Path) -> Non
     before = (tmp_path / "a.mp4").read_bytes()
     again = plain(tmp_path, *words, "--resume")
     assert (again.returncode, again.stdout) == (0, "a.mp4\n")
-    assert "a.mp4 is done already" in again.stderr
+    assert "a.mp4 is already finished" in again.stderr
     assert (tmp_path / "a.mp4").read_bytes() == before
     other = plain(tmp_path, *words[:-1], "beard", "--resume")
     assert other.returncode == 2
@@ -156,7 +156,7 @@ def test_a_reader_that_goes_away_is_told_in_one_line(tmp_path: Path, sound: Path
     assert process.wait() == 2
     assert err.splitlines() == [
         "Error: Nobody reads the video any more.",
-        "Make a file of it:  -o OUT.mp4",
+        "Write to a file:  -o OUT.mp4",
     ]
 
 
@@ -177,7 +177,7 @@ def test_ctrl_c_leaves_whole_pieces_and_nothing_else(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "Stopped. Nothing half-written is left."
+    assert err.splitlines()[-1] == "Stopped. No incomplete file is left."
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
     assert not list(cache.rglob("*.part"))
 

@@ -105,7 +105,7 @@ def test_without_what_was_kept_the_video_itself_is_enough(run: Run, tmp_path: Pa
     for file in (tmp_path / "home" / "videos").iterdir():
         file.unlink()
     result = made(run, "swap", "a.mp4", "--still", "--json")
-    assert "what was kept of it is gone" in result.stderr
+    assert "its stored factors were deleted" in result.stderr
     assert json.loads(result.stdout)["after"] == "female, about 34, fear"
     assert same_face("a.mp4", "a-swapped.mp4")
 
@@ -115,13 +115,13 @@ def test_damaged_keeping_is_as_none(run: Run, tmp_path: Path, damage: bytes) -> 
     made(run, "generate", "a.wav")
     for file in (tmp_path / "home" / "videos").iterdir():
         file.write_bytes(damage)
-    assert "kept of it is gone" in made(run, "swap", "--emotion", "sad").stderr
+    assert "stored factors were deleted" in made(run, "swap", "--emotion", "sad").stderr
 
 
 def test_a_place_that_can_t_be_written_costs_no_video(run: Run, tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file where the folder should be")
     made(run, "generate", "a.wav")
-    refused(run("swap", "--emotion", "sad"), "no video made before")
+    refused(run("swap", "--emotion", "sad"), "There is no last video")
 
 
 def test_the_oldest_of_what_is_kept_goes_first(
@@ -145,13 +145,13 @@ def refused(result: Result, words: str) -> None:
 
 
 def test_what_makes_no_sense_is_refused(run: Run) -> None:
-    refused(run("swap", "--emotion", "sad"), "There is no video made before")
-    refused(run("swap", "a.wav"), "Nothing is to be swapped")
+    refused(run("swap", "--emotion", "sad"), "There is no last video")
+    refused(run("swap", "a.wav"), "Nothing is swapped")
     refused(run("swap", "a.wav", "--strength", 0.5), "--strength blends")
     refused(run("swap", "a.wav", "--emotion", "sad", "--strength", 2), "--strength 2.0 is outside")
     refused(run("swap", "a.wav", "--emotion", "sad", "--emotion-from", "b.wav"), "exclude")
-    refused(run("swap", "a.wav", "--emotion-from", "none.wav"), "There is no file")
-    refused(run("swap", "none.mp4", "--emotion", "sad"), "There is no file")
+    refused(run("swap", "a.wav", "--emotion-from", "none.wav"), "does not exist")
+    refused(run("swap", "none.mp4", "--emotion", "sad"), "does not exist")
     refused(run("swap", "a.wav", "--emotion", "sad", "-o", "out.avi"), "does not end in .mp4")
     assert sorted(p.name for p in Path().iterdir()) == ["a.wav", "b.wav"]
 
@@ -168,8 +168,8 @@ def test_a_swapped_video_of_which_nothing_is_kept_is_refused(run: Run, tmp_path:
     made(run, "swap", "--content-from", "b.wav")
     for file in (tmp_path / "home" / "videos").iterdir():
         file.unlink()
-    refused(run("swap", "--emotion", "sad"), "was swapped itself")
+    refused(run("swap", "--emotion", "sad"), "is itself the result of a swap")
 
 
 def test_another_model_can_be_named(run: Run) -> None:
-    refused(run("swap", "a.wav", "--emotion", "sad", "--model", "other"), "no model called 'other'")
+    refused(run("swap", "a.wav", "--emotion", "sad", "--model", "other"), "Unknown model 'other'")

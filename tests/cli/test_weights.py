@@ -49,8 +49,8 @@ def test_a_model_s_name_stands_for_all_of_it(run: Run, home: Path) -> None:
 
 def test_progress_in_a_pipe_is_plain_lines(run: Run) -> None:
     lines = run("pull", "sd15/matting").stderr.splitlines()
-    assert lines[0] == "sd15/matting: 30.0 kB to fetch"
-    assert lines[1].startswith("sd15/matting: every byte is right, in ")
+    assert lines[0] == "sd15/matting: 30.0 kB to download"
+    assert lines[1].startswith("sd15/matting: all files are valid, in ")
     assert len(lines) == 2
     assert run("pull", "sd15/matting", "--quiet").stderr == ""
 
@@ -60,7 +60,7 @@ def test_a_licence_is_accepted_once_and_before_anything_is_fetched(run: Run, hub
     assert hub.asked == []
     accepted = run("pull", "sd15/base", "--accept-licence")
     assert "CreativeML-OpenRAIL-M accepted" in accepted.stderr
-    assert "remembered in" in accepted.stderr
+    assert "saved in" in accepted.stderr
     assert run("remove", "sd15/base").exit_code == 0
     again = run("pull", "sd15/base")  # remembered
     assert (again.exit_code, "remembered" in again.stderr) == (0, False)
@@ -78,7 +78,7 @@ def test_the_list_says_what_is_here(run: Run, hub: Server) -> None:
     assert run("pull", "sd15/matting").exit_code == 0  # it takes two answers
     hub.moods = [bad_server.good, bad_server.cut(200_000)]
     hub.always = bad_server.status(404)
-    refused(run("pull", "sd15/base", "--accept-licence"), 3, "Go on later")
+    refused(run("pull", "sd15/base", "--accept-licence"), 3, "Continue later")
     rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)["weights"]}
     assert {name: row["state"] for name, row in rows.items()} == {
         "mini": "embedded",
@@ -87,7 +87,7 @@ def test_the_list_says_what_is_here(run: Run, hub: Server) -> None:
     }
     assert rows["sd15/base"]["licence"] == "CreativeML-OpenRAIL-M"
     assert "no adapters are published" in run("list").stderr
-    refused(run("path", "sd15"), 3, "sd15/base is not here", "weights pull sd15/base")
+    refused(run("path", "sd15"), 3, "sd15/base is not installed", "weights pull sd15/base")
 
 
 def test_mirrors_are_asked_in_order(run: Run, hub: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ def test_mirrors_are_asked_in_order(run: Run, hub: Server, monkeypatch: pytest.M
         result = run("pull", "sd15/matting")
         assert len(first.asked) == 1
     assert result.exit_code == 0
-    assert "answers 404: it is not there; trying 127.0.0.1" in result.stderr
+    assert "answers 404: the server does not have it; trying 127.0.0.1" in result.stderr
 
 
 def test_offline_nothing_is_fetched(run: Run, hub: Server) -> None:
@@ -111,7 +111,7 @@ def test_offline_nothing_is_fetched(run: Run, hub: Server) -> None:
 
 def test_verify_finds_one_changed_byte(run: Run, home: Path) -> None:
     run("pull", "sd15/matting")
-    right = "mini: every byte is right\nsd15/matting: every byte is right\n"
+    right = "mini: all files are valid\nsd15/matting: all files are valid\n"
     assert run("verify").stdout == right
     file = home / "weights/sd15/matting/onnx/model.onnx"
     data = bytearray(file.read_bytes())
@@ -119,8 +119,8 @@ def test_verify_finds_one_changed_byte(run: Run, home: Path) -> None:
     file.write_bytes(data)
     result = run("verify")
     assert result.exit_code == 3
-    assert "onnx/model.onnx has another sha256" in result.stdout
-    assert result.stderr.splitlines()[-1] == "Mend it:  imagineid weights pull sd15/matting"
+    assert "onnx/model.onnx has a wrong SHA-256" in result.stdout
+    assert result.stderr.splitlines()[-1] == "Fix it:  imagineid weights pull sd15/matting"
     assert run("pull", "sd15/matting").exit_code == 0
     assert run("verify", "sd15", "--json").exit_code == 3  # the base is not here
     assert run("verify", "sd15/matting").exit_code == 0
@@ -128,9 +128,9 @@ def test_verify_finds_one_changed_byte(run: Run, home: Path) -> None:
 
 def test_what_is_removed_is_gone(run: Run, home: Path) -> None:
     run("pull", "sd15/matting")
-    assert "30.0 kB are free again" in run("remove", "sd15/matting").stderr
+    assert "30.0 kB were freed" in run("remove", "sd15/matting").stderr
     assert not (home / "weights/sd15/matting").exists()
-    refused(run("remove", "mini"), 2, "embedded")
+    refused(run("remove", "mini"), 2, "part of the package")
     refused(run("remove", "nothing"), 2, "weights list")
 
 
@@ -138,7 +138,7 @@ def test_a_folder_may_stand_in_for_the_hub(run: Run, hub: Server, tmp_path: Path
     stick = tmp_path / "stick"
     (stick / "onnx").mkdir(parents=True)
     (stick / "onnx/model.onnx").write_bytes(MATTING["onnx/model.onnx"][:-1] + b"!")
-    refused(run("pull", "sd15/matting", "--from", stick), 3, "another sha256")
+    refused(run("pull", "sd15/matting", "--from", stick), 3, "has a wrong SHA-256")
     (stick / "onnx/model.onnx").write_bytes(MATTING["onnx/model.onnx"])
     assert run("pull", "sd15/matting", "--from", stick).exit_code == 0
     assert hub.asked == []
@@ -162,7 +162,7 @@ def test_a_place_without_room_is_told_before_anything_is_fetched(
 
     full = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    refused(run("pull", "sd15/matting"), 2, "No room")
+    refused(run("pull", "sd15/matting"), 2, "Not enough space")
     assert hub.asked == []
 
 
@@ -188,7 +188,7 @@ def test_a_folder_is_brought_and_pulled_from_there_again(
     for file in (home / "weights/red-hair").iterdir():  # put on a server as it is
         hub.files[f"/theirs/{file.name}"] = file.read_bytes()
     assert run("pull", "--from", f"{hub.url}/theirs", "theirs").exit_code == 0
-    assert run("verify").stdout.count("every byte is right") == 3
+    assert run("verify").stdout.count("all files are valid") == 3
     assert run("pull", "theirs").exit_code == 0  # it is here
     refused(run("pull", "--from", mine, "theirs"), 2, "weights remove theirs")
 
@@ -198,14 +198,14 @@ def test_a_brought_folder_goes_on_after_a_cut(run: Run, hub: Server, home: Path)
     hub.files |= {f"/a/{path}": data for path, data in BASE.items()}
     hub.moods = [bad_server.good, bad_server.good, bad_server.cut(200_000)]
     hub.always = bad_server.status(404)
-    refused(run("pull", "--from", f"{hub.url}/a", "a"), 3, "Go on later")
+    refused(run("pull", "--from", f"{hub.url}/a", "a"), 3, "To continue later")
     assert not (home / "weights/a").exists()
-    assert "not all of it came" in run("list").stdout
+    assert "incomplete" in run("list").stdout
     refused(run("path", "a"), 3)
     hub.always = bad_server.good
     result = run("pull", "--from", f"{hub.url}/a", "a")
     assert hub.asked[-1][1] == "bytes=200000-"
-    refused(result, 3, "model.safetensors is not what its name says")  # random bytes
+    refused(result, 3, "The content of model.safetensors does not match")  # random bytes
     assert not list((home / "weights").glob("*a*"))
 
 
@@ -214,7 +214,7 @@ def test_one_file_needs_its_sum(run: Run, tmp_path: Path, hub: Server) -> None:
     hub.files["/x/sca.safetensors"] = data
     there = f"{hub.url}/x/sca.safetensors"
     refused(run("pull", "--from", there, "x"), 2, "--sha256 SUM")
-    refused(run("pull", "--from", there, "x", "--sha256", "0" * 64), 3, "another sha256")
+    refused(run("pull", "--from", there, "x", "--sha256", "0" * 64), 3, "has a wrong SHA-256")
     sum_ = listed({"x": data})[0]["sha256"]
     assert run("pull", "--from", there, "x", "--sha256", sum_).exit_code == 0
 
@@ -224,11 +224,11 @@ def test_a_pickle_is_never_taken(run: Run, tmp_path: Path) -> None:
 
     mine = adapter(tmp_path / "mine")
     (mine / "extra.pt").write_bytes(pickle.dumps({"x": 1}))
-    refused(run("pull", "--from", mine, "x"), 2, "extra.pt is not taken", ".safetensors")
+    refused(run("pull", "--from", mine, "x"), 2, "extra.pt is rejected", ".safetensors")
     (mine / "extra.pt").unlink()
     for name in ("a.safetensors", "a.onnx", "a.json", "a.txt", "a.npz"):
         (mine / name).write_bytes(pickle.dumps({"x": [1] * 900}))
-        refused(run("pull", "--from", mine, "x"), 3, f"{name} is not what its name says")
+        refused(run("pull", "--from", mine, "x"), 3, f"The content of {name} does not match")
         (mine / name).unlink()
     assert run("pull", "--from", mine, "x").exit_code == 0
 

@@ -37,7 +37,9 @@ def test_two_pulls_at_once_are_one_download(home: Path, tmp_path: Path, hub: Ser
     assert [pull.returncode for pull in pulls] == [0, 0], told
     assert len(hub.asked) == 3
     assert hub.sent == sum(map(len, (*BASE.values(), *MATTING.values())))
-    assert sum("another imagineid is at sd15/" in err for _, err in told) == 1
+    assert (
+        sum("waiting for another imagineid process that uses sd15/" in err for _, err in told) == 1
+    )
     assert is_whole(home / "weights/sd15/base", BASE)
 
 
@@ -98,5 +100,5 @@ def test_ctrl_c_keeps_what_came(home: Path, tmp_path: Path, hub: Server) -> None
     pull.send_signal(signal.SIGINT)
     out, err = pull.communicate(timeout=20)
     assert (pull.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "Stopped. What came is kept: the same command goes on."
+    assert err.splitlines()[-1] == "Stopped. The same command continues the download."
     assert part.stat().st_size > 0

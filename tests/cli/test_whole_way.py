@@ -174,5 +174,5 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, speech: Path) -> No
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert told.splitlines()[-1] == "Stopped. Nothing half-written is left."
+    assert told.splitlines()[-1] == "Stopped. No incomplete file is left."
     assert list(tmp_path.iterdir()) == []

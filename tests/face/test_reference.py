@@ -85,7 +85,7 @@ def test_a_video_without_the_extra_is_one_clear_line(
 
 
 def test_a_missing_reference_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="There is no reference"):
+    with pytest.raises(BadInput, match="The reference .* does not exist"):
         reference.motion_of(tmp_path / "none.mp4", 10)
 
 

@@ -96,8 +96,8 @@ def test_a_cut_connection_goes_on_where_it_ended(case: Case, server: Server) -> 
     assert server.asked[1:] == [(PATH, "bytes=70000-", etag), (PATH, "bytes=120000-", etag)]
     assert server.sent == FILE.bytes
     assert [line.partition(": ")[2] for line in case.notes.lines] == [
-        "the connection ended at 70,000 bytes; going on at 70,000 of 200,000 bytes",
-        "the connection ended at 120,000 bytes; going on at 120,000 of 200,000 bytes",
+        "the connection ended at 70,000 bytes; resuming at 70,000 of 200,000 bytes",
+        "the connection ended at 120,000 bytes; resuming at 120,000 of 200,000 bytes",
     ]
 
 
@@ -116,7 +116,7 @@ def test_a_stalled_server_is_left_and_asked_again(case: Case, server: Server) ->
     case.fetch(server)
     assert case.is_right()
     assert server.asked[1][1] == "bytes=60000-"
-    assert "nothing came for 0.25 s" in case.notes.lines[0]
+    assert "no data for 0.25 s" in case.notes.lines[0]
 
 
 def test_a_trickling_server_has_stalled_too(case: Case, server: Server) -> None:
@@ -172,22 +172,25 @@ def test_a_file_that_changes_under_the_same_weak_etag_is_found_out(
         ("bytes=70000-", None),  # a weak version can't be asked for
         (None, None),
     ]
-    assert "has another sha256 than it must have; starting again" in case.notes.lines[-1]
+    assert "has a wrong SHA-256; starting again" in case.notes.lines[-1]
 
 
 NEVER: dict[str, tuple[Mood, str]] = {
-    "sends wrong bytes": (bad_server.wrong, "what came has another sha256 than it must have"),
-    "sends too much": (bad_server.endless, "the server sends more than there must be"),
-    "sends a login page": (bad_server.page, "the server has 5 bytes, it must be 200,000"),
-    "sends it packed": (bad_server.packed, "the server sends another encoding"),
+    "sends wrong bytes": (bad_server.wrong, "the downloaded file has a wrong SHA-256"),
+    "sends too much": (bad_server.endless, "the server sends more bytes than expected"),
+    "sends a login page": (bad_server.page, "the server has 5 bytes instead of 200,000"),
+    "sends it packed": (bad_server.packed, "the server sends an unexpected encoding"),
     "always cuts": (bad_server.whole_cut(70_000), "the connection ended at 70,000 bytes"),
-    "always stalls": (bad_server.stall(0), "nothing came for"),
-    "does not have it": (bad_server.status(404), "the server answers 404: it is not there"),
+    "always stalls": (bad_server.stall(0), "no data for"),
+    "does not have it": (
+        bad_server.status(404),
+        "the server answers 404: the server does not have it",
+    ),
     "forbids it": (bad_server.status(403), "the server answers 403: it is forbidden"),
     "is broken": (bad_server.status(500), "the server answers 500"),
     "redirects for ever": (bad_server.redirect(PATH), "the server answers 302"),
     "redirects to a file": (bad_server.redirect("file:///etc/passwd"), "the server answers 302"),
-    "sends a range not asked for": (bad_server.other_range, "another range than asked for"),
+    "sends a range not asked for": (bad_server.other_range, "an unexpected range"),
 }
 
 

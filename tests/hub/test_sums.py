@@ -94,7 +94,7 @@ def test_a_file_is_read_once_and_again_when_it_changes(
     check_files(folder, files, "")
     assert (tmp_path / "home" / sums.MEMORY).stat().st_ino == before, "nothing was read"
     (folder / "words.json").write_bytes(b"[2]")
-    with pytest.raises(BadWeights, match=r"words.json has another sha256.*\nInstall"):
+    with pytest.raises(BadWeights, match=r"words.json has a wrong SHA-256.*\nInstall"):
         check_files(folder, files, "Install again")
     (folder / "words.json").unlink()
     with pytest.raises(BadWeights, match="words.json is missing"):

@@ -122,7 +122,7 @@ def test_what_is_not_made_is_refused_with_what_is(framing: Framing, word: str) -
 
 def test_a_background_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("no picture")
-    with pytest.raises(BadInput, match="not a picture that can be read"):
+    with pytest.raises(BadInput, match="can't be read as a picture"):
         Framing(background=str(tmp_path / "notes.jpg")).check()
 
 

@@ -183,7 +183,7 @@ def test_an_mp4_is_not_asked_for_transparency(tmp_path: Path) -> None:
         (OutputOptions(pad_s=-1), "--pad 0.5"),
         (OutputOptions(pad_s=float("nan")), "--pad 0.5"),
         (OutputOptions(burn_in=True), "--subtitles WORDS.srt"),
-        (OutputOptions(subtitles=Path("none.srt")), "There is no file"),
+        (OutputOptions(subtitles=Path("none.srt")), "does not exist"),
     ],
 )
 def test_options_that_can_not_be_met_are_refused(options: OutputOptions, word: str) -> None:

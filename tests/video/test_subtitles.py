@@ -44,7 +44,7 @@ def test_a_file_without_cues_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="There is no file"):
+    with pytest.raises(BadInput, match="does not exist"):
         read_subtitles(tmp_path / "words.srt")
 
 

@@ -148,10 +148,10 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "dangling.mp4").symlink_to("nowhere.mp4")
     places = {
         tmp_path: "is a directory",
-        tmp_path / "none" / "a.mp4": "There is no folder",
-        tmp_path / "there.mp4" / "a.mp4": "There is no folder",
-        tmp_path / "there.mp4": "is there already",
-        tmp_path / "dangling.mp4": "is there already",
+        tmp_path / "none" / "a.mp4": "does not exist",
+        tmp_path / "there.mp4" / "a.mp4": "does not exist",
+        tmp_path / "there.mp4": "exists already",
+        tmp_path / "dangling.mp4": "exists already",
         tmp_path / "a.avi": "does not end in .mp4",
         tmp_path / ("a" * 300 + ".mp4"): "can't be written",
     }
@@ -229,7 +229,7 @@ try:
         for _ in range(200):
             video.write(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
 except BadOutput as error:
-    assert "No room left" in str(error), error
+    assert "No space left" in str(error), error
     assert not list(Path(out).parent.glob("*.mp4"))
     assert not list(Path(out).parent.glob(".*")), "a part is left"
     sys.exit(7)

@@ -1,4 +1,4 @@
-"""Listening: decoding, 16 kHz mono, and the mel windows that the networks hear."""
+"""Audio input: decoding, resampling to 16 kHz mono, and mel windows."""
 
 from imagineid.audio.mel import mel_edges_hz, mel_filters, mel_spectrogram, mel_windows
 from imagineid.audio.sound import Sound, open_sound

@@ -107,7 +107,7 @@ def resample(
         notes: where lines are put that the user should know.
 
     Yields:
-        Frames without a time: they follow one another without a gap.
+        Frames without timestamps, without gaps.
 
     Raises:
         BadSound: as :func:`decode`.
@@ -165,7 +165,7 @@ def open_regular(path: Path) -> BinaryIO:
                 f"{path} is an address, and nothing is fetched.\n"
                 "Fetch it yourself:  curl -LO ADDRESS"
             ) from error
-        raise BadSound(f"There is no file {path}.\nSee what there is:  ls {path.parent}") from error
+        raise BadSound(f"The file {path} does not exist.\nList:  ls {path.parent}") from error
     except PermissionError as error:
         raise BadSound(f"{path} may not be read.\nAllow it:  chmod u+r {path}") from error
     except (OSError, ValueError) as error:  # a name too long, a loop of links, a null character
@@ -228,7 +228,7 @@ def _in_step(frames: Iterator[av.AudioFrame], starts: Fraction | None) -> Iterat
 
 
 def silence(samples: int, like: av.AudioFrame) -> Iterator[av.AudioFrame]:
-    """Yield silence of another frame's kind."""
+    """Yield silence in the format of another frame."""
     nothing = b"\x80" if like.format.name.startswith("u8") else b"\0"
     for start in range(0, samples, SILENCE_SAMPLES):
         count = min(SILENCE_SAMPLES, samples - start)

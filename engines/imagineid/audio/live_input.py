@@ -1,4 +1,4 @@
-"""Live input: sound that comes in while it is spoken, in pieces of mono at 16 kHz."""
+"""Live audio input from pipes, growing files and microphones, as chunks of 16 kHz mono."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagineid.spec import SAMPLE_RATE
 Array = np.ndarray
 
 PIECE_S = 0.02
-"""Seconds of sound that are taken at once."""
+"""Length of a chunk in seconds."""
 
 
 def pcm_chunks(stream: IO[bytes], rate: int = SAMPLE_RATE, channels: int = 1) -> Iterator[Array]:
@@ -32,17 +32,17 @@ def pcm_chunks(stream: IO[bytes], rate: int = SAMPLE_RATE, channels: int = 1) ->
         (n,) float32 in [-1, 1], mono at 16 kHz.
 
     Raises:
-        BadSound: the rate or the channels are none that sound has.
+        BadSound: the rate or the number of channels is invalid.
     """
     if not (4_000 <= rate <= 384_000 and 1 <= channels <= 8):
         raise BadSound(
             f"Sound of {rate} Hz and {channels} channels can't be read.\n"
-            "Say what it is:  --pcm 16000 (mono), or --pcm 48000x2 (stereo)"
+            "Give rate and channels:  --pcm 16000 (mono), or --pcm 48000x2 (stereo)"
         )
     resampler = _Resampler()
     size = 2 * channels
     wanted = max(1, round(PIECE_S * rate)) * size
-    read = getattr(stream, "read1", stream.read)  # what is there, not what would be enough
+    read = getattr(stream, "read1", stream.read)  # what is available, without waiting for more
     rest = b""
     while data := read(wanted):
         data = rest + data
@@ -67,7 +67,7 @@ def container_chunks(stream: IO[bytes]) -> Iterator[Array]:
         (n,) float32 in [-1, 1], mono at 16 kHz.
 
     Raises:
-        BadSound: it is no sound that can be read.
+        BadSound: it can't be decoded.
     """
     try:
         with open_stream(_ReadOnly(stream)) as container:
@@ -82,17 +82,17 @@ def container_chunks(stream: IO[bytes]) -> Iterator[Array]:
                 yield np.asarray(part.to_ndarray()[0], np.float32)
     except av.FFmpegError as error:
         raise BadSound(
-            "This stream is no sound that can be read.\n"
-            "If it has no header, say its rate:  imagineid live - --pcm 16000"
+            "This stream can't be decoded.\n"
+            "If it has no header, give its rate:  imagineid live - --pcm 16000"
         ) from error
 
 
 def microphone_chunks(device: str | int | None = None) -> Iterator[Array]:
-    """Listen to a microphone until the caller stops.
+    """Record from a microphone until the caller stops.
 
     Args:
         device: its number or part of its name, as ``python -m sounddevice`` lists them; None is
-            the system's own.
+            the system's default.
 
     Yields:
         (n,) float32 in [-1, 1], mono at 16 kHz.
@@ -124,16 +124,16 @@ def microphone_chunks(device: str | int | None = None) -> Iterator[Array]:
     except (sounddevice.PortAudioError, ValueError) as error:
         raise BadSound(
             f"The microphone can't be opened: {error}.\n"
-            "See which there are:  python -m sounddevice\n"
+            "List devices:  python -m sounddevice\n"
             "Or pipe sound in:  arecord -f S16_LE -r 16000 | imagineid live - --pcm 16000"
         ) from error
 
 
 class Backlog:
-    """Takes sound in a thread of its own, so that it is known how much of it waits.
+    """Reads chunks in a thread, so that the amount of waiting sound is known.
 
     Args:
-        chunks: what comes in, at the pace of who speaks.
+        chunks: incoming sound, in real time.
     """
 
     def __init__(self, chunks: Iterable[Array]) -> None:
@@ -143,7 +143,7 @@ class Backlog:
         threading.Thread(target=self._work, name="imagineid-sound", daemon=True).start()
 
     def waiting_s(self) -> float:
-        """Return the seconds of sound that came in and were not taken yet."""
+        """Return the seconds of sound that were received and not yet taken."""
         return (self._came - self._taken) / SAMPLE_RATE
 
     def __iter__(self) -> Iterator[Array]:
@@ -157,7 +157,7 @@ class Backlog:
             yield item
 
     def _work(self) -> None:
-        """Take sound until it ends."""
+        """Read chunks until the stream ends."""
         try:
             for chunk in self._chunks:
                 self._came += len(chunk)
@@ -168,7 +168,7 @@ class Backlog:
 
 
 class _Resampler:
-    """Brings mono sound to 16 kHz, piece by piece."""
+    """Resamples mono sound to 16 kHz, chunk by chunk."""
 
     def __init__(self) -> None:
         self._inner = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
@@ -185,7 +185,7 @@ class _Resampler:
 
 
 class _ReadOnly:
-    """A stream that is only read, so that nothing tries to seek in it."""
+    """A stream without ``seek``, so that decoders do not try to seek."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._read = getattr(stream, "read1", stream.read)

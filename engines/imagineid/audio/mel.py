@@ -1,8 +1,8 @@
-"""The mel windows that PAD hears.
+"""Mel windows, the input of PAD.
 
 The front end is Wav2Lip's: pre-emphasis, an 800-point Fourier transform every 200 samples, 80 mel
-bands, decibels scaled to [-4, 4]. Mel frames are computed in blocks that lie at fixed places of the
-recording, so that a window has the same bits however the recording is cut.
+bands, decibels scaled to [-4, 4]. Mel frames are computed in blocks at fixed positions of the
+recording, so that a window has the same bits however the recording is split.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ MEL_LOW_HZ, MEL_HIGH_HZ = 55.0, 7600.0
 """Edges of the mel bands."""
 
 FLOOR_DB, REFERENCE_DB, RANGE = -100.0, 20.0, 4.0
-"""Decibels from FLOOR_DB to 0 (after REFERENCE_DB is taken away) become -RANGE to RANGE."""
+"""Decibels from FLOOR_DB to 0 (minus REFERENCE_DB) are scaled to -RANGE to RANGE."""
 
 MEL_FRAMES_PER_SECOND = SAMPLE_RATE // HOP_SAMPLES
 """80 mel frames a second."""
 
-_BLOCK = 64  # mel frames computed together, always from a multiple of it
-_ROWS = 8  # those multiplied together; a block of few mel frames is as small
+_BLOCK = 64  # mel frames per block; blocks start at multiples of it
+_ROWS = 8  # rows per matrix product
 
 Floats = NDArray[np.float32]
 Reader = Callable[[int, int], Floats]
 
 
 def mel_spectrogram(wave: Floats) -> Floats:
-    """Turn a recording held in memory into mel frames.
+    """Return the mel frames of a recording in memory.
 
     Args:
         wave: mono sound at 16 kHz, (samples,), in [-1, 1].
 
     Returns:
-        (1 + samples // 200, 80), in [-4, 4]; frame t is centred on sample 200 t and hears zeros
+        (1 + samples // 200, 80), in [-4, 4]; frame t is centred on sample 200 t, with zeros
         outside the recording (librosa's ``center=True, pad_mode="constant"``).
     """
     wave = np.ascontiguousarray(wave, dtype=np.float32)
@@ -55,12 +55,12 @@ def mel_spectrogram(wave: Floats) -> Floats:
 def mel_windows(
     sound: Sound | Floats, first_frame: int, frames: int, factor: float = 1.0
 ) -> Floats:
-    """Cut the mel windows of some video frames: the paper's A.
+    """Return the mel windows of some video frames: the paper's A.
 
     Args:
         sound: an open recording, or mono sound at 16 kHz, (samples,), in [-1, 1].
-        first_frame: the first video frame, at least 0; frames past the end hear silence.
-        frames: how many.
+        first_frame: the first video frame, at least 0; frames past the end are silent.
+        frames: number of video frames.
         factor: on the samples, before they are heard.
 
     Returns:
@@ -85,13 +85,13 @@ def mel_windows(
 
 
 def mel_edges_hz() -> NDArray[np.float64]:
-    """Return the frequencies where the mel bands begin, peak and end, (82,) Hz."""
+    """Return the edges and centres of the mel bands, (82,) Hz."""
     return _mel_to_hz(np.linspace(_hz_to_mel(MEL_LOW_HZ), _hz_to_mel(MEL_HIGH_HZ), MELS + 2))
 
 
 @cache
 def mel_filters() -> Floats:
-    """Make the bank of triangles that turns a spectrum into mel bands.
+    """Return the triangular mel filter bank.
 
     Returns:
         (401, 80): Slaney's mel scale, each triangle of unit area (librosa's default), read-only.
@@ -116,7 +116,7 @@ def _hz_to_mel(hz: float) -> float:
 
 
 def _mel_to_hz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Undo :func:`_hz_to_mel`."""
+    """Inverse of :func:`_hz_to_mel`."""
     above = 1000.0 * np.exp((mels - 15.0) * _LOG64 / 27.0)
     return np.where(mels < 15.0, mels * 200.0 / 3.0, above)
 
@@ -160,7 +160,7 @@ def _mel_frames(read: Reader, samples: int, first: int, count: int) -> Floats:
     rows = _BLOCK if count >= _BLOCK else _ROWS
     for block in range(first // rows * rows, first + count, rows):
         if block * HOP_SAMPLES - FFT_SAMPLES // 2 >= samples:
-            break  # past the end all is silence
+            break  # silence past the end
         frames = _mel_block(read, samples, block, rows)
         low, high = max(block, first), min(block + rows, first + count)
         out[low - first : high - first] = frames[low - block : high - block]

@@ -1,4 +1,4 @@
-"""Quiet ends: a recording with silence before and after it."""
+"""Silence added before and after a recording."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from imagineid.spec import SAMPLE_RATE
 
 
 class PaddedSound(Sound):
-    """A recording between two silences: a view, which lasts as long as the recording is open.
+    """A recording with added silence; a view that is valid while the recording is open.
 
     Args:
         inner: the recording.
@@ -25,4 +25,4 @@ class PaddedSound(Sound):
         return self._inner.read(first_sample - self._pad, count)
 
     def close(self) -> None:
-        """Leave the recording open."""
+        """Do nothing; the recording stays open."""

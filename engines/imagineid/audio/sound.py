@@ -122,7 +122,7 @@ def open_sound(path: str | os.PathLike[str]) -> Sound:
         with contextlib.suppress(OSError):  # closing writes once more, to the same full disk
             spool.close()
         raise BadOutput(
-            f"No room for a temporary file in {tempfile.gettempdir()}: {error.strerror}.\n"
+            f"No space for a temporary file in {tempfile.gettempdir()}: {error.strerror}.\n"
             f"Name another folder:  TMPDIR=FOLDER imagineid generate {path}"
         ) from error
     except BaseException:

@@ -1,4 +1,4 @@
-"""Sound whose end is not known: samples come in pieces, the latest seconds can be read."""
+"""Sound of unknown length: samples arrive in chunks, and the latest seconds can be read."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from imagineid.audio.sound import Floats, Sound
 from imagineid.spec import SAMPLE_RATE
 
 KEPT_S = 8
-"""Seconds that can be read; older ones are forgotten."""
+"""Seconds that are buffered; older samples are dropped."""
 
 
 class StreamSound(Sound):
-    """Mono sound at 16 kHz that grows; memory does not.
+    """Mono sound at 16 kHz of unknown length, in constant memory.
 
     Attributes:
         path: ``-``.
-        samples: how many came in so far.
+        samples: number of samples received so far.
     """
 
     def __init__(self) -> None:
@@ -26,10 +26,10 @@ class StreamSound(Sound):
         self._ring: Floats = np.zeros(KEPT_S * SAMPLE_RATE, np.float32)
 
     def push(self, samples: Floats) -> None:
-        """Take more sound.
+        """Append sound.
 
         Args:
-            samples: what came in, (n,), in [-1, 1].
+            samples: new samples, (n,), in [-1, 1].
         """
         size = len(self._ring)
         for start in range(0, len(samples), size):
@@ -39,20 +39,20 @@ class StreamSound(Sound):
             self.samples += len(piece)
 
     def read(self, first_sample: int, count: int) -> Floats:
-        """Read samples; see :meth:`Sound.read`. Zeros stand for what is not there yet.
+        """Read samples; see :meth:`Sound.read`. Samples that have not arrived are zero.
 
         Raises:
-            ValueError: they are asked for too late, and forgotten.
+            ValueError: the samples were dropped already.
         """
         out = np.zeros(count, np.float32)
         low, high = max(first_sample, 0), min(first_sample + count, self.samples)
         if low < high:
             if low < self.samples - len(self._ring):
-                raise ValueError(f"sample {low} of {self.samples} is forgotten")
+                raise ValueError(f"sample {low} of {self.samples} was dropped")
             out[low - first_sample : high - first_sample] = self._ring[
                 np.arange(low, high) % len(self._ring)
             ]
         return out
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing; there is no file to close."""

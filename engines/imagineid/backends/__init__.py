@@ -26,7 +26,7 @@ BACKENDS = (
 """Every backend, the one that runs anywhere first; ``auto`` takes the last that is available."""
 
 ENGINES = ("auto", *(backend.name for backend in BACKENDS))
-"""What may run the networks, as a user names it."""
+"""Names of the backends."""
 
 EXPORTED = tuple(backend.name for backend in BACKENDS if backend.exported)
 """What ``imagineid export`` writes files for."""
@@ -53,13 +53,13 @@ def choose(engine: str, model: Model, attention: str = "auto") -> tuple[Opener, 
         BadEngine, BadWeights: a file it needs is missing, stale or damaged.
     """
     if engine not in ENGINES:
-        raise BadInput(f"There is no engine called {engine!r}.\nUse:  --engine {ENGINES[0]}")
+        raise BadInput(f"Unknown backend {engine!r}.\nUse:  --engine {ENGINES[0]}")
     if attention not in ATTENTION:
-        raise BadInput(f"There is no attention called {attention!r}.\nUse:  --attention auto")
+        raise BadInput(f"Unknown attention {attention!r}.\nUse:  --attention auto")
     if attention != "auto" and engine != "torch":
         raise BadInput(
-            f"--attention {attention} is for the torch engine only.\n"
-            f"Use it so:  --engine torch --attention {attention}"
+            f"--attention {attention} is for the torch backend only.\n"
+            f"Add:  --engine torch --attention {attention}"
         )
     if model.precision == "adapters" and engine not in ("auto", "torch"):
         raise BadInput(
@@ -80,30 +80,32 @@ def _opened(engine: str, model: Model, options: Options) -> tuple[Opener, str]:
         try:
             opener, line = backend.open(model, options)
             return opener, f"{line}{note}"
-        except (BadEngine, BackendMissing) as error:  # never silently slower
+        except (BadEngine, BackendMissing) as error:  # say why it is slower
             note = note or f" ({str(error).splitlines()[0]})"
     opener, line = last.open(model, options)
     return opener, f"{line}{note}"
 
 
 def finite(engine: Engine, network: str, remedy: str) -> Engine:
-    """Return an engine that refuses to go on with what is no number.
+    """Return an engine that raises an error if an output is NaN or infinite.
+
+    The cause is damaged weights, or an overflow in float16.
 
     Args:
-        engine: what may say such things: damaged weights, or float16 that overflows.
+        engine: the engine.
         network: its name.
-        remedy: what to type then.
+        remedy: what the user can type.
 
     Raises:
-        BadWeights: when it is called, an output holds NaN or infinity.
+        BadWeights: when it is called, an output contains NaN or infinity.
     """
-    import numpy as np  # not above: the command line reads the names of engines when it starts
+    import numpy as np  # imported late: the command line imports this module at start-up
 
     def run(**inputs: Any) -> dict[str, Any]:
         outputs = engine(**inputs)
         for output in outputs.values():
             if not np.isfinite(output.sum()):
-                raise BadWeights(f"The network {network} gave what is no number.\n{remedy}")
+                raise BadWeights(f"The network {network} returned NaN or infinity.\n{remedy}")
         return outputs
 
     return run

@@ -1,4 +1,4 @@
-"""The little of CUDA that an engine needs: a stream, buffers, copies and graphs."""
+"""The parts of CUDA that engines need: a stream, buffers, copies and graphs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from imagineid.errors import BackendMissing, BadEngine
 
 
 class Stream:
-    """One stream of work on the card; everything asked of it happens in that order.
+    """A CUDA stream.
 
     Attributes:
-        handle: the stream, as TensorRT takes it.
-        lock: to be held by whoever uses it, from the first copy to the wait.
+        handle: the stream's handle, for TensorRT.
+        lock: must be held from the first copy to :meth:`wait`.
 
     Raises:
         BackendMissing: cuda-bindings is not installed.
-        BadEngine: the card refuses, now or at any later call.
+        BadEngine: a CUDA call failed, now or later.
     """
 
     def __init__(self) -> None:
@@ -34,37 +34,37 @@ class Stream:
         self.lock = threading.Lock()
 
     def _do(self, name: str, *given: Any) -> Any:
-        """Call the CUDA runtime; return what it returns beside its error code."""
+        """Call the CUDA runtime; return its result without the error code."""
         fault, *made = getattr(self._cuda, name)(*given)
         if int(fault):
             what = fault.name.removeprefix("cudaError")
-            raise BadEngine(f"The card refuses {name}: {what}.\nLook at it:  nvidia-smi")
+            raise BadEngine(f"The CUDA call {name} failed: {what}.\nCheck the GPU:  nvidia-smi")
         return made[0] if made else None
 
     def buffer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-        """Take memory on the card; return its address."""
+        """Allocate GPU memory; return its address."""
         return int(self._do("cudaMalloc", math.prod(shape) * dtype.itemsize))
 
     def free(self, address: int) -> None:
-        """Give memory back."""
+        """Free GPU memory."""
         self._do("cudaFree", address)
 
     def put(self, address: int, array: np.ndarray) -> None:
-        """Copy a contiguous array to the card."""
+        """Copy a contiguous array to the GPU."""
         way = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
         self._do("cudaMemcpyAsync", address, array.ctypes.data, array.nbytes, way, self.handle)
 
     def get(self, address: int, array: np.ndarray) -> None:
-        """Copy from the card into ``array``; it is whole after :meth:`wait`."""
+        """Copy from the GPU into ``array``; it is complete after :meth:`wait`."""
         way = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self._do("cudaMemcpyAsync", array.ctypes.data, address, array.nbytes, way, self.handle)
 
     def wait(self) -> None:
-        """Return when all work is done."""
+        """Wait until all work is done."""
         self._do("cudaStreamSynchronize", self.handle)
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Return ``work`` as one CUDA graph, which starts as a single call."""
+        """Record ``work`` as a CUDA graph; return a function that launches it."""
         self._do(
             "cudaStreamBeginCapture",
             self.handle,

@@ -1,8 +1,8 @@
-"""Names of TensorRT engines: each says by a hash what it was made of, so a stale one never loads.
+"""Names of TensorRT engines, which contain a hash of their inputs, so no outdated one is loaded.
 
-``unet.sm89.0f3a...tensorrt-rtx`` is the UNet for compute capability 8.9, and the hash is that of
-the graph with its weights, the flavour and version of TensorRT, the target, the profile and the
-flags. A change of any gives another name, under which there is no file yet.
+``unet.sm89.0f3a...tensorrt-rtx`` is the UNet for compute capability 8.9. The hash is that of the
+graph with its weights, the flavour and version of TensorRT, the target, the profile and the flags.
+If any of them changes, the name changes.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from imagineid.spec import Size
 
 FLAGS = ("strongly typed",)
-"""How engines are built, beside what the graph says; part of their names."""
+"""Build flags; part of the hash."""
 
 _BLOCK = 1 << 20
 
 
 def profile(size: Size) -> tuple[int, int, int]:
-    """Return the least, the usual and the greatest batch an engine takes at once."""
+    """Return the smallest, the optimal and the largest batch size of an engine."""
     return 1, 1, size.batch
 
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """One of the two TensorRTs: its name, the Python module, and the extra that installs it."""
+    """A TensorRT flavour: its name, its Python module, and the extra that installs it."""
 
     name: str
     module: str
@@ -59,7 +59,7 @@ FLAVOURS = {
         Flavour("tensorrt", "tensorrt", "cuda"),
     )
 }
-"""Both, the one for consumer cards first."""
+"""All flavours, that for consumer GPUs first."""
 
 
 def version_of(trt: ModuleType) -> str:
@@ -68,13 +68,13 @@ def version_of(trt: ModuleType) -> str:
 
 
 def engine_path(model: Model, network: str, flavour: Flavour, version: str, target: str) -> Path:
-    """Return where the engine of a network belongs, whether or not it has been built.
+    """Return the path of a network's engine, whether or not it exists.
 
     Args:
-        model: whose graph it is made of.
-        network: which.
-        flavour: of TensorRT.
-        version: of that package.
+        model: the model.
+        network: name of the network.
+        flavour: flavour of TensorRT.
+        version: version of that package.
         target: compute capability, as ``sm89``.
 
     Raises:
@@ -95,15 +95,15 @@ def engine_path(model: Model, network: str, flavour: Flavour, version: str, targ
 
 
 def stale_engines(path: Path) -> list[Path]:
-    """Return engines of the same network, target and flavour that were made of something else."""
+    """Return outdated engines of the same network, target and flavour."""
     network, target, _, flavour = path.name.split(".")
     found = path.parent.glob(f"{network}.{target}.*.{flavour}")
     return sorted(each for each in found if each != path)
 
 
 def rebuild_command(model: Model, flavour: Flavour, target: str) -> str:
-    """Return the one command that builds all engines of a model."""
-    if model.precision == "stored":  # the embedded one: its graphs and engines want a folder
+    """Return the command that builds all engines of a model."""
+    if model.precision == "stored":  # the embedded model needs a folder for graphs and engines
         folder = f"{model.name}-fp16"
         return f"imagineid export --fp16 --format {flavour.name} --target {target} -o {folder}"
     return f"imagineid export --model {model.folder} --format {flavour.name} --target {target}"
@@ -113,14 +113,14 @@ def find_engine(model: Model, network: str, flavour: Flavour, version: str, targ
     """Return a network's engine.
 
     Raises:
-        BadEngine: it has not been built, or what is there was made of something else.
+        BadEngine: it has not been built, or is outdated.
     """
     path = engine_path(model, network, flavour, version, target)
     if not path.is_file():
         stale = stale_engines(path)
         what = (
-            f"The {flavour.name} engine of {network} for {target} is stale: it was made of another "
-            f"graph or version than {flavour.name} {version} has here."
+            f"The {flavour.name} engine of {network} for {target} is outdated: it was built from "
+            f"another graph or with another version than {flavour.name} {version}."
             if stale
             else f"There is no {flavour.name} engine of {network} for {target} in {model.folder}."
         )

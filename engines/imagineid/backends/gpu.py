@@ -1,4 +1,4 @@
-"""The NVIDIA card, asked of its driver: no package needs to be installed for that."""
+"""Detection of an NVIDIA GPU through its driver, without further packages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MAJOR, _MINOR = 75, 76
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """The first card that the driver shows.
+    """The first GPU that the driver reports.
 
     Attributes:
-        name: as ``NVIDIA GeForce RTX 4090``.
-        target: its compute capability, as ``sm89``.
-        driver: the CUDA version the driver speaks, as ``12.8``.
+        name: e.g. ``NVIDIA GeForce RTX 4090``.
+        target: its compute capability, e.g. ``sm89``.
+        driver: CUDA version of the driver, e.g. ``12.8``.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Gpu:
 
 @cache
 def present() -> bool:
-    """Tell whether there is a card that can be used."""
+    """Return whether there is a usable GPU."""
     try:
         find()
     except NoGpu:
@@ -40,22 +40,20 @@ def present() -> bool:
 
 @cache
 def find() -> Gpu:
-    """Return the card.
+    """Return the GPU.
 
     Raises:
-        NoGpu: no driver is installed, or it shows no card.
+        NoGpu: no driver is installed, or it reports no GPU.
     """
     try:
         cuda = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError as error:
-        raise NoGpu(
-            "No NVIDIA driver is installed here.\nUse the processor:  --engine onnx"
-        ) from error
+        raise NoGpu("No NVIDIA driver is installed.\nUse the CPU:  --engine onnx") from error
     device, value, name = ctypes.c_int(), ctypes.c_int(), ctypes.create_string_buffer(100)
     if cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), 0):
         raise NoGpu(
-            "The NVIDIA driver shows no card.\n"
-            "Look what it shows:  nvidia-smi  or use the processor:  --engine onnx"
+            "The NVIDIA driver reports no GPU.\n"
+            "Check it:  nvidia-smi  or use the CPU:  --engine onnx"
         )
     cuda.cuDeviceGetName(name, len(name), device)
     capability = ""

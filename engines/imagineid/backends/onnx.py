@@ -1,4 +1,4 @@
-"""onnxruntime: on a processor the engine of the embedded model, on a card with onnxruntime-gpu."""
+"""The onnxruntime backend, on a CPU, or on a GPU with onnxruntime-gpu."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "annot allocate memory")
 
 
 def threads() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -53,11 +53,11 @@ class OnnxBackend:
 
 
 def choose(model: Model) -> tuple[Opener, str]:
-    """Return what opens a network, and one line naming what runs it.
+    """Return a function that loads networks, and a line that describes the backend.
 
     Raises:
         BackendMissing: onnxruntime is not installed.
-        BadWeights: a card is there and the model can't be opened on it.
+        BadWeights: there is a GPU, but the model can't be loaded on it.
     """
     try:
         import onnxruntime
@@ -74,7 +74,7 @@ def choose(model: Model) -> tuple[Opener, str]:
     elif CUDA[0] not in onnxruntime.get_available_providers():
         line = f"{line} on CPU, {_count_threads()} (for the card: pip install 'imagineid[torch]')"
     elif not _runs_on_card(model):
-        line = f"{line} on CPU, {_count_threads()} (it found no CUDA libraries for the card)"
+        line = f"{line} on CPU, {_count_threads()} (no CUDA libraries were found for the GPU)"
     else:
         providers, line = CUDA, f"{line} on {gpu.find().name}"
 
@@ -90,7 +90,7 @@ def _count_threads() -> str:
 
 
 def _runs_on_card(model: Model) -> bool:
-    """Tell whether CUDA is really used: onnxruntime falls back to the processor without a word."""
+    """Return whether CUDA is really used: onnxruntime falls back to the CPU silently."""
     return CUDA[0] in _session(model.graph(model.networks[-1]), CUDA, model.remedy).get_providers()
 
 
@@ -100,16 +100,16 @@ def load(
     remedy: str = "Report it.",
     ports: Ports | None = None,
 ) -> Engine:
-    """Open one network.
+    """Load a network.
 
     Args:
-        graph: an ``.onnx`` file; its weights may lie beside it.
-        providers: what of onnxruntime runs it.
-        remedy: what to type if it can't be run.
-        ports: what must go in and come out; None takes what the file says.
+        graph: an ``.onnx`` file; its weights may be in another file of the folder.
+        providers: execution providers of onnxruntime.
+        remedy: what the user can type if it can't be loaded.
+        ports: expected inputs and outputs; None to skip the check.
 
     Raises:
-        BadWeights: the file is missing, has other ports, or is no network that onnxruntime can run.
+        BadWeights: the file is missing, has other ports, or can't be run by onnxruntime.
     """
     session = _session(graph, providers, remedy)
     if ports is not None:
@@ -126,7 +126,7 @@ def load(
 
 
 def _check_ports(session: Any, ports: Ports, graph: Path, remedy: str) -> None:
-    """Compare what a graph takes and gives with what the model's numbers say.
+    """Compare a graph's inputs and outputs with those of the model's size.
 
     Raises:
         BadWeights: they differ.
@@ -144,7 +144,7 @@ def _check_ports(session: Any, ports: Ports, graph: Path, remedy: str) -> None:
                 not isinstance(has, free) and has != asked for has, asked in pairs
             ):
                 raise BadWeights(
-                    f"{graph.name} does not fit the model's numbers: {port.name} is {dims}, "
+                    f"{graph.name} does not match the model's size: {port.name} is {dims}, "
                     f"not {list(port.dims)}.\n{remedy}"
                 )
 
@@ -159,7 +159,7 @@ def input_names(graph: Path, remedy: str = "Report it.") -> tuple[str, ...]:
 
 
 def _session(graph: Path, providers: Sequence[str], remedy: str) -> Any:
-    """Open a session.
+    """Create a session.
 
     Raises:
         BadWeights: see :func:`load`.
@@ -173,12 +173,12 @@ def _session(graph: Path, providers: Sequence[str], remedy: str) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(graph), options, providers=list(providers))
-    except Exception as error:  # onnxruntime's own errors share no base class
+    except Exception as error:  # onnxruntime's errors have no common base class
         raise _broken(graph, error, remedy) from error
 
 
 def _broken(graph: Path, error: Exception, remedy: str) -> ImagineIDError:
-    """Return what is told of a network that onnxruntime can't run."""
+    """Return the error for a network that onnxruntime can't run."""
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     if any(words in reason for words in _NO_MEMORY):
         return OutOfMemory(graph.stem)

@@ -1,4 +1,4 @@
-"""Whether two engines say the same: random inputs by the ports, and how far outputs differ."""
+"""Comparison of two engines on random inputs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from imagineid.spec import Ports
 
 COSINE = 0.999
-"""Least cosine between what an engine in float16 says and what float32 says."""
+"""Smallest cosine similarity between float16 and float32 outputs."""
 
 VOCABULARY = 8
-"""Tokens drawn are below this, so that any model knows them."""
+"""Upper limit of random tokens, small enough for any vocabulary."""
 
 
 def random_inputs(ports: Ports, batch: int, seed: int = 0) -> dict[str, np.ndarray]:
     """Return inputs for a network, by name.
 
-    Masks and times are in [0, 1], tokens are words of a small vocabulary, all else is of unit
-    variance.
+    Masks and times are in [0, 1], tokens are those of a small vocabulary, all other inputs have
+    unit variance.
     """
     draw = np.random.default_rng(seed)
     made: dict[str, np.ndarray] = {}
@@ -36,20 +36,20 @@ def random_inputs(ports: Ports, batch: int, seed: int = 0) -> dict[str, np.ndarr
 
 
 def cosines(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, float]:
-    """Return for each output the cosine between what two engines say; NaN if one is not finite."""
+    """Return the cosine similarity of each output; NaN if one is not finite."""
     return {name: _cosine(np.asarray(one[name]), np.asarray(other[name])) for name in other}
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
     norms = float(np.linalg.norm(x) * np.linalg.norm(y))
-    if norms == 0:  # two silences agree; one does not agree with a sound
+    if norms == 0:  # two zero vectors are equal; one differs from any other vector
         return float(not x.any() and not y.any())
     return float(x @ y) / norms
 
 
 def errors(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, float]:
-    """Return for each output the greatest absolute difference between what two engines say."""
+    """Return the largest absolute difference of each output."""
     return {
         name: float(np.abs(np.asarray(one[name], np.float64) - np.asarray(other[name])).max())
         for name in other

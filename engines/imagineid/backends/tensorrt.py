@@ -1,9 +1,9 @@
-"""TensorRT and TensorRT-RTX: engines built by ``imagineid export``, run on an NVIDIA card.
+"""The TensorRT and TensorRT-RTX backends, for engines built by ``imagineid export``.
 
-The two share one interface. Buffers are bound once, all networks work on one stream, and each
-batch size becomes a CUDA graph: TensorRT-RTX records it itself and keeps the kernels it compiles
-in a cache beside the engine; for TensorRT it is recorded here. On its first use on a card every
-engine is compared with onnxruntime, and refused if the two differ.
+Both have the same interface. Buffers are bound once, all networks run on one stream, and each
+batch size runs as a CUDA graph: TensorRT-RTX records it itself and caches compiled kernels in a
+file next to the engine; for TensorRT it is recorded here. When an engine is first used on a GPU, it
+is compared with onnxruntime and rejected if they differ.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class TensorRTBackend:
 
 
 def choose(model: Model, engine: str) -> tuple[Opener, str]:
-    """Return what opens a network, and one line naming what runs it.
+    """Return a function that loads networks, and a line that describes the backend.
 
     Args:
-        model: an exported folder with engines for the card.
+        model: an exported folder with engines for the GPU.
         engine: ``tensorrt`` or ``tensorrt-rtx``.
 
     Raises:
         BackendMissing: the package or cuda-bindings is not installed.
-        NoGpu: there is no card or no driver.
-        BadEngine: an engine is missing or stale.
+        NoGpu: there is no GPU or no driver.
+        BadEngine: an engine is missing or outdated.
     """
     flavour = engine_cache.FLAVOURS[engine]
     trt = flavour.load()
@@ -87,18 +87,18 @@ def choose(model: Model, engine: str) -> tuple[Opener, str]:
 def check_once(
     engine: Engine, path: Path, graph: Path, ports: Ports, stamp: str, remedy: str
 ) -> None:
-    """Compare an engine with onnxruntime on its first use on this card.
+    """Compare an engine with onnxruntime on its first use on this GPU.
 
     Args:
-        engine: what is to be trusted.
-        path: its file; that it was checked is noted beside it.
-        graph: what it was built from.
-        ports: of the network.
-        stamp: what the check holds for: card, driver, version.
-        remedy: what to type if it fails.
+        engine: the engine.
+        path: its file; a file next to it records that it was checked.
+        graph: the graph that it was built from.
+        ports: ports of the network.
+        stamp: GPU, driver and version for which the check is valid.
+        remedy: what the user can type if it fails.
 
     Raises:
-        BadEngine: the two differ.
+        BadEngine: the outputs differ.
     """
     note = path.with_name(path.name + ".checked")
     if note.is_file() and note.read_text(encoding="utf-8") == stamp:
@@ -107,25 +107,25 @@ def check_once(
     worst = min(cosines(engine(**given), onnx.load(graph)(**given)).values())
     if not worst >= COSINE:
         raise BadEngine(
-            f"The engine {path.name} differs from onnxruntime on this card "
-            f"(cosine {worst:.4f}, {COSINE} is the least): it is not used.\n{remedy}"
+            f"The engine {path.name} differs from onnxruntime on this GPU "
+            f"(cosine {worst:.4f}, at least {COSINE} is required) and is not used.\n{remedy}"
         )
-    with contextlib.suppress(OSError):  # a folder of somebody else's is checked every time
+    with contextlib.suppress(OSError):  # in a read-only folder, the check is repeated every time
         note.write_text(stamp, encoding="utf-8")
 
 
 class TensorRTEngine:
-    """One engine on the card: arrays in, arrays out.
+    """A TensorRT engine on the GPU.
 
     Args:
         trt: the package of its flavour.
         path: the engine's file.
         ports: names and shapes.
-        stream: where it works, the same for all networks.
-        remedy: what to type if the file can't be loaded.
+        stream: CUDA stream, shared by all networks.
+        remedy: what the user can type if the file can't be loaded.
 
     Raises:
-        BadEngine: the file is damaged or not for this card.
+        BadEngine: the file is damaged or not for this GPU.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class TensorRTEngine:
         self._runtime = trt.Runtime(log)  # must outlive the engine
         self._engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
         if self._engine is None:
-            raise BadEngine(f"The engine {path.name} is damaged or not for this card.\n{remedy}")
+            raise BadEngine(f"The engine {path.name} is damaged or not for this GPU.\n{remedy}")
         name = ports.inputs[0].name
         self._most = int(self._engine.get_tensor_profile_shape(name, 0)[2][0])
         self._cache_file = path.with_name(path.name + ".cache")
@@ -156,21 +156,21 @@ class TensorRTEngine:
         config = self._engine.create_runtime_config()
         config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         self._cache = config.create_runtime_cache()
-        if self._cache_file.is_file():  # one of another driver or version is left aside
+        if self._cache_file.is_file():  # a cache of another driver or version is ignored
             self._cache.deserialize(self._cache_file.read_bytes())
         config.set_runtime_cache(self._cache)
         return config
 
     def keep_cache(self) -> None:
-        """Keep the kernels compiled so far, so that the next start does not compile them again."""
+        """Save compiled kernels, so that the next start does not compile them again."""
         if self._cache is not None and not self._cache_file.is_file():
             part = self._cache_file.with_name(self._cache_file.name + ".part")
-            with contextlib.suppress(OSError):  # a folder of somebody else's
+            with contextlib.suppress(OSError):  # a read-only folder
                 part.write_bytes(memoryview(self._cache.serialize()))
                 part.replace(self._cache_file)
 
     def __call__(self, **inputs: Any) -> dict[str, Any]:
-        """Run the network; a batch greater than the engine takes goes through in pieces."""
+        """Run the network; a batch larger than the engine's limit is split."""
         batch, step = len(inputs[self._ports.inputs[0].name]), self._most
         with self._stream.lock:  # threads share the stream, and this engine's buffers
             return self._in_pieces(inputs, batch, step)
@@ -203,14 +203,14 @@ class TensorRTEngine:
             context = self._engine.create_execution_context(*given)
             if context is None:
                 what = f"The card has no room for {self._cache_file.stem}."
-                raise BadEngine(f"{what}\nLook what fills it:  nvidia-smi")
+                raise BadEngine(f"{what}\nFind what uses it:  nvidia-smi")
             for name, address in self._address.items():
                 context.set_tensor_address(name, address)
             self._contexts[slot] = context
         return self._contexts[slot]
 
     def _bind(self, batch: int) -> None:
-        """Take buffers for ``batch`` and bind them: once, unless a greater batch comes."""
+        """Allocate and bind buffers for ``batch``, once unless a larger batch comes."""
         for address in self._address.values():
             self._stream.free(address)
         for port in (*self._ports.inputs, *self._ports.outputs):
@@ -228,7 +228,7 @@ class TensorRTEngine:
         context, slot = self._context(batch), self._slot(batch)
         for port in self._ports.inputs:
             given = inputs[port.name]
-            if self._held.get(port.name) is not given:  # the same array is on the card already
+            if self._held.get(port.name) is not given:  # this array is on the GPU already
                 array = np.ascontiguousarray(given, port.dtype)
                 self._stream.put(self._address[port.name], array)
                 self._held[port.name] = given
@@ -244,18 +244,18 @@ class TensorRTEngine:
         return made
 
     def _launcher(self, batch: int) -> Callable[[], None]:
-        """Return what starts the network at ``batch``."""
+        """Return a function that launches the network for ``batch``."""
         enqueue = partial(self._enqueue, self._context(batch))
         if self._records:  # TensorRT-RTX replays its own graph
             return enqueue
         if batch not in self._launch:
-            enqueue()  # what a new shape changes is settled by a run, not in a graph
+            enqueue()  # a new shape needs a run before it is recorded
             self._launch[batch] = self._stream.record(enqueue)
         return self._launch[batch]
 
     def _enqueue(self, context: Any) -> None:
         if not context.execute_async_v3(self._stream.handle):
-            raise BadEngine("The engine stopped.\nLook at the card:  nvidia-smi")
+            raise BadEngine("The engine failed.\nCheck the GPU:  nvidia-smi")
 
     @staticmethod
     def _shape(dims: tuple[int | str, ...], batch: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""PyTorch: on a card in float16, with xformers where it works; on a processor for comparison."""
+"""The PyTorch backend: float16 on a GPU, with xformers if it works; float32 on a CPU."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class TorchBackend:
 
 
 def choose(model: Model, attention: str) -> tuple[Opener, str]:
-    """Return what opens a network, and one line naming device, precision and attention.
+    """Return a function that loads networks, and a line with device, precision and attention.
 
     Args:
-        model: the embedded one, or a folder with ``weights.safetensors``.
-        attention: ``auto`` takes xformers where it works and says why where it does not.
+        model: the embedded model, or a folder with ``weights.safetensors``.
+        attention: ``auto`` uses xformers if it works, and says why if it does not.
 
     Raises:
-        BackendMissing: torch, or xformers where it was asked for, is not installed.
-        BadEngine: xformers was asked for and does not work here.
+        BackendMissing: torch, or the requested xformers, is not installed.
+        BadEngine: xformers was requested and does not work.
         BadWeights: the model holds graphs only.
     """
     try:
@@ -57,7 +57,7 @@ def choose(model: Model, attention: str) -> tuple[Opener, str]:
         import torch
     except ImportError as error:
         raise BackendMissing("torch", "torch") from error
-    del diffusers, safetensors  # only whether they are there matters here
+    del diffusers, safetensors  # only to check that they are installed
     store = model.folder / STORE
     if model.precision != "adapters" and not store.is_file():
         raise BadWeights(
@@ -87,7 +87,7 @@ def sees_card() -> bool:
 
 
 def xformers_fault() -> BackendMissing | BadEngine | None:
-    """Return why xformers can't be used here, or None: tried on a small attention layer."""
+    """Return why xformers can't be used, or None; it is tried on a small attention layer."""
     import torch
     from diffusers.models.attention_processor import Attention
 
@@ -95,30 +95,30 @@ def xformers_fault() -> BackendMissing | BadEngine | None:
         import xformers.ops  # noqa: F401
     except ImportError:
         return BackendMissing("xformers", "cuda")
-    except OSError as error:  # built for another torch
+    except OSError as error:  # built for another version of torch
         return BadEngine(f"xformers can't be loaded: {error}.\nUse:  --attention sdpa")
     try:
         layer = Attention(query_dim=64, heads=1, dim_head=64).to("cuda", torch.float16)
         layer.set_use_memory_efficient_attention_xformers(True)
         layer(torch.zeros(1, 16, 64, dtype=torch.float16, device="cuda"))
-    except Exception as error:  # of torch, xformers or diffusers: each has its own
+    except Exception as error:  # torch, xformers and diffusers have different errors
         reason = str(error).splitlines()[0]
         return BadEngine(f"xformers does not work here: {reason}\nUse:  --attention sdpa")
     return None
 
 
 def load(model: Model, network: str, device: str, attention: str, half: bool = True) -> Engine:
-    """Open one network.
+    """Load a network.
 
     Args:
         model: see :func:`choose`.
-        network: the name of its ports.
+        network: name of the network.
         device: ``cuda`` or ``cpu``.
         attention: ``sdpa`` or ``xformers``, for a UNet.
-        half: whether a card computes in float16 what may be.
+        half: whether a GPU may compute in float16.
 
     Raises:
-        BadEngine: diffusers did not take the attention.
+        BadEngine: diffusers did not accept the attention.
         BadWeights: the weights are damaged or of another version.
     """
     import torch
@@ -145,10 +145,10 @@ def load(model: Model, network: str, device: str, attention: str, half: bool = T
 
 
 def use_xformers(module: Any) -> None:
-    """Make every diffusers model inside attend with xformers.
+    """Enable xformers in every diffusers model of a module.
 
     Raises:
-        BadEngine: an attention layer kept another processor, as diffusers may without a word.
+        BadEngine: an attention layer has another processor, which diffusers may leave silently.
     """
     from diffusers import ModelMixin
 
@@ -160,6 +160,6 @@ def use_xformers(module: Any) -> None:
         kept = {type(p).__name__ for p in model.attn_processors.values()}
         if any("XFormers" not in name for name in kept):
             raise BadEngine(
-                f"diffusers kept {', '.join(sorted(kept))} though xformers was asked for.\n"
+                f"diffusers uses {', '.join(sorted(kept))} although xformers was requested.\n"
                 "Use:  --attention sdpa"
             )

@@ -1,1 +1,1 @@
-"""CCF: controllable coherent frame generation, the imagining half of the method."""
+"""CCF: controllable coherent frame generation, from conditions to frames."""

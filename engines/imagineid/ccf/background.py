@@ -1,4 +1,4 @@
-"""G_IA: the background of the first frame, with the person painted out."""
+"""G_IA: inpainting of the background behind the person in the first frame."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GROWTH, SOFTNESS = 1 / 32, 1 / 64
 """How far a mask is grown and then blurred, in shares of its side."""
 
 ROUNDS = 400
-"""Rounds of averaging: enough for colour to cross the person at the working size."""
+"""Iterations of averaging, enough for colours to spread across the person."""
 
 
 def dilate(mask: Mask) -> Mask:
@@ -59,7 +59,7 @@ def inpaint(
 
     Args:
         picture: (H, W, 3) uint8.
-        mask: the person, any size, 1 where to fill; grown here so that no rim stays.
+        mask: the person, any size, 1 where to fill; dilated here so that no rim remains.
         fill: what fills the hole, at ``working_px``; None for harmonic inpainting.
         working_px: height and width at which it is filled.
 

@@ -1,9 +1,10 @@
-"""Chains: how a video is cut where each frame leans on the one before.
+"""Chains: splitting a video into segments that are generated in parallel.
 
-Such frames can't be imagined together, but stretches of the video can: cut in its pauses, every
-stretch starts anew from the first frame, so several run as one batch, and none is long enough to
-drift. A stretch begins a little early to swing in; the last of those frames are cross-faded with
-the end of the stretch before, the others thrown away.
+In a chain each frame is conditioned on the previous one, so its frames can't be computed together,
+but segments of the video can. The video is split at pauses, each segment starts again from the
+first frame, several segments run as one batch, and none is long enough to drift. A segment begins
+with a few warm-up frames; the last of them are cross-faded with the end of the previous segment,
+the others are dropped.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ Array = np.ndarray
 T = TypeVar("T")
 
 SHORTEST, LONGEST = 2 * FPS, 4 * FPS
-"""Frames of a stretch: cut at the quietest moment in between."""
+"""Shortest and longest segment in frames; it is split at the quietest frame in between."""
 
 WARM = 10
-"""Frames a stretch begins early."""
+"""Warm-up frames of a segment."""
 
 FADE = 5
-"""The last of those, cross-faded with the stretch before."""
+"""The last warm-up frames, which are cross-faded with the previous segment."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ class Segment:
 def cut_segments(
     items: Iterable[T], level_db: Callable[[T], float]
 ) -> Iterator[tuple[list[T], int]]:
-    """Cut what frames are made of into stretches, looking only a few seconds ahead.
+    """Split a stream of items, one per frame, into segments, with a look-ahead of a few seconds.
 
     Args:
-        items: one a frame.
-        level_db: tells how loud it is at an item.
+        items: one per frame.
+        level_db: returns the loudness of an item.
 
     Yields:
-        The items of a stretch with those it begins early with, and how many these are.
+        The items of a segment, warm-up frames included, and the number of warm-up frames.
     """
     source = iter(items)
     warm: list[T] = []
@@ -90,16 +91,16 @@ def batched(source: Iterable[T], many: int) -> Iterator[list[T]]:
 def run_chains(
     chains: Sequence[Segment], state: T, advance: Callable[[Segment, T], tuple[Array, T]]
 ) -> list[list[Array]]:
-    """Run stretches side by side, each frame from the one before.
+    """Run segments in parallel, each frame conditioned on the previous one.
 
     Args:
-        chains: B stretches.
-        state: where all of them start.
+        chains: B segments.
+        state: state at the start of all of them.
         advance: maps one frame of each of B chains and their state to pictures (B, H, W, 3) and
             the state after them.
 
     Returns:
-        The frames of each stretch, warm ones included.
+        The frames of each segment, warm-up frames included.
     """
     made: list[list[Array]] = [[] for _ in chains]
     for i in range(max(len(chain) for chain in chains)):
@@ -124,15 +125,15 @@ def _side_by_side(frames: Sequence[Segment]) -> Segment:
 def crossfade(
     tail: Sequence[Array], frames: Sequence[Array], warm: int
 ) -> tuple[list[Array], list[Array]]:
-    """Put a stretch behind the one before.
+    """Cross-fade a segment with the previous one.
 
     Args:
-        tail: the last :data:`FADE` frames of the stretch before; none for the first.
-        frames: of the stretch, (H, W, 3) uint8, warm ones included.
-        warm: how many of them are warm.
+        tail: the last :data:`FADE` frames of the previous segment; none for the first.
+        frames: frames of the segment, (H, W, 3) uint8, warm-up frames included.
+        warm: number of warm-up frames.
 
     Returns:
-        Frames to show, the tail faded into the stretch's own among them, and the new tail.
+        Frames to show, including the cross-fade, and the new tail.
     """
     own = list(frames[warm - len(tail) :])
     for i, old in enumerate(tail):
@@ -152,10 +153,10 @@ def seams(stretch: Iterable[tuple[Sequence[object], int]]) -> list[int]:
 
 
 def jump_at_seams(frames: Sequence[Array], at: Sequence[int]) -> float:
-    """Return the greatest jump around seams over the greatest elsewhere.
+    """Return the largest jump at seams divided by the largest jump elsewhere.
 
-    A jump is the root mean square difference of a frame from the one before; a seam is the frames
-    that are cross-faded before it and the one at it.
+    A jump is the root mean square difference between two consecutive frames; a seam consists of the
+    cross-faded frames and the first frame of the new segment.
 
     Args:
         frames: (H, W, 3) uint8, in order.

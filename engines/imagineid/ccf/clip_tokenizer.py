@@ -1,7 +1,7 @@
 """CLIP's byte-pair tokens, from the ``vocab.json`` and ``merges.txt`` of a base.
 
-The mapping is that of OpenAI's tokenizer: text is put in Unicode form C, spaces are joined, letters
-made small, and each word is split into the byte pairs of the vocabulary.
+The mapping is that of OpenAI's tokenizer: text is converted to Unicode NFC and lower case, white
+space is joined, and each word is split into byte pairs of the vocabulary.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from imagineid.spec import Size
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 FILES = ("vocab.json", "merges.txt", "special_tokens_map.json")
-"""What a base's ``tokenizer`` folder is read from; the last one may be missing."""
+"""Files of a base's ``tokenizer`` folder; the last one is optional."""
 
 _PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-"""What is a word to CLIP; byte pairs do not cross from one to the next."""
+"""CLIP's pattern of words; byte pairs do not cross words."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ClipTokenizer:
                 unk_token=END,
             )
             known = {name: model.token_to_id(name) for name in (START, END, _padding(marks))}
-        except Exception as error:  # tokenizers' own errors are of class Exception
+        except Exception as error:  # the tokenizers library raises plain Exception
             raise _damaged(folder, str(error)) from error
         missing = [name for name, token in known.items() if token is None]
         if missing or known[END] != _last(vocabulary):
@@ -89,13 +89,13 @@ class ClipTokenizer:
         return cls(encoder, start, end, padding)
 
     def __len__(self) -> int:
-        """Tokens known, marks included: the rows of the embedding."""
+        """Number of tokens, marks included: the rows of the embedding."""
         return self.end + 1
 
     def tokens(self, prompt: str, size: Size) -> np.ndarray:
-        """Return the tokens of ``prompt``, (M,) int64; what is too long is cut.
+        """Return the tokens of ``prompt``, (M,) int64; a longer prompt is truncated.
 
-        Marks that are typed are spelled out as text: there is one end, the prompt's own.
+        Marks typed by the user are encoded as text, so there is only one end mark.
         """
         pairs = self.encoder.encode(prompt, add_special_tokens=False).ids
         marked = [self.start, *pairs[: size.text_tokens - 2], self.end]
@@ -104,7 +104,7 @@ class ClipTokenizer:
         return out
 
     def unknown(self, prompt: str) -> list[tuple[str, str | None]]:
-        """Return no word: byte pairs spell all of them."""
+        """Return an empty list: byte pairs can encode any word."""
         return []
 
 
@@ -122,5 +122,5 @@ def _last(vocabulary: Path) -> int:
 
 def _damaged(folder: Path, reason: str) -> BadWeights:
     return BadWeights(
-        f"{folder} holds no tokenizer of CLIP: {reason}.\nCheck it:  imagineid weights verify"
+        f"{folder} has no tokenizer of CLIP: {reason}.\nCheck it:  imagineid weights verify"
     )

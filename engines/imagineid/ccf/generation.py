@@ -1,8 +1,8 @@
-"""Imagining: Algorithm 1, the first frame in diverse mode, each later one in coherent mode.
+"""Algorithm 1: the first frame in diverse mode, each later frame in coherent mode.
 
-What goes from frame to frame is a :class:`State`, passed in and out; what holds for the whole
-video is a :class:`Scene`, made once from the first frame. B frames can be imagined together: B in
-a row that lean on the first frame, or one of each of B chains.
+A :class:`State` holds what frames need of earlier frames and is passed in and out; a
+:class:`Scene` holds what is constant in a video and is made once from the first frame. A batch of B
+frames is either B consecutive frames, or one frame of each of B chains.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Engines = Mapping[str, "Engine"]
 
 @dataclass(frozen=True)
 class Text:
-    """Y of the prompt and of no prompt, both with the voice's pseudo-words, (1, M + N, D)."""
+    """Y of the prompt and of the empty prompt, both with pseudo-words, (1, M + N, D)."""
 
     said: Array
     unsaid: Array
@@ -53,11 +53,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class State:
-    """What the next frames need of those before them, encoded once.
+    """What the next frames need of earlier frames, encoded.
 
     Attributes:
-        neighbour: E(I_ad), a frame to stay like with its mouth hidden, (1 or B, c, h, w).
-        mask: m, where the person is in the frame before, grown, (1 or B, 1, H/4, W/4).
+        neighbour: E(I_ad), the previous frame without its mouth area, (1 or B, c, h, w).
+        mask: m, the dilated matte of the previous frame, (1 or B, 1, H/4, W/4).
     """
 
     neighbour: Array
@@ -65,7 +65,7 @@ class State:
 
 
 def initial_noise(size: Size, seed: int) -> Array:
-    """Return z_T, (1, c, h, w) of unit variance, the same for the same seed."""
+    """Return z_T for a seed, (1, c, h, w) of unit variance."""
     shape = (1, size.latent_channels, size.latent_px, size.latent_px)
     return np.random.default_rng([seed, 7]).standard_normal(shape).astype(np.float32)
 
@@ -79,16 +79,16 @@ def first_frame(
     sampling: Sampling,
     guidance: float,
 ) -> Array:
-    """Imagine I_1 in diverse mode: from noise, Y and the mesh picture alone.
+    """Generate I_1 in diverse mode: from noise, Y and the mesh picture.
 
     Args:
         engines: ``encoder``, ``decoder``, ``sca`` and ``unet``.
         size: of those networks.
-        text: the prompt and its absence.
+        text: Y with and without the prompt.
         mesh: I_rd, (H, W, 3) uint8.
         start: z_T, see :func:`initial_noise`.
         sampling: how noise becomes a latent.
-        guidance: how hard the prompt pulls; 1 is no guidance.
+        guidance: classifier-free guidance; 1 is none.
 
     Returns:
         (H, W, 3) uint8.
@@ -160,7 +160,7 @@ def encode_meshes(engines: Engines, pictures: Array) -> Array:
 
 
 def encode_neighbour(engines: Engines, frames: Array, mouths: Array) -> Array:
-    """Encode frames to stay like, their mouths hidden: E(I_ad).
+    """Encode previous frames without their mouth areas: E(I_ad).
 
     Args:
         engines: ``encoder``.
@@ -173,7 +173,7 @@ def encode_neighbour(engines: Engines, frames: Array, mouths: Array) -> Array:
 
 
 def predict_matte(engines: Engines, frames: Array) -> Array:
-    """Find the person in frames (B, H, W, 3) uint8: m, grown, (B, 1, H/4, W/4) in [0, 1]."""
+    """Predict the dilated matte m of frames (B, H, W, 3) uint8: (B, 1, H/4, W/4) in [0, 1]."""
     masks = engines["matte"](image=to_images(frames))["mask"]
     return np.stack([dilate(mask[0])[None] for mask in masks])
 
@@ -186,13 +186,13 @@ def next_frames(
     sampling: Sampling,
     flows: MeshFlows | None = None,
 ) -> Array:
-    """Imagine frames in coherent mode from their mesh latents and those before them.
+    """Generate frames in coherent mode from mesh latents and earlier frames.
 
     Args:
         engines: ``decoder`` or ``frame_decoder``, ``sca`` and ``unet``.
-        scene: what holds for the video.
+        scene: constants of the video.
         meshes: E(I_rd), (B, c, h, w).
-        state: of one frame for each of them, or of one for all.
+        state: one row per frame, or one row for all.
         sampling: how noise becomes a latent.
         flows: how they move the first frame; None decodes them from their latents alone.
 
@@ -222,5 +222,5 @@ def next_frames(
 
 
 def _for(many: int, array: Array) -> Array:
-    """Give each of ``many`` its row; one row is for all."""
+    """Repeat a single row ``many`` times."""
     return array if len(array) == many else np.repeat(array, many, axis=0)

@@ -1,4 +1,4 @@
-"""Rolling a video out from its first frame: in order, or in chains side by side."""
+"""Rollout of a video from its first frame: sequentially, or in parallel chains."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ TOGETHER = 5
 """Frames imagined together: all of them see the last of those before."""
 
 OPENING = 0.5
-"""Share of the first frame in E(I_ad), so that what is thin, as glasses are, does not fade away
-where each frame leans on one of the model's own."""
+"""Share of the first frame in E(I_ad). Without it, thin structures such as glasses fade away over
+time."""
 
 
 @dataclass(frozen=True)
 class ShownFrame:
-    """A frame that was made, (H, W, 3) uint8, and its mouth area, (H, W) bool."""
+    """A generated frame, (H, W, 3) uint8, and its mouth area, (H, W) bool."""
 
     frame: Array
     mouth: Array
@@ -59,7 +59,7 @@ class RolloutStart:
 def start_rollout(
     engines: Engines, text: Text, first: ShownFrame, start: Array, paint: Paint = inpaint
 ) -> RolloutStart:
-    """Encode once all that the first frame decides.
+    """Encode everything that depends on the first frame only.
 
     Args:
         engines: ``encoder`` and ``matte``.
@@ -73,13 +73,13 @@ def start_rollout(
 
 
 def encode_state(engines: Engines, shown: ShownFrame) -> State:
-    """Return the state right after a frame."""
+    """Return the state after a frame."""
     frame, mouth = shown.frame[None], shown.mouth[None]
     return State(encode_neighbour(engines, frame, mouth), predict_matte(engines, frame))
 
 
 def anchor_to_first(start: RolloutStart, state: State) -> State:
-    """Hold a state's neighbours to the first frame by :data:`OPENING`."""
+    """Blend a state's neighbours with the first frame by :data:`OPENING`."""
     own = np.float32(1 - OPENING) * state.neighbour
     return State(np.float32(OPENING) * start.opening.neighbour + own, state.mask)
 

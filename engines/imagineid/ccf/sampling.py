@@ -1,4 +1,4 @@
-"""Samplers: from noise to a clean latent along falling times, over any denoiser and any backend.
+"""Samplers: from noise to a clean latent along decreasing times, for any denoiser and backend.
 
 ``sample_*(denoise, x, times, schedule)``: what the network predicts is part of the schedule, see
 :mod:`imagineid.ccf.schedule`. All functions work on numpy arrays and on torch tensors.

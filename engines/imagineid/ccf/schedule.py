@@ -1,4 +1,4 @@
-"""Noise schedules: how clean latent, noise and the network's prediction belong together.
+"""Noise schedules: the relation between clean latent, noise and the network's prediction.
 
 A latent at time ``t`` is ``signal(t) * clean + noise(t) * e``, with ``e`` of unit variance and
 ``t`` from 0 (clean) to 1 (noise only). What the network predicts is part of the schedule, so that
@@ -23,7 +23,7 @@ A = TypeVar("A", bound=Any)
 
 
 class Schedule(Protocol):
-    """What training and sampling need of a schedule.
+    """Interface of a noise schedule, for training and sampling.
 
     Attributes:
         end: the time after the last step, where sampling stops.
@@ -51,10 +51,10 @@ class Schedule(Protocol):
         ...
 
     def times(self, steps: int) -> list[float]:
-        """Return ``steps`` falling times: where a sampler asks the network.
+        """Return ``steps`` decreasing times, at which a sampler evaluates the network.
 
         Raises:
-            ValueError: the schedule has no such number of steps.
+            ValueError: the schedule does not support this number of steps.
         """
         ...
 
@@ -217,14 +217,14 @@ _ABSENT = {
     "steps_offset": 0,
     "set_alpha_to_one": False,
 }
-"""What diffusers takes where the file is silent."""
+"""Defaults of diffusers for missing entries."""
 
 
 def read_scheduler_config(path: Path) -> ScheduleConfig:
     """Read a base's ``scheduler_config.json``, as diffusers writes it.
 
     Raises:
-        BadWeights: the file is missing or damaged, or asks for something that is not implemented.
+        BadWeights: the file is missing or damaged, or needs something that is not implemented.
     """
     remedy = "Check it:  imagineid weights verify"
     try:
@@ -241,5 +241,5 @@ def read_scheduler_config(path: Path) -> ScheduleConfig:
         if stored.get(key)
     ]
     if unknown:
-        raise BadWeights(f"{path} asks for {', '.join(unknown)}, which is not supported.\n{remedy}")
+        raise BadWeights(f"{path} needs {', '.join(unknown)}, which is not supported.\n{remedy}")
     return config

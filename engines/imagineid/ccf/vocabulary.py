@@ -1,4 +1,4 @@
-"""The prompt's words: the vocabulary the embedded model knows, and what to say of the others."""
+"""The vocabulary of the embedded model, and suggestions for unknown words."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
-        """Read ``{"known": [...], "alike": {...}}``."""
+        """Read a vocabulary from JSON: ``{"known": [...], "alike": {...}}``."""
         said = read_json(path)
         return cls(tuple(said["known"]), dict(said["alike"]))
 
     def write(self, path: Path) -> None:
-        """Write what :meth:`read` reads."""
+        """Write JSON that :meth:`read` reads."""
         said = {"known": list(self.known), "alike": dict(self.alike)}
         path.write_text(json.dumps(said, indent=0, sort_keys=True) + "\n", encoding="utf-8")
 
     def __len__(self) -> int:
-        """Tokens, the empty one included: the rows of the embedding."""
+        """Number of tokens, the empty one included: the rows of the embedding."""
         return len(self.known) + 1
 
     def split(self, prompt: str) -> list[tuple[str, int]]:
@@ -68,7 +68,7 @@ class Vocabulary:
         return out
 
     def _meant(self, word: str, index: Mapping[str, int]) -> str | None:
-        """Return what of the vocabulary ``word`` stands for, one or more words."""
+        """Return the known words that ``word`` means, one or more."""
         for form in (word, word.removesuffix("s"), word.removesuffix("es"), word.replace("-", " ")):
             if form in index:
                 return form

@@ -1,4 +1,4 @@
-"""The face: identity, expression and pose to vertices, and the mesh picture drawn of them."""
+"""The face model: identity, expression and pose to vertices, and pictures of the mesh."""
 
 from imagineid.face.model import FaceModel, load, project
 from imagineid.face.raster import mesh_picture, mouth_mask

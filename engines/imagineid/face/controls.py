@@ -1,4 +1,4 @@
-"""Acting: what each frame shall show, and the mesh picture drawn of it."""
+"""Controls of each frame (expression, gaze, pose), and the mesh picture drawn from them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class FrameControls:
-    """What one frame shall show.
+    """Controls of one frame.
 
     Attributes:
-        units: expression and eyes, (52,) in [0, 1]; pose: (6,), see ``imagineid.face.model.POSE``.
-        level_db: how loud it is there, dB below full scale.
+        units: expression and gaze, (52,) in [0, 1].
+        pose: (6,), see ``imagineid.face.model.POSE``.
+        level_db: loudness, dB below full scale.
     """
 
     units: Array
@@ -38,14 +39,14 @@ class FrameControls:
 def frame_controls(
     parts: Iterable[Conditioning], seed: int, motion: Motion | None = None, blink: float = 1.0
 ) -> Iterator[FrameControls]:
-    """Yield an act for each frame: the expression heard, and how head and eyes move.
+    """Yield the controls of each frame: predicted expression, and head and eye motion.
 
     Args:
-        parts: the factors of a recording, in order; each is asked for when it is needed.
-        seed: of the motion that is made up.
-        motion: of the whole recording; None: made up.
-        blink: how often lids close, 1 as usual; lids of a given motion close that far, at most as
-            far as they do there.
+        parts: the conditioning of a recording, in parts that are consumed as needed.
+        seed: seed of random motion.
+        motion: motion of the whole recording; None for random motion.
+        blink: frequency of blinks, 1 is the default; of a given motion, it scales the lids and
+            is limited to 1.
     """
     told: deque[Array] = deque()
 

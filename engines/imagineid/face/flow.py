@@ -1,9 +1,9 @@
-"""The mesh flow: where each pixel of a later frame was in the first frame.
+"""The mesh flow: backward optical flow from a later frame to the first frame.
 
-On the face it is exact, the mesh's own; around it hair, ears and neck follow the head as a plane,
-pulled along by the face next to them, and the movement fades out towards the shoulders. What the
-first frame did not show (the inside of a closed mouth, a shut eye, a turned-away cheek) has no
-cover there, and has to be drawn.
+On the face it is exact: that of the mesh. Hair, ears and neck follow the head as a plane, blended
+with the motion of the nearest part of the face, and the motion fades out towards the shoulders.
+Pixels that the first frame did not show (the inside of a closed mouth, a shut eye, a cheek that was
+turned away) have no cover and must be generated.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ HAIR_Z = -0.045
 """Depth of the plane that hair and ears lie on, metres."""
 
 PULL_CELL = 0.02
-"""One vertex in each square of this side pulls the field along; share of the picture's side."""
+"""One vertex in each square of this side moves the field; share of the picture's side."""
 
 HIDDEN_BY = 0.006
-"""How far behind the first frame's surface a point may lie and still count as seen, metres."""
+"""A point at most this far behind the first frame's surface counts as visible, metres."""
 
 SKIN = REGIONS.index("skin")
 _PART = np.array(
@@ -53,12 +53,12 @@ _INNER = [REGIONS.index(name) for name in ("lips", "eye", "mouth", "teeth", "ton
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Where a frame's pixels come from.
+    """Backward flow of a frame.
 
     Attributes:
-        offset: source place minus own place, x and y, (2, N, N); 2 is the picture's side, as
-            torch's ``grid_sample`` counts without aligned corners.
-        cover: how much of each pixel the first frame shows, (1, N, N) in [0, 1]; 0 off the mesh.
+        offset: source position minus own position, x and y, (2, N, N), in the units of torch's
+            ``grid_sample`` without aligned corners: the picture's side is 2.
+        cover: visibility of each pixel in the first frame, (1, N, N) in [0, 1]; 0 off the mesh.
     """
 
     offset: F32
@@ -77,7 +77,7 @@ class MeshFlow:
     def __init__(
         self, model: FaceModel, rest: F32, points: F32, pose: F32, size: int = 256
     ) -> None:
-        """Prepare what depends on the first frame only.
+        """Precompute what depends on the first frame only.
 
         Args:
             model: the face model.
@@ -100,7 +100,7 @@ class MeshFlow:
         self.up = np.clip(1 - step, 0, 1)  # linear interpolation from nodes to pixels, (N, NODES)
 
     def _seen_first(self) -> None:
-        """Keep depth (metres; -9 off the mesh) and part of what the first frame shows, (N * N,)."""
+        """Store depth (metres; -9 off the mesh) and part of the first frame, (N * N,)."""
         pixels, first = self.size**2, self.first
         depth = first.interpolate(self.points[:, 2:], self.model.triangles)[:, 0]
         self.depth = np.full(pixels, -9, np.float32)
@@ -110,7 +110,7 @@ class MeshFlow:
         self.first_part[first.seen] = self.part.take(first.triangle)
 
     def _plane(self, rest: F32, pose: F32) -> None:
-        """Lay the nodes on the head's plane, in the coordinates of a head at rest."""
+        """Place the nodes on the head's plane, in the coordinates of a head at rest."""
         side = np.linspace(0, 1, NODES, dtype=np.float32)
         x, y = np.meshgrid(side, side)
         self.nodes = np.stack([x, y], -1).reshape(-1, 2)
@@ -130,7 +130,7 @@ class MeshFlow:
         self.plane_first = project(posed(self.head, pose, self.follow), 1)
 
     def _pull(self, normal: F32) -> None:
-        """Choose the face's vertices that pull nodes along, and how much each node feels them."""
+        """Choose the face's vertices that move nodes, and their weights for each node."""
         model, at = self.model, project(self.points, 1)
         near = (normal > 0.1) & (model.mean[:, 1] > -0.13) & (model.mean[:, 2] > -0.07)
         pool = np.flatnonzero(near & (model.vertex_region == SKIN))
@@ -193,7 +193,7 @@ class MeshFlow:
 
 
 def _mesh_weight(model: FaceModel, normal: F32) -> F32:
-    """How much each vertex moves by the mesh itself: less at the rim of the face, (V,)."""
+    """Weight of the mesh's own motion at each vertex, smaller at the rim of the face, (V,)."""
     x = model.mean
     weight = _step(0.25, 0.7, normal) * _step(-0.125, -0.105, x[:, 1])
     weight = weight * _step(0.10, 0.075, x[:, 1]) * _step(-0.055, -0.025, x[:, 2])
@@ -203,7 +203,7 @@ def _mesh_weight(model: FaceModel, normal: F32) -> F32:
 
 
 def _sampled(field: F32, at: F32) -> F32:
-    """Read a field (NODES, NODES, 2) at places (N, 2) in picture sides, bilinearly, (N, 2)."""
+    """Sample a field (NODES, NODES, 2) bilinearly at positions (N, 2) in picture sides, (N, 2)."""
     place = np.clip(at * (NODES - 1), 0, NODES - 1.001)
     low = place.astype(np.int32)
     part: F32 = (place - low).astype(np.float32)

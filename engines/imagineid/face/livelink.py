@@ -1,7 +1,7 @@
-"""Live Link Face CSV: the curves of a face as Blender add-ons and Unreal read them, and back.
+"""Reading and writing Live Link Face CSV, as used by Unreal Engine and Blender add-ons.
 
-A row a frame: Timecode ``HH:MM:SS:FF.mmm``, BlendShapeCount 61, the 52 ARKit units in [0, 1], then
-yaw, pitch and roll of the head and of each eye, in radians.
+One row per frame: Timecode ``HH:MM:SS:FF.mmm``, BlendShapeCount 61, the 52 ARKit units in [0, 1],
+then yaw, pitch and roll of the head and of each eye, in radians.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ TURNS = (
 COLUMNS = ["Timecode", "BlendShapeCount", *(name[0].upper() + name[1:] for name in ARKIT), *TURNS]
 
 LOOK = 0.5
-"""About how far a full look unit turns an eye, radians."""
+"""Approximate rotation of an eye by a full look unit, radians."""
 
 EYE_UNITS = [i for i, name in enumerate(ARKIT) if name.startswith(("eyeBlink", "eyeLook"))]
-"""The units that a reference's motion is copied of: lids and gaze, not squints and stares."""
+"""The units that are copied from a reference: blinks and gaze, not squints and wide eyes."""
 
 WANTED = [name.lower() for name in ("HeadPitch", "HeadYaw", "HeadRoll")] + [
     ARKIT[unit].lower() for unit in EYE_UNITS
 ]
-"""The columns that are read, as they are compared."""
+"""The columns that are read, in lower case."""
 
 LONGEST_ROWS, LONGEST_LINE = 1_000_000, 100_000
-"""What a file may hold: eleven hours, and characters of a row."""
+"""Limits of a file: rows (eleven hours), and characters per row."""
 
 _AT = {name: i for i, name in enumerate(ARKIT)}
 
 
 def resampled(rows: Array, fps: float, to_fps: float) -> Array:
-    """Bring rows (F, n) from one rate to another, straight lines between them."""
+    """Resample rows (F, n) to another rate by linear interpolation."""
     if fps == to_fps or len(rows) < 2:
         return rows
     count = max(1, math.ceil(round(len(rows) * to_fps / fps, 6)))
@@ -92,10 +92,10 @@ def read(path: Path) -> Motion:
 
     Args:
         path: a CSV that ``imagineid analyze --csv`` or Live Link Face wrote; columns may come in
-            any order, and those that are missing are at rest.
+            any order, and missing ones are at rest.
 
     Raises:
-        BadInput: it is no such file, or a number in it is none.
+        BadInput: it is not such a file, or a value is not a number.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -109,29 +109,29 @@ def read(path: Path) -> Motion:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Yield lines, none of them endless.
+    """Yield lines of limited length.
 
     Raises:
         ValueError: a line is too long.
     """
     while line := file.readline(LONGEST_LINE):
         if len(line) == LONGEST_LINE:
-            raise ValueError("it has an endless line")
+            raise ValueError("a line is too long")
         yield line
 
 
 def _numbers(table: Iterator[list[str]]) -> tuple[Array, Array]:
-    """Read what is wanted of each row.
+    """Parse the rows.
 
     Returns:
         Frame numbers of the timecodes, (F,), and the columns of :data:`WANTED`, (F, n) float32.
 
     Raises:
-        ValueError: a column, a number or a timecode is not as it must be.
+        ValueError: a column is missing, or a number or a timecode is invalid.
     """
     heads = [name.lower() for name in next(table, [])]
     if "timecode" not in heads or "headyaw" not in heads:
-        raise ValueError("it lacks rows, or the columns Timecode and HeadYaw")
+        raise ValueError("it has no rows, or lacks the columns Timecode and HeadYaw")
     places = [heads.index(name) if name in heads else None for name in WANTED]
     at = heads.index("timecode")
     stamps, values = array("f"), array("f")
@@ -144,9 +144,9 @@ def _numbers(table: Iterator[list[str]]) -> tuple[Array, Array]:
         stamps.append(float(stamp[3]))
         values.extend(float(row[i] or 0) if i is not None and i < len(row) else 0 for i in places)
         if len(stamps) > LONGEST_ROWS:
-            raise ValueError("it never ends")
+            raise ValueError("it has too many rows")
     if not stamps:
-        raise ValueError("it lacks rows, or the columns Timecode and HeadYaw")
+        raise ValueError("it has no rows, or lacks the columns Timecode and HeadYaw")
     rows = np.frombuffer(values, np.float32).reshape(len(stamps), len(WANTED))
     return np.frombuffer(stamps, np.float32), rows
 

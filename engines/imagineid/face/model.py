@@ -1,8 +1,8 @@
-"""The face as numbers: identity, expression and pose to vertices.
+"""The face model: identity, expression and pose to vertices.
 
 A face is ``mean + alpha . shapes + beta . units``, posed rigidly about the neck. Coordinates are
 metres with the origin midway between the eyes of the mean face, x to the viewer's right, y up and
-z towards the viewer. The camera is fixed, so that a pose says everything about the framing.
+z towards the viewer. The camera is fixed, so the pose alone determines the framing.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     F32 = NDArray[np.float32]
 
 FACE_FILE = Path(__file__).parents[1] / "models" / "mini" / "face.npz"
-"""The baked face that every size of the program shares."""
+"""The face model that all sizes share."""
 
 FOV_DEG = 13.5
 """Vertical field of view of the camera, degrees; the picture is square."""
 
 VIEW_HEIGHT = 0.315
-"""What the picture shows at the depth of the eyes, metres from its lower to its upper edge."""
+"""Height of the visible area at the depth of the eyes, metres."""
 
 VIEW_CENTRE = (0.0, -0.016)
-"""The point (x, y) at the depth of the eyes that falls on the middle of the picture, metres."""
+"""The point (x, y) at the depth of the eyes that is in the centre of the picture, metres."""
 
 CAMERA_Z = VIEW_HEIGHT / 2 / float(np.tan(np.radians(FOV_DEG / 2)))
 """Distance of the camera from the eyes, metres."""
 
 NECK_PIVOT = (0.0, -0.09, -0.075)
-"""The point the head turns about, metres."""
+"""Centre of the head's rotation, metres."""
 
 IRIS_RADIUS = 0.0062
 """Radius of the iris, metres."""
@@ -71,7 +71,7 @@ def project(points: F32, size: int = 256) -> F32:
 
 
 def posed(points: F32, pose: F32, head_weight: F32) -> F32:
-    """Move points (N, 3) by a pose (6,); ``head_weight`` (N,) is how much each follows the head."""
+    """Move points (N, 3) by a pose (6,); each follows the head by its ``head_weight`` (N,)."""
     weight = head_weight[:, None]
     pivot = np.asarray(NECK_PIVOT, np.float32)
     turned = (points - pivot) @ rotation(*map(float, pose[:3])).T + pivot
@@ -83,7 +83,7 @@ def posed(points: F32, pose: F32, head_weight: F32) -> F32:
 
 @dataclass(frozen=True)
 class FaceModel:
-    """A baked face.
+    """A linear face model.
 
     Attributes:
         mean: the average face, (V, 3) metres.
@@ -107,7 +107,7 @@ class FaceModel:
 
     @cached_property
     def eye_plane(self) -> F32:
-        """Where each eye vertex lies from its eye's middle at rest, (V, 2) metres; 1 elsewhere."""
+        """Offset of each eye vertex from its eye's centre at rest, (V, 2) metres; 1 elsewhere."""
         plane = np.ones((len(self.mean), 2), np.float32)
         eyes = self.vertex_region == REGIONS.index("eye")
         for side in (-1, 1):
@@ -139,7 +139,7 @@ class FaceModel:
 
 
 def load(path: Path | str | None = None) -> FaceModel:
-    """Read a baked face; the packaged one unless a file is named.
+    """Load a face model; that of the package unless a file is named.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -163,7 +163,7 @@ def load(path: Path | str | None = None) -> FaceModel:
 
 
 def pack(model: FaceModel) -> dict[str, NDArray[np.generic]]:
-    """The arrays :func:`load` reads, with displacements as scaled 16-bit integers."""
+    """Return the arrays that :func:`load` reads, with displacements as scaled 16-bit integers."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for name in ("mean", "shapes", "units"):
         values = getattr(model, name)

@@ -1,8 +1,8 @@
-"""Default motion: what a head and its eyes do when nothing but the voice is given.
+"""Random head and eye motion, driven by the loudness of the voice.
 
-Everything here looks only backwards in time, so a longer recording begins with the same motion,
-and is the same for the same seed. The head drifts and nods while there is speech and comes to
-rest in silence; blinks come at human intervals, also in silence.
+It is causal, so a longer recording begins with the same motion, and depends on the seed only. The
+head drifts and nods during speech and comes to rest in silence; blinks have human intervals, also
+in silence.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     F32 = NDArray[np.float32]
 
 QUIET_DB, LOUD_DB = -50.0, -20.0
-"""Levels (dB below full scale) that count as no speech and as full speech."""
+"""Levels of no speech and of full speech, dB below full scale."""
 
 SWAY = np.array([0.030, 0.045, 0.018, 0.0022, 0.0012, 0.006])
 """Standard deviation of each pose number while speaking: radians, metres, log."""
 
 BLINKS_A_SECOND = 0.3
 BLINK = np.array([0.45, 1.0, 0.9, 0.55, 0.2])
-"""How far the lids are closed in the frames of one blink (200 ms)."""
+"""Closure of the lids in the frames of one blink (200 ms)."""
 
 BLINK_UNITS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 _LOOK = {
@@ -52,7 +52,7 @@ class Motion:
 
 
 def still(frames: int) -> Motion:
-    """Return no motion at all: the head upright, the eyes open and ahead."""
+    """Return no motion: the head upright, the eyes open and looking ahead."""
     return Motion(np.zeros((frames, 6), np.float32), np.zeros((frames, len(ARKIT)), np.float32))
 
 
@@ -65,17 +65,17 @@ class FrameMotion:
 
 
 def activity(level_db: F32) -> F32:
-    """Return how much speech there is at each frame, (F,) in [0, 1], from levels in dB."""
+    """Return the speech activity of each frame, (F,) in [0, 1], from levels in dB."""
     smooth = _Smooth(0.35)
     return np.array([_speech(smooth, level) for level in level_db], np.float32)
 
 
 def default_motion(level_db: F32, seed: int) -> Motion:
-    """Make the motion of a whole recording: :func:`frame_motions`, all at once.
+    """Return the motion of a whole recording, see :func:`frame_motions`.
 
     Args:
         level_db: loudness of each video frame, (F,) dB below full scale.
-        seed: of the random drift, blinks and glances.
+        seed: seed of drift, blinks and gaze.
     """
     made = list(frame_motions(level_db, seed))
     return Motion(np.stack([m.pose for m in made]), np.stack([m.eyes for m in made]))
@@ -84,12 +84,12 @@ def default_motion(level_db: F32, seed: int) -> Motion:
 def frame_motions(
     level_db: Iterable[float], seed: int, blinks_a_second: float = BLINKS_A_SECOND
 ) -> Iterator[FrameMotion]:
-    """Yield the motion frame by frame, however long the recording is.
+    """Yield the motion frame by frame, for a recording of any length.
 
     Args:
         level_db: loudness of each video frame, dB below full scale.
-        seed: of the random drift, blinks and glances.
-        blinks_a_second: how often the lids close.
+        seed: seed of drift, blinks and gaze.
+        blinks_a_second: mean frequency of blinks.
     """
     drift_rng, blink_rng, look_rng = np.random.default_rng([seed, 101]).spawn(3)
     loud, drifting, stressed = _Smooth(0.35), _Smooth(0.7), _Smooth(0.5)
@@ -106,13 +106,13 @@ def frame_motions(
 
 
 def _speech(smooth: _Smooth, level_db: float) -> float:
-    """Return how much speech there is, [0, 1], from this frame's level and those before."""
+    """Return the speech activity, [0, 1], from the levels of this frame and those before."""
     share = np.clip((level_db - QUIET_DB) / (LOUD_DB - QUIET_DB), 0, 1)
     return float(np.float32(smooth.next(float(share))))
 
 
 class _Smooth:
-    """Two one-pole filters, which look only backwards."""
+    """Two causal one-pole low-pass filters in series."""
 
     def __init__(self, seconds: float) -> None:
         self._keep = float(np.exp(-1 / (seconds / 2 * FPS)))
@@ -120,7 +120,7 @@ class _Smooth:
         self._second: Any = 0.0
 
     def next(self, value: Any) -> Any:
-        """Take one more value, a number or an array, and return the smoothed one."""
+        """Filter one more value, a number or an array."""
         keep = self._keep
         self._first = keep * self._first + (1 - keep) * value
         self._second = keep * self._second + (1 - keep) * self._first
@@ -128,7 +128,7 @@ class _Smooth:
 
 
 def _blinks(rng: np.random.Generator, blinks_a_second: float) -> Iterator[float]:
-    """Yield how far the lids are closed by blinking, frame by frame."""
+    """Yield the closure of the lids by blinks, frame by frame."""
     last = -FPS
     apart = 1.2 * FPS * min(1.0, BLINKS_A_SECOND / max(blinks_a_second, 1e-6))
     for frame in itertools.count():
@@ -140,7 +140,7 @@ def _blinks(rng: np.random.Generator, blinks_a_second: float) -> Iterator[float]
 
 
 def _glances(rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-    """Yield eye units (52,): small saccades about the camera, each held for a while."""
+    """Yield eye units (52,): small saccades around the camera, each held for a while."""
     across = up = 0.0
     while True:
         chance, x, y = rng.random(3)

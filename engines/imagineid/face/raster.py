@@ -1,8 +1,7 @@
-"""The mesh picture: a small numpy rasteriser over the head's few thousand triangles.
+"""The mesh picture: a numpy rasteriser for the few thousand triangles of the head.
 
-Each triangle is cut into spans, one a picture row, all at once; spans are laid out from the
-farthest triangle to the nearest, so that writing them in order leaves the nearest on top. Colours
-are interpolated only for what is left to be seen.
+Triangles are split into spans, one per picture row, and sorted from far to near, so that writing
+them in order leaves the nearest on top. Colours are interpolated for visible pixels only.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _COLOURS = {
 }
 
 _PALETTE = np.array([_COLOURS.get(name, _COLOURS["skin"]) for name in REGIONS], np.float32)
-# Whole triangles are ordered by depth: what lies inside the mouth must not win over the lips.
+# Triangles are sorted by depth as a whole: the inside of the mouth must not cover the lips.
 _BEHIND = np.array([0.006 if n in ("mouth", "teeth", "tongue") else 0 for n in REGIONS], np.float32)
 _NEXT = [1, 2, 0]
 _IRIS = np.array([0.08, 0.12, 0.30], np.float32)
@@ -47,7 +46,7 @@ _BROW_POINTS = 25
 BROWS = [
     [f"brow_{part}_{side}" for part in ("inner", "middle", "outer")] for side in ("left", "right")
 ]
-"""Landmarks that each brow goes through."""
+"""Landmarks on each brow."""
 
 
 def normals(points: F32, triangles: NDArray[np.int32]) -> F32:
@@ -78,7 +77,7 @@ def _cross(a: F32, b: F32) -> F32:
 def spans(
     corners: F32, size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Cut screen triangles into horizontal runs of pixels whose middles they cover.
+    """Split screen triangles into horizontal runs of pixels whose centres they cover.
 
     Args:
         corners: (T, 3, 2) pixels, either orientation.
@@ -144,14 +143,14 @@ def _shade(points: F32, model: FaceModel) -> F32:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What is nearest at each pixel that posed vertices cover.
+    """The visible surface of posed vertices.
 
     Attributes:
         screen: the vertices in the picture, (V, 2) pixels.
-        area: twice the signed area of each triangle on screen, below 0 where it faces us, (T,).
-        seen: picture indices of the covered pixels, rising, (N,).
+        area: twice the signed area of each triangle on screen, negative if front-facing, (T,).
+        seen: picture indices of the covered pixels, ascending, (N,).
         triangle: the triangle at each, (N,).
-        share: weights of its second and third corner there, (N, 2); the first has the rest.
+        share: barycentric weights of its second and third corner there, (N, 2).
         size: side of the picture, pixels.
     """
 
@@ -219,7 +218,7 @@ def mesh_picture(
         points: (V, 3) metres, from :meth:`~imagineid.face.model.FaceModel.vertices`.
         model: whose triangles and regions are drawn.
         size: side of the picture, pixels.
-        visible: their :func:`surface` at this size, if it is known.
+        visible: their :func:`surface` at this size, if known.
 
     Returns:
         (size, size, 3) RGB.
@@ -244,8 +243,8 @@ def mesh_picture(
 def _stroke(picture: F32, ends: F32) -> None:
     """Draw a brow through its inner end, middle and outer end (3, 2), in place.
 
-    What a brow does says most of how one feels, and shading alone hardly shows it. Edges are
-    soft, so that it moves by less than a pixel, too.
+    Brows carry much of an emotion, and shading alone hardly shows them. Edges are antialiased, so
+    that motion below a pixel is visible.
     """
     size = len(picture)
     low = np.clip(np.floor(ends.min(0)) - 5, 0, size).astype(int)
@@ -263,7 +262,7 @@ def _stroke(picture: F32, ends: F32) -> None:
 
 
 def mouth_mask(points: F32, model: FaceModel, size: int = 256) -> NDArray[np.bool_]:
-    """The lower face that speech moves: hull of lips, cheeks beside them and chin, widened.
+    """Return the mouth area: the hull of lips, adjacent cheeks and chin, enlarged.
 
     Args:
         points: (V, 3) metres, posed.

@@ -1,4 +1,4 @@
-"""Motion from a reference: head pose, blinks and gaze of a video or of a CSV."""
+"""Motion of a reference: head pose, blinks and gaze from a video or a CSV."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from imagineid.spec import ARKIT, FPS
 
 Array = np.ndarray
 FARTHEST = np.array([0.35, 0.45, 0.25, 0.02, 0.02, 0.1], np.float32)
-"""Poses are held within what the model has learnt to draw: radians, metres, log."""
+"""Limits of the pose, from the range in the training data: radians, metres, log."""
 
 LARGEST_PX = 640
-"""Larger pictures are made smaller before a face is looked for."""
+"""Larger pictures are downscaled before face detection."""
 
 FACES_WANTED = 0.5
 """Share of frames in which a face must be found."""
@@ -35,21 +35,21 @@ _LIDS = {"Right": ((159, 158, 160), (145, 153, 144)), "Left": ((386, 385, 387), 
 _FOREHEAD, _NOSE = (10, 151, 9), 2
 
 YAW_GAIN = 1.13
-"""By how much MediaPipe's depth overstates a turn; measured on drawn faces of known pose."""
+"""Factor by which MediaPipe's depth overstates a turn, measured on faces of known pose."""
 
 OPEN_SHARE, CLOSED_SHARE = 0.85, 0.25
-"""Lids apart by these shares of their usual gap count as open, and as closed."""
+"""Shares of the usual eye opening that count as open and as closed."""
 
 
 def motion_of(path: Path, frames: int) -> Motion:
-    """Read a reference's motion and make it last.
+    """Return the motion of a reference, for a number of frames.
 
     Args:
         path: a .csv (see :mod:`imagineid.face.livelink`), or a video of a face.
-        frames: how long it shall last; a shorter reference goes forwards and back.
+        frames: number of frames; a shorter reference is played forwards and backwards.
 
     Raises:
-        BadInput: there is nothing to read, or no face in it.
+        BadInput: it can't be read, or has no face.
         BackendMissing: it is a video and the extra ``[motion]`` is not installed.
     """
     check(path)
@@ -58,20 +58,22 @@ def motion_of(path: Path, frames: int) -> Motion:
 
 
 def check(path: Path) -> None:
-    """Tell before any work what a reference lacks.
+    """Validate a reference before any work.
 
     Raises:
-        BadInput: it is not there.
+        BadInput: it does not exist.
         BackendMissing: it is a video and the extra ``[motion]`` is not installed.
     """
     if not path.is_file():
-        raise BadInput(f"There is no reference {path}.\nGo without:  leave out --pose-from")
+        raise BadInput(
+            f"The reference {path} does not exist.\nFor random motion, remove --pose-from"
+        )
     if path.suffix.lower() != ".csv" and find_spec("mediapipe") is None:
         raise _NoMotion(path)
 
 
 def lasting(motion: Motion, frames: int) -> Motion:
-    """Make motion last ``frames``: cut, or forwards and back again and again, without a jump."""
+    """Return motion of ``frames``: cut, or repeated forwards and backwards, without a jump."""
     count = len(motion.pose)
     at = np.arange(frames) % max(1, 2 * count - 2)
     at = np.where(at < count, at, 2 * count - 2 - at)
@@ -91,10 +93,10 @@ def _of_video(path: Path, most: int) -> Motion:
 
 
 def motion_of_landmarks(marks: Array) -> Motion:
-    """Read pose and lids off MediaPipe's landmarks, (F, 478, 3) pixels, 25 a second.
+    """Compute pose and blinks from MediaPipe's landmarks, (F, 478, 3) pixels, 25 a second.
 
-    The head's axes are the line through the eyes and the one up the middle of the face. How far
-    the chin is raised in general can't be told from a face's shape, so pitch is about its median.
+    The head's axes are the line through the eyes and the vertical midline of the face. The resting
+    pitch can't be computed from a face's shape, so pitch is relative to its median.
     """
     points = marks * np.array([1, -1, -1])  # x to the viewer's right, y up, z to the viewer
     across = _unit(points[:, _LEFT].mean(axis=1) - points[:, _RIGHT].mean(axis=1))
@@ -122,14 +124,14 @@ def _unit(vectors: Array) -> Array:
 
 
 def _steady(values: Array) -> Array:
-    """Smooth (F, n) over five frames, which the detector's trembling is shorter than."""
+    """Smooth (F, n) over five frames, longer than the detector's jitter."""
     weights = np.array([1, 4, 6, 4, 1]) / 16
     padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
     return np.asarray(sum(w * padded[i : i + len(values)] for i, w in enumerate(weights)))
 
 
 def _filled(marks: Array) -> Array:
-    """Draw straight lines over frames without a face."""
+    """Interpolate linearly over frames without a face."""
     seen = np.flatnonzero(~np.isnan(marks[:, 0, 0]))
     at = np.interp(np.arange(len(marks)), seen, np.arange(len(seen)))
     low = at.astype(int)
@@ -139,8 +141,8 @@ def _filled(marks: Array) -> Array:
 
 
 def _landmarks(path: Path, most: int) -> Array:
-    """Ask MediaPipe about the first ``most`` frames, (F, 478, 3) pixels; NaN without a face."""
-    os.environ.setdefault("GLOG_minloglevel", "2")  # it chatters otherwise
+    """Run MediaPipe on the first ``most`` frames, (F, 478, 3) pixels; NaN without a face."""
+    os.environ.setdefault("GLOG_minloglevel", "2")  # silence its log
     try:
         from mediapipe.python.solutions.face_mesh import FaceMesh
     except ImportError as error:

@@ -1,6 +1,6 @@
-"""Retiming: controls made at 25 a second, at another frame rate, with quiet ends and other amounts.
+"""Retiming of controls: other frame rates, silent ends, and scaled motion.
 
-Each function maps one control a frame to others as they come, so nothing is held but a few frames.
+Each function maps a stream of controls to another one and buffers a few frames only.
 """
 
 from __future__ import annotations
@@ -16,26 +16,28 @@ from imagineid.face.controls import FrameControls
 from imagineid.spec import FPS, MOUTH, SAMPLE_RATE
 
 RATES_FPS = (24, 25, 30, 50, 60)
-"""Frame rates that videos are written in."""
+"""Supported frame rates."""
 
 EASE = 4
-"""Frames at 25 a second in which the mouth opens after a quiet start or closes at the end."""
+"""Frames at 25 a second in which the mouth opens after silence or closes before it."""
 
 LARGEST_AMOUNT = 2.0
-"""The most that a motion is made larger."""
+"""Largest factor of a motion."""
 
 LONGEST_PAD_S = 10.0
-"""The longest quiet start and end, seconds."""
+"""Longest added silence at each end, seconds."""
 
 _MOUTH = list(MOUTH)
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much of each motion there is: 0 none, 1 as usual, 2 twice as much.
+    """Factors of each motion: 0 none, 1 the default, 2 twice as much.
 
     Attributes:
-        head: turns, nods and sway; blink: how often lids close; mouth: how far lips and jaw move.
+        head: turns, nods and sway.
+        blink: frequency of blinks.
+        mouth: motion of lips and jaw.
     """
 
     head: float = 1.0
@@ -43,10 +45,10 @@ class Amounts:
     mouth: float = 1.0
 
     def check(self) -> None:
-        """Check every range.
+        """Validate all factors.
 
         Raises:
-            BadInput: an amount is outside 0 to 2.
+            BadInput: a factor is outside 0 to 2.
         """
         for name in ("head", "blink", "mouth"):
             value = getattr(self, name)
@@ -59,13 +61,13 @@ class Amounts:
 
 @dataclass(frozen=True)
 class Retiming:
-    """What happens to controls between hearing and drawing.
+    """Changes of the controls before drawing.
 
     Attributes:
-        amounts: of each motion.
-        fps: frames a second of the video.
-        frames: of the video; None: one a control, which only 25 a second allow.
-        pad_frames: quiet frames at each end, at 25 a second.
+        amounts: factor of each motion.
+        fps: frame rate of the video.
+        frames: number of frames of the video; None for one per control, at 25 fps only.
+        pad_frames: silent frames at each end, at 25 fps.
     """
 
     amounts: Amounts = Amounts()
@@ -80,17 +82,17 @@ class Retiming:
         if self.pad_frames:
             controls = with_quiet_ends(controls, self.pad_frames)
         if self.fps != FPS:
-            assert self.frames is not None, "another rate has its own number of frames"
+            assert self.frames is not None, "another frame rate needs the number of frames"
             controls = resampled(controls, self.fps, self.frames)
         return iter(controls)
 
 
 def scaled(controls: Iterable[FrameControls], amounts: Amounts) -> Iterator[FrameControls]:
-    """Make the motion of head and mouth larger or smaller; blinks are made in other numbers.
+    """Scale the motion of head and mouth; blinks are scaled where they are generated.
 
     Args:
-        controls: one a frame.
-        amounts: of each motion.
+        controls: one per frame.
+        amounts: factor of each motion.
     """
     for control in controls:
         units = control.units.copy()
@@ -99,12 +101,12 @@ def scaled(controls: Iterable[FrameControls], amounts: Amounts) -> Iterator[Fram
 
 
 def with_quiet_ends(controls: Iterable[FrameControls], pad_frames: int) -> Iterator[FrameControls]:
-    """Keep the mouth shut while nothing is said at both ends.
+    """Close the mouth in the silence added at both ends.
 
     Args:
-        controls: one a frame, the quiet frames among them.
-        pad_frames: quiet frames at each end; the mouth is shut in them, but for the
-            :data:`EASE` that are nearest to the speech. 0 changes nothing.
+        controls: one per frame, including the silent ones.
+        pad_frames: silent frames at each end; the mouth is closed in them, except for the
+            :data:`EASE` frames next to speech. 0 changes nothing.
     """
     waiting: list[FrameControls] = []
     for number, control in enumerate(controls):
@@ -116,7 +118,7 @@ def with_quiet_ends(controls: Iterable[FrameControls], pad_frames: int) -> Itera
 
 
 def _opened(control: FrameControls, ease: int) -> FrameControls:
-    """Let the mouth act by a share that goes from 0 to 1 while ``ease`` goes from 0 to EASE."""
+    """Scale the mouth's motion by a smooth step of ``ease``, 0 to EASE."""
     share = min(max(ease / EASE, 0.0), 1.0)
     if share == 1.0:
         return control
@@ -126,15 +128,15 @@ def _opened(control: FrameControls, ease: int) -> FrameControls:
 
 
 def resampled(controls: Iterable[FrameControls], fps: int, frames: int) -> Iterator[FrameControls]:
-    """Bring controls from 25 a second to another rate, along straight lines between them.
+    """Resample controls from 25 fps to another rate by linear interpolation.
 
     Args:
-        controls: one a frame at 25 a second, at least one.
-        fps: frames a second wanted.
-        frames: how many of them; the last control holds as long as it must.
+        controls: one per frame at 25 fps, at least one.
+        fps: frame rate of the output.
+        frames: number of output frames; the last control is repeated if needed.
 
     Yields:
-        Frame j shows the moment j / fps.
+        Controls of the time j / fps.
     """
     if fps == FPS:
         yield from controls

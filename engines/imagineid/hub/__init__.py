@@ -1,1 +1,1 @@
-"""Weights that are not embedded: the manifest, downloads, checks and the user's own."""
+"""Weights that are not embedded: manifest, downloads, checks, and the user's own weights."""

@@ -1,4 +1,4 @@
-"""Which licences the user of this machine accepted."""
+"""Licences that the user has accepted."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from imagineid.paths import home
 
 
 def is_accepted(licence: str) -> bool:
-    """Whether the user of this machine accepted ``licence`` before."""
+    """Return whether the user has accepted ``licence``."""
     return licence in _accepted()
 
 
 def accept(licence: str) -> Path:
-    """Remember that ``licence`` was accepted, and when; return the file that says so.
+    """Save that ``licence`` was accepted, and when; return the file.
 
     Raises:
         BadOutput: it can't be written.
@@ -32,13 +32,13 @@ def accept(licence: str) -> Path:
             part.replace(path)
     except OSError as error:
         raise BadOutput(
-            f"{path} can't be written: {error.strerror}.\nName another place:  IMAGINEID_HOME=DIR"
+            f"{path} can't be written: {error.strerror}.\nUse another folder:  IMAGINEID_HOME=DIR"
         ) from error
     return path
 
 
 def _accepted() -> dict[str, str]:
-    """Return the accepted licences and when; a file that can't be read accepts nothing."""
+    """Return accepted licences with their dates; none if the file can't be read."""
     try:
         known = read_json(home() / "licences.json")
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""One file, fetched whole or not at all: resumed, checked, and only then given its name.
+"""Download of one file: resumed, checked, and renamed to its final name when it is valid.
 
-Beside the file grow ``NAME.part`` and ``NAME.part.json``, which says which version at which
-address the part is of. They outlive the process, so that another one goes on. Whatever a server
-says, it is size and sha256 of the whole part on disk that decide.
+``NAME.part`` holds the bytes, and ``NAME.part.json`` the address and version they come from, so
+that another process can resume the download. Only size and SHA-256 of the complete file on disk
+decide whether it is valid, not what a server says.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from imagineid.json_files import read_json
 
 
 class DownloadListener(Protocol):
-    """Who is told how it goes."""
+    """Receives messages and progress of a download."""
 
     def line(self, text: str) -> None:
-        """Take one line about something unusual."""
+        """Receive a message."""
 
     def at(self, name: str, done: int, total: int) -> None:
-        """Take how many of ``total`` bytes of the item ``name`` are here; it may fall back."""
+        """Receive the number of bytes of the item ``name`` that are done; it may decrease."""
 
 
 @dataclass(frozen=True)
 class Counter:
-    """Tells a watch the bytes of one file as a share of its item."""
+    """Reports the bytes of one file as progress of its item."""
 
     watch: DownloadListener
     name: str
@@ -44,12 +44,12 @@ class Counter:
     total: int
 
     def at(self, done: int) -> None:
-        """``done`` bytes of this file are here."""
+        """Report that ``done`` bytes of this file are downloaded."""
         self.watch.at(self.name, self.before + done, self.total)
 
 
 def sha256(path: Path) -> str:
-    """Return the sum of a file, lower-case hex."""
+    """Return the SHA-256 of a file, in lower-case hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -58,31 +58,31 @@ def sha256(path: Path) -> str:
 
 
 def fault(path: Path, file: File) -> str:
-    """Return what is wrong with ``path`` as a copy of ``file``, "" if nothing is."""
+    """Return what is wrong with ``path`` as a copy of ``file``, or ""."""
     try:
         size = path.stat().st_size
     except OSError:
         return "is missing"
     if size != file.bytes:
-        return f"has {size} bytes and not {file.bytes}"
-    return "" if sha256(path) == file.sha256 else "has another sha256 than it must have"
+        return f"has {size} bytes instead of {file.bytes}"
+    return "" if sha256(path) == file.sha256 else "has a wrong SHA-256"
 
 
 def fetch(
     file: File, addresses: Sequence[str], target: Path, counter: Counter, patience: RetryPolicy
 ) -> None:
-    """Fetch ``file`` to ``target`` from the first address that has it.
+    """Download ``file`` to ``target`` from the first address that has it.
 
     Args:
-        file: what must come.
-        addresses: http or https, in the order they are tried.
-        target: the final path; a file there that is not ``file`` is replaced.
-        counter: told how many bytes are here.
-        patience: how long each server is waited for.
+        file: expected size and SHA-256.
+        addresses: http or https, in the order in which they are tried.
+        target: final path; another file there is replaced.
+        counter: receives the progress.
+        patience: timeouts and retries.
 
     Raises:
-        DownloadFailed: no address gave the right bytes.
-        BadOutput: they can't be written.
+        DownloadFailed: no address provided a valid file.
+        BadOutput: it can't be written.
     """
     if not fault(target, file):
         counter.at(file.bytes)
@@ -100,24 +100,24 @@ def fetch(
                     counter.watch.line(f"{file.path} from {reason}; trying {host(following)}")
     except OSError as error:
         raise cannot_write(target, error) from error
-    kept = "What came is kept. Go on later" if part.size() else "Try again later"
+    kept = "Continue later" if part.size() else "Try again later"
     raise DownloadFailed(
-        f"{file.path} could not be fetched ({reason}).\n"
+        f"{file.path} could not be downloaded ({reason}).\n"
         f"{kept}:  imagineid weights pull {counter.name}"
     )
 
 
 def copy(file: File, source: Path, target: Path, counter: Counter) -> None:
-    """Take ``file`` from another place on this machine, with the same checks.
+    """Copy ``file`` from another folder of this machine, with the same checks.
 
     Raises:
-        DownloadFailed: it is not there, or not what it must be.
+        DownloadFailed: it is missing or invalid.
         BadOutput: it can't be written.
     """
     if fault(target, file):
         if problem := fault(source, file):
             raise DownloadFailed(
-                f"{source} {problem}.\nFetch it instead:  imagineid weights pull {counter.name}"
+                f"{source} {problem}.\nDownload it instead:  imagineid weights pull {counter.name}"
             )
         part = _Part(target)
         try:
@@ -134,22 +134,24 @@ def copy(file: File, source: Path, target: Path, counter: Counter) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> BadOutput:
-    """Say why a file can't be written, and what helps."""
+    """Return the error for a file that can't be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return BadOutput(f"No room for {path}.\nFree some, or elsewhere:  IMAGINEID_HOME=DIR")
+        return BadOutput(
+            f"No space left for {path}.\nFree some, or use another folder:  IMAGINEID_HOME=DIR"
+        )
     return BadOutput(
-        f"{path} can't be written: {error.strerror}.\nName another place:  IMAGINEID_HOME=DIR"
+        f"{path} can't be written: {error.strerror}.\nUse another folder:  IMAGINEID_HOME=DIR"
     )
 
 
 class _Part:
-    """The bytes of a file that are here, and which version at which address they are of."""
+    """The downloaded bytes of a file, with the address and version they come from."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_name(f"{target.name}.part")
         self._story = target.with_name(f"{target.name}.part.json")
-        self.joined = False  # whether the bytes came in more than one answer
+        self.joined = False  # whether the bytes come from several responses
 
     def size(self) -> int:
         try:
@@ -158,7 +160,7 @@ class _Part:
             return 0
 
     def etag(self, address: str) -> str:
-        """Return the version of the bytes, "" if they are of another address."""
+        """Return the version of the bytes, or "" if they come from another address."""
         try:
             story = read_json(self._story)
             return str(story["etag"]) if story["address"] == address else ""
@@ -166,7 +168,7 @@ class _Part:
             return ""
 
     def begin(self, address: str, etag: str) -> None:
-        """Start anew: no byte of an earlier version may stay under the new one's name."""
+        """Start again: bytes of an earlier version must not be mixed with the new one."""
         self.path.write_bytes(b"")
         self._story.write_text(json.dumps({"address": address, "etag": etag}), encoding="utf-8")
         self.joined = False
@@ -183,7 +185,7 @@ class _Part:
 
 
 def _from(address: str, file: File, part: _Part, counter: Counter, patience: RetryPolicy) -> None:
-    """Fetch from one address, going on after what can pass; raise what can't."""
+    """Download from one address; retry temporary failures and raise permanent ones."""
     tries, most = 0, part.size()
     while True:
         try:
@@ -200,13 +202,13 @@ def _from(address: str, file: File, part: _Part, counter: Counter, patience: Ret
             if not failed.again or tries >= patience.tries:
                 raise
             pause_s = max(patience.pause_s * 2 ** (tries - 1), min(failed.pause_s, 60.0))
-            going = f"going on at {size:,} of {file.bytes:,} bytes" if size else "starting again"
+            going = f"resuming at {size:,} of {file.bytes:,} bytes" if size else "starting again"
             counter.watch.line(f"{file.path} from {host(address)}: {failed}; {going}")
             time.sleep(pause_s)
 
 
 def _more(address: str, file: File, part: _Part, counter: Counter, patience: RetryPolicy) -> None:
-    """Ask for what is missing and append it."""
+    """Request the missing bytes and append them."""
     size = part.size()
     if size > file.bytes:
         part.drop()
@@ -217,11 +219,11 @@ def _more(address: str, file: File, part: _Part, counter: Counter, patience: Ret
     with open_url(address, patience, size, part.etag(address)) as answer:
         if answer.total is not None and answer.total != file.bytes:
             raise TransferFailed(
-                f"the server has {answer.total:,} bytes, it must be {file.bytes:,}", again=False
+                f"the server has {answer.total:,} bytes instead of {file.bytes:,}", again=False
             )
         if answer.start == 0:
             if size:
-                why = "no part of it is sent, or it has changed; starting again"
+                why = "the server sends no ranges, or the file has changed; starting again"
                 counter.watch.line(f"{file.path} from {host(address)}: {why}")
             part.begin(address, answer.etag)
         _append(answer, file, part, counter)
@@ -230,24 +232,24 @@ def _more(address: str, file: File, part: _Part, counter: Counter, patience: Ret
 
 
 def _append(answer: Response, file: File, part: _Part, counter: Counter) -> None:
-    """Write what comes, no more than there must be."""
+    """Write the received bytes, up to the expected size."""
     size = answer.start
     with part.path.open("ab") as out:
         for piece in answer.pieces():
             size += len(piece)
             if size > file.bytes:
                 raise TransferFailed(
-                    "the server sends more than there must be", again=False, discard=True
+                    "the server sends more bytes than expected", again=False, discard=True
                 )
             out.write(piece)
             counter.at(size)
 
 
 def _check(file: File, part: _Part) -> None:
-    """Let only the right bytes pass.
+    """Validate the complete file.
 
-    Bytes of several answers may be of several versions: then the whole is worth another try. Bytes
-    of one answer that are wrong stay wrong.
+    Bytes of several responses may belong to different versions, so the download is repeated. If
+    all bytes come from one response, the failure is permanent.
     """
     if problem := fault(part.path, file):
-        raise TransferFailed(f"what came {problem}", again=part.joined, discard=True)
+        raise TransferFailed(f"the downloaded file {problem}", again=part.joined, discard=True)

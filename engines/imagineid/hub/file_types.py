@@ -1,6 +1,6 @@
-"""Whether a file is what its name says: no pickle comes in under another name.
+"""Check that the content of a file matches its extension, so that no pickle is accepted.
 
-Files of the manifest need no such look, their sums are known. Those that a user brings do.
+Files of the manifest need no such check, because their SHA-256 is known. Files of users do.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from imagineid.json_files import MOST_JSON_BYTES, parse_json
 
 
 def check_file_type(path: Path) -> None:
-    """Look into a file.
+    """Check the content of a file.
 
     Raises:
-        BadWeights: it is not what its suffix says.
+        BadWeights: it does not match the extension.
     """
     try:
         with path.open("rb") as file:
@@ -27,13 +27,13 @@ def check_file_type(path: Path) -> None:
         good = False
     if not good:
         raise BadWeights(
-            f"{path.name} is not what its name says, so it is not taken.\n"
+            f"The content of {path.name} does not match its extension; it is rejected.\n"
             "Save it as a real .safetensors, .onnx, .json, .txt, .npz or .npy file."
         )
 
 
 def _safetensors(file: IO[bytes]) -> bool:
-    """Eight bytes of length, then JSON that begins with a brace: never so in a pickle or a zip."""
+    """Check for eight bytes of length and JSON that begins with a brace, unlike a pickle or zip."""
     length = int.from_bytes(file.read(8), "little")
     size = file.seek(0, 2)
     file.seek(8)
@@ -43,7 +43,7 @@ def _safetensors(file: IO[bytes]) -> bool:
 
 
 def _onnx(file: IO[bytes]) -> bool:
-    """A protobuf message begins with a field's tag: here ir_version's, or producer_name's."""
+    """Check that the protobuf message begins with the tag of ir_version or producer_name."""
     return file.read(1) in (b"\x08", b"\x12")
 
 
@@ -56,7 +56,7 @@ def _txt(file: IO[bytes]) -> bool:
 
 
 def _npz(file: IO[bytes]) -> bool:
-    """A zip of arrays, none of them of Python objects, which would be pickles."""
+    """Check for a zip of arrays without Python objects, which would be pickles."""
     with zipfile.ZipFile(file) as archive:
         for name in archive.namelist():
             with archive.open(name) as member:
@@ -66,13 +66,13 @@ def _npz(file: IO[bytes]) -> bool:
 
 
 def _npy(file: IO[bytes]) -> bool:
-    """A header and numbers; an array of Python objects would be a pickle."""
+    """Check for an array without Python objects, which would be a pickle."""
     array_header(file)
     return True
 
 
 def _data(file: IO[bytes]) -> bool:
-    """The numbers of a graph beside it: any bytes are."""
+    """Accept external data of a graph; any bytes are valid."""
     return True
 
 

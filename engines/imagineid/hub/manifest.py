@@ -1,7 +1,7 @@
-"""The manifest: every file that is not embedded, by size and sha256.
+"""The manifest of downloadable files, with size and SHA-256.
 
-``manifest.json`` beside this module lists what may be fetched: a repository of the hub, a revision
-that can't move, and the size and sha256 of each file. A file whose sum is not known is not in it.
+``manifest.json`` in this folder lists for each item a repository of the hub, a pinned revision, and
+the size and SHA-256 of each file. Files with an unknown SHA-256 are not listed.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from typing import Any
 from imagineid.errors import BadInput
 
 SUFFIXES = (".safetensors", ".onnx", ".json", ".txt", ".npz", ".npy", ".onnx.data")
-"""The kinds of file that are taken at all; none of them can run code when it is opened."""
+"""Accepted file types; none of them can run code when it is loaded."""
 
 MANIFEST = Path(__file__).with_name("manifest.json")
 
 LICENCES = Path(__file__).with_name("licences")
-"""The texts of licences that have to be accepted, ``NAME.txt`` each."""
+"""Folder with the texts of licences that must be accepted, ``NAME.txt``."""
 
 MODEL_FILE = "model.json"
-"""What tells a folder of ours from any other."""
+"""File that marks a model folder."""
 
 LIST = "files.json"
-"""A folder's own list of its files, for weights that are not in the manifest."""
+"""The list of files of weights that are not in the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file: its place in its folder (posix, relative), size and lower-case hex sha256."""
+    """One file: relative path (with slashes), size, and SHA-256 in lower-case hexadecimal."""
 
     path: str
     bytes: int
@@ -42,14 +42,16 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is fetched, kept and removed together.
+    """An item that is downloaded and removed as a whole.
 
     Attributes:
-        name: what the user types, and its folder under the weights' home: ``sd15/base``.
-        what: one line for ``weights list``.
-        licence: SPDX name; ``accept`` says whether it has to be accepted first.
-        repository, revision: where the hub has it.
-        files: small ones first, so that a wrong address is found out at once.
+        name: name and folder of the item, e.g. ``sd15/base``.
+        what: description for ``weights list``.
+        licence: SPDX name.
+        accept: whether the licence must be accepted first.
+        repository: repository on the hub.
+        revision: revision of the repository.
+        files: its files, small ones first, so that a wrong address fails early.
     """
 
     name: str
@@ -67,7 +69,7 @@ class Item:
 
 
 def items() -> tuple[Item, ...]:
-    """Return everything in the manifest."""
+    """Return all items of the manifest."""
     return _listed(MANIFEST)
 
 
@@ -78,7 +80,7 @@ def _listed(path: Path) -> tuple[Item, ...]:
 
 
 def select(name: str) -> list[Item]:
-    """Return the item called ``name``, or all below it: ``sd15`` is ``sd15/base`` and the rest.
+    """Return the item called ``name``, or all below it, e.g. all ``sd15/...`` for ``sd15``.
 
     Returns an empty list for a name that is not in the manifest.
     """
@@ -86,10 +88,10 @@ def select(name: str) -> list[Item]:
 
 
 def read_files(listing: Mapping[str, Any]) -> tuple[File, ...]:
-    """Read the ``files`` of a list, which may come from anywhere: nothing in it is trusted.
+    """Parse the ``files`` of an untrusted list.
 
     Raises:
-        BadInput: a path leaves the folder, a kind of file is not taken, a size or sum can't be.
+        BadInput: a path leaves the folder, or a file type, a size or a SHA-256 is invalid.
     """
     try:
         files = tuple(
@@ -99,31 +101,31 @@ def read_files(listing: Mapping[str, Any]) -> tuple[File, ...]:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(
             "The list of files can't be read: each needs path, bytes and sha256.\n"
-            "See how one looks:  docs/weights.md"
+            "See the format:  docs/weights.md"
         ) from error
     for file in files:
         check_path(file.path)
         if file.bytes < 0 or not re.fullmatch("[0-9a-f]{64}", file.sha256):
             raise BadInput(
-                f"The list of files gives {file.path} no size or sha256 that can be.\n"
-                "See how one looks:  docs/weights.md"
+                f"The list of files has an invalid size or SHA-256 for {file.path}.\n"
+                "See the format:  docs/weights.md"
             )
     if len({file.path.casefold() for file in files}) != len(files) or not files:
-        raise BadInput("The list of files is empty or names one twice.\nSee:  docs/weights.md")
+        raise BadInput("The list of files is empty or has duplicates.\nSee:  docs/weights.md")
     return files
 
 
 def check_path(path: str) -> None:
-    """Refuse a file that would lie outside its folder, or is of no kind that is taken.
+    """Reject a path outside its folder, and file types that are not accepted.
 
     Raises:
-        BadInput: it is one of those.
+        BadInput: the path is rejected.
     """
     parts = PurePosixPath(path).parts
     if not re.fullmatch(r"[\w.+ -]+(/[\w.+ -]+)*", path) or any(p.startswith(".") for p in parts):
-        raise BadInput(f"{path!r} is no file name that can be taken.\nUse:  letters, digits, . _ -")
+        raise BadInput(f"{path!r} is not an accepted file name.\nUse:  letters, digits, . _ -")
     if not path.endswith(SUFFIXES) or path == LIST:
         raise BadInput(
-            f"{path} is not taken: only {', '.join(SUFFIXES)} are, which can't run code.\n"
-            "Turn a .pt, .bin or .ckpt into .safetensors first, or leave it out."
+            f"{path} is rejected: only {', '.join(SUFFIXES)} are accepted, which can't run code.\n"
+            "Convert a .pt, .bin or .ckpt to .safetensors first, or remove it."
         )

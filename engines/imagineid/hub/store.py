@@ -1,8 +1,8 @@
-"""What is here of the weights: fetched, checked, found and removed.
+"""Installed weights: download, check, find and remove.
 
-A folder under ``weights_home()`` is either an item of the manifest or one that the user
-brought, which has its own list, ``files.json``. One process at a time changes a folder; another
-waits for it and finds the work done.
+A folder under ``weights_home()`` is either an item of the manifest or one that the user added,
+which has its own list, ``files.json``. A folder is locked while a process changes it; other
+processes wait.
 """
 
 from __future__ import annotations
@@ -23,24 +23,26 @@ from imagineid.json_files import read_json
 from imagineid.paths import weights_home
 
 HUB = "https://huggingface.co"
-"""Where the repositories of the manifest are."""
+"""Address of the hub."""
 
 INCOMING = ".coming"
-"""What the user brings is in ``.NAME.coming`` until all of it is here."""
+"""Suffix of the hidden folder that collects the user's weights until they are complete."""
 
 MIRRORS = ("HF_ENDPOINT", "IMAGINEID_MIRROR")
-"""Variables that name other places with the same repositories; they are asked first."""
+"""Environment variables with mirrors of the hub, which are tried first."""
 
 
 @dataclass(frozen=True)
 class LocalWeights:
-    """What is here of one folder of weights.
+    """The state of one folder of weights.
 
     Attributes:
-        name: as it is typed; what: one line; licence: "" if unknown.
+        name: its name.
+        what: description.
+        licence: SPDX name, or "" if unknown.
         path: its folder.
-        files: what belongs into it.
-        bytes_here: of all files, and of parts of files.
+        files: the files that belong to it.
+        bytes_here: bytes of installed files and of incomplete downloads.
     """
 
     name: str
@@ -57,13 +59,13 @@ class LocalWeights:
 
     @property
     def whole(self) -> bool:
-        """Whether every file is here with its size; only :func:`faults` looks at the sums."""
+        """Whether every file exists with the right size; :func:`faults` checks the SHA-256."""
         sizes = [file_size(self.path / file.path) == file.bytes for file in self.files]
         return bool(sizes) and all(sizes)
 
 
 def local_weights(item: Item) -> LocalWeights:
-    """Return what is here of an item of the manifest."""
+    """Return the state of an item of the manifest."""
     path = weights_home() / item.name
     here = sum(
         min(file.bytes, max(0, file_size(path / file.path), file_size(path / f"{file.path}.part")))
@@ -73,9 +75,9 @@ def local_weights(item: Item) -> LocalWeights:
 
 
 def user_weights() -> list[LocalWeights]:
-    """Return the folders that the user brought; one whose list can't be read has no files."""
+    """Return the folders that the user added; one with an unreadable list has no files."""
     found = [
-        LocalWeights(path.name[1 : -len(INCOMING)], "not all of it came", "", path, (), 0)
+        LocalWeights(path.name[1 : -len(INCOMING)], "incomplete", "", path, (), 0)
         for path in sorted(weights_home().glob(f".*{INCOMING}"))
     ]
     for path in sorted(weights_home().glob(f"*/{LIST}")):
@@ -93,15 +95,15 @@ def user_weights() -> list[LocalWeights]:
 
 
 def everything() -> list[LocalWeights]:
-    """Return all of the manifest, then what the user brought."""
+    """Return all items of the manifest, then the user's weights."""
     return [local_weights(item) for item in items()] + user_weights()
 
 
 def find(name: str) -> list[LocalWeights]:
-    """Return what is called ``name``; several where it stands for a model: ``sd15``.
+    """Return the weights called ``name``; several for the name of a model, e.g. ``sd15``.
 
     Raises:
-        BadInput: nothing is called so.
+        BadInput: the name is unknown.
     """
     found = [local_weights(item) for item in select(name)] or [
         one for one in user_weights() if one.name == name
@@ -112,23 +114,23 @@ def find(name: str) -> list[LocalWeights]:
 
 
 def locate(name: str) -> Path:
-    """Return the folder of weights that are here.
+    """Return the folder of installed weights.
 
     Raises:
-        BadInput: nothing is called so.
+        BadInput: the name is unknown.
         BadWeights: some of its files are missing.
     """
     for one in find(name):
         if not one.whole:
             raise BadWeights(
-                f"{one.name} is not here, or not all of it.\n"
-                f"Fetch it:  imagineid weights pull {one.name}"
+                f"{one.name} is not installed, or incomplete.\n"
+                f"Download it:  imagineid weights pull {one.name}"
             )
     return weights_home() / name
 
 
 def faults(one: LocalWeights) -> list[str]:
-    """Return what is wrong with its files, a line each, by size and sha256."""
+    """Return what is wrong with its files, by size and SHA-256, one line per file."""
     if not one.files:
         return [f"{one.name}/{LIST} can't be read"]
     checked = ((file, fault(one.path / file.path, file)) for file in one.files)
@@ -146,12 +148,12 @@ def _unlisted(one: LocalWeights) -> list[str]:
 
 
 def addresses(item: Item, file: File, given: str = "") -> list[str]:
-    """Return where a file of the manifest may be had, in the order to ask.
+    """Return the addresses of a file of the manifest, in the order in which they are tried.
 
     Args:
-        item: that it belongs to.
+        item: the item of the file.
         file: the file.
-        given: an address of the user's own that holds the item's files; "" for mirrors and hub.
+        given: an address given by the user; "" for mirrors and hub.
 
     Raises:
         BadInput: an address is not http or https.
@@ -166,17 +168,17 @@ def addresses(item: Item, file: File, given: str = "") -> list[str]:
 def pull(
     item: Item, watch: DownloadListener, given: str = "", patience: RetryPolicy | None = None
 ) -> Path:
-    """Fetch what is missing of an item, and check all of it; return its folder.
+    """Download missing files of an item and check all of them; return its folder.
 
     Args:
-        item: of the manifest.
-        watch: told how it goes.
-        given: a folder or an address that holds the item's files, in the place of mirrors and hub.
-        patience: how long servers are waited for.
+        item: an item of the manifest.
+        watch: receives messages and progress.
+        given: a folder or an address to use instead of mirrors and hub.
+        patience: timeouts and retries.
 
     Raises:
-        DownloadFailed: a file could not be had.
-        BadOutput: there is no room, or no right to write.
+        DownloadFailed: a file could not be downloaded.
+        BadOutput: there is no space, or no permission to write.
     """
     path = weights_home() / item.name
     folder = Path(given) if given and Path(given).is_dir() else None
@@ -198,10 +200,10 @@ def pull(
 
 
 def remove(name: str, watch: DownloadListener) -> int:
-    """Remove weights, and parts of them; return the bytes that are free again.
+    """Remove weights and incomplete downloads; return the number of bytes freed.
 
     Raises:
-        BadInput: nothing is called so.
+        BadInput: the name is unknown.
         BadOutput: they can't be removed.
     """
     freed = 0
@@ -214,19 +216,19 @@ def remove(name: str, watch: DownloadListener) -> int:
             except OSError as error:
                 raise BadOutput(
                     f"{one.path} can't be removed: {error.strerror}.\n"
-                    "Look who may write there:  ls -ld " + str(one.path)
+                    "Check the permissions:  ls -ld " + str(one.path)
                 ) from error
     return freed
 
 
 @contextlib.contextmanager
 def locked(name: str, watch: DownloadListener) -> Iterator[None]:
-    """Hold a folder alone; wait while another process has it.
+    """Lock a folder; wait while another process has the lock.
 
-    The system lets the lock go when its holder ends, however it ends.
+    The operating system releases the lock when its process ends.
 
     Raises:
-        BadOutput: the lock can't be made.
+        BadOutput: the lock can't be created.
     """
     from filelock import FileLock, Timeout
 
@@ -237,7 +239,7 @@ def locked(name: str, watch: DownloadListener) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            watch.line(f"another imagineid is at {name}: waiting for it")
+            watch.line(f"waiting for another imagineid process that uses {name}")
             lock.acquire(poll_interval=0.1)
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -248,10 +250,10 @@ def locked(name: str, watch: DownloadListener) -> Iterator[None]:
 
 
 def check_room(path: Path, needed: int) -> None:
-    """Refuse before anything is fetched what won't fit.
+    """Check the free space before a download.
 
     Raises:
-        BadOutput: it won't.
+        BadOutput: there is not enough.
     """
     there = path
     while not there.exists():
@@ -259,13 +261,14 @@ def check_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if needed > free:
         raise BadOutput(
-            f"No room in {there}: {needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free.\n"
+            f"Not enough space in {there}: "
+            f"{needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free.\n"
             "Free some, or elsewhere:  IMAGINEID_HOME=DIR"
         )
 
 
 def _checked(address: str, origin: str) -> str:
-    """Return the address without a slash at its end."""
+    """Validate an address; return it without a slash at its end."""
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc:
         either = "neither a folder nor an address" if origin == "--from" else "no address"
         raise BadInput(
@@ -275,7 +278,7 @@ def _checked(address: str, origin: str) -> str:
 
 
 def file_size(path: Path) -> int:
-    """Return a file's size, -1 if there is none."""
+    """Return the size of a file, or -1 if it does not exist."""
     try:
         return path.stat().st_size
     except OSError:

@@ -1,8 +1,8 @@
-"""One request for a file, or for the rest of it.
+"""One HTTP request for a file, or for the rest of it.
 
-The standard library's client is enough: it honours proxies and follows redirects, and the base
-install stays small. What it lacks is here: no step down from https, an end to servers that only
-trickle, ranges that are checked, and every failure as one of a few reasons.
+The standard library's client supports proxies and redirects, and keeps the base install small.
+Added here: no redirects from https to http, a minimum transfer rate, checked ranges, and one type
+of error.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from urllib.parse import urlsplit
 from imagineid import __version__
 
 PIECE_BYTES = 1 << 18
-"""Most bytes taken at once."""
+"""Largest number of bytes per read."""
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long a server is waited for.
+    """Timeouts and retries.
 
     Attributes:
-        silence_s: without a byte, or below ``trickle`` bytes a second for as long, it has stalled.
-        trickle: bytes a second.
-        tries: failures in a row, without ``progress`` new bytes, until the next address is tried.
-        pause_s: before the second try, doubled each time.
-        progress: bytes.
+        silence_s: seconds without a byte, or below ``trickle``, after which a server has stalled.
+        trickle: minimum transfer rate, bytes per second.
+        tries: consecutive failures, without ``progress`` new bytes, until the next address is used.
+        pause_s: pause before the second try, doubled each time.
+        progress: number of new bytes that resets the count of failures.
     """
 
     silence_s: float = 30.0
@@ -46,12 +46,12 @@ class RetryPolicy:
 
 
 class TransferFailed(Exception):
-    """A request, or what it brought, failed.
+    """A request failed, or its response is invalid.
 
     Attributes:
-        again: whether another try at the same address may help.
-        discard: whether the bytes kept so far are of no use.
-        pause_s: how long the server asks to be left alone, if it does.
+        again: whether to retry at the same address.
+        discard: whether the bytes received so far are useless.
+        pause_s: pause requested by the server.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class TransferFailed(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """What the server sends.
+    """Response of a server.
 
     Attributes:
-        start: the place in the file of the first byte that comes.
-        total: bytes of the whole file, None where the server does not say.
-        etag: the file's version, "" if none or weak: a weak one can't join two parts.
+        start: offset of the first byte in the file.
+        total: size of the whole file, or None if unknown.
+        etag: version of the file; "" if missing or weak, because a weak one can't join two parts.
     """
 
     start: int
@@ -78,10 +78,10 @@ class Response:
     _patience: RetryPolicy
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes as they come.
+        """Yield the bytes as they are received.
 
         Raises:
-            Failed: the connection broke or stalled.
+            TransferFailed: the connection broke or stalled.
         """
         began, came = time.monotonic(), 0
         with _reasons(self._patience):
@@ -95,7 +95,7 @@ class Response:
 
 
 def host(address: str) -> str:
-    """Return the host of an address, as it may be shown: without a password."""
+    """Return the host of an address, without a password."""
     return urlsplit(address).netloc.rpartition("@")[2]
 
 
@@ -108,17 +108,17 @@ def split_off_password(address: str) -> str:
 def open_url(
     address: str, patience: RetryPolicy, start: int = 0, etag: str = "", method: str = "GET"
 ) -> Iterator[Response]:
-    """Ask for a file from byte ``start`` on.
+    """Request a file from byte ``start`` on.
 
     Args:
         address: http or https.
-        patience: how long to wait.
-        start: the first byte wanted; the server may send all the same.
-        etag: the version that the earlier bytes are of; the server sends all if it has another.
-        method: ``HEAD`` for the headers alone.
+        patience: timeouts.
+        start: first byte to send; the server may ignore it.
+        etag: version of the earlier bytes; the server sends the whole file if it has another.
+        method: ``HEAD`` for the headers only.
 
     Raises:
-        Failed: there is no answer that can be used.
+        TransferFailed: there is no usable response.
     """
     headers = {"User-Agent": f"imagineid/{__version__}", "Accept-Encoding": "identity"}
     if start:
@@ -133,9 +133,9 @@ def open_url(
 
 
 def _answer(body: http.client.HTTPResponse, start: int, patience: RetryPolicy) -> Response:
-    """Read the headers, and believe them only if they fit what was asked."""
+    """Parse and validate the headers."""
     if body.headers.get("Content-Encoding", "identity") != "identity":
-        raise TransferFailed("the server sends another encoding than asked for", again=False)
+        raise TransferFailed("the server sends an unexpected encoding", again=False)
     etag = body.headers.get("ETag", "")
     etag = "" if etag.startswith("W/") else etag
     if body.status == 200:
@@ -145,9 +145,7 @@ def _answer(body: http.client.HTTPResponse, start: int, patience: RetryPolicy) -
     if body.status != 206:
         raise TransferFailed(f"the server answers {body.status}", again=False)
     if not found or not start or int(found[1]) != start:
-        raise TransferFailed(
-            "the server sends another range than asked for", again=True, discard=True
-        )
+        raise TransferFailed("the server sends an unexpected range", again=True, discard=True)
     total = None if found[2] == "*" else int(found[2])
     return Response(start, total, etag, body, patience)
 
@@ -164,7 +162,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: Any,
         newurl: str,
     ) -> urllib.request.Request | None:
-        """Make the next request."""
+        """Return the request for a redirect."""
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
             raise TransferFailed("the server redirects from https to http", again=False)
         return super().redirect_request(req, fp, 307 if code == 308 else code, msg, headers, newurl)
@@ -173,7 +171,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Return a client that speaks http and https and nothing else: no file, no ftp."""
+    """Return a client for http and https only."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -190,7 +188,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 @contextlib.contextmanager
 def _reasons(patience: RetryPolicy) -> Iterator[None]:
-    """Turn the client's many errors into :class:`TransferFailed`."""
+    """Map the client's errors to :class:`TransferFailed`."""
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -199,28 +197,30 @@ def _reasons(patience: RetryPolicy) -> Iterator[None]:
     except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, TimeoutError):
-            raise TransferFailed(
-                f"nothing came for {patience.silence_s:g} s", again=True
-            ) from error
+            raise TransferFailed(f"no data for {patience.silence_s:g} s", again=True) from error
         if isinstance(reason, socket.gaierror):
             raise TransferFailed("there is no such host, or no network", again=False) from error
         if isinstance(reason, ConnectionRefusedError):
             raise TransferFailed("the connection was refused", again=False) from error
         if isinstance(reason, ssl.SSLCertVerificationError):
-            raise TransferFailed("its certificate can't be trusted", again=False) from error
+            raise TransferFailed("its certificate is not trusted", again=False) from error
         said = str(reason) or type(reason).__name__
         raise TransferFailed(f"the connection broke ({said})", again=True) from error
 
 
 def _status(error: urllib.error.HTTPError) -> TransferFailed:
-    """Say what a status code means for us."""
+    """Return the error for a status code."""
     if error.code == 416:
         return TransferFailed("the server has no such range", again=True, discard=True)
     after = error.headers.get("Retry-After", "") if error.headers else ""
     again = error.code in (408, 429) or error.code >= 500
-    meaning = {401: "it asks for a login", 403: "it is forbidden", 404: "it is not there"}
+    meaning = {
+        401: "it asks for a login",
+        403: "it is forbidden",
+        404: "the server does not have it",
+    }
     said = meaning.get(error.code, str(error.reason).splitlines()[0] if error.reason else "")
     if 300 <= error.code < 400:
-        said = "it sends in a circle, or where we do not go"
+        said = "too many redirects, or to an address that is not allowed"
     pause_s = float(after) if after.isdigit() else 0.0
     return TransferFailed(f"the server answers {error.code}: {said}", again=again, pause_s=pause_s)

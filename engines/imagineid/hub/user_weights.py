@@ -1,8 +1,8 @@
-"""Weights that a user brings, from a folder or an address: adapters, since none are published.
+"""Weights added by the user from a folder or an address, such as adapters.
 
-They are gathered in ``.NAME.coming`` and get their own name when all are there and looked into.
-What is kept has a list of its files, ``files.json``, so that it can be verified later, and so that
-the folder, put on any server, can be pulled from there by somebody else.
+They are collected in ``.NAME.coming`` and renamed when they are complete and checked. They get a
+list of files, ``files.json``, for later checks, and for sharing: the folder can be put on any
+server and be pulled from there.
 """
 
 from __future__ import annotations
@@ -24,44 +24,50 @@ from imagineid.json_files import parse_json, read_json
 from imagineid.paths import weights_home
 
 LIST_BYTES = 1 << 20
-"""A list of files is no longer than this."""
+"""Most bytes of a list of files."""
 
 
 def check_name(name: str) -> None:
-    """Refuse names that can't be folders, or that are taken.
+    """Reject names that are not valid folder names, or exist already.
 
     Raises:
-        BadInput: it is one of those.
+        BadInput: the name is rejected.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise BadInput(f"{name!r} can't be a name of weights.\nUse:  letters, digits, . _ -")
+        raise BadInput(f"{name!r} is not a valid name for weights.\nUse:  letters, digits, . _ -")
     if name == "mini" or select(name):
         raise BadInput(f"The name {name} is taken.\nChoose another one.")
     if (weights_home() / name).exists():
-        raise BadInput(f"{name} is here already.\nReplace it:  imagineid weights remove {name}")
+        raise BadInput(
+            f"{name} is already installed.\nReplace it:  imagineid weights remove {name}"
+        )
 
 
 def add_folder(name: str, folder: Path, watch: DownloadListener) -> Path:
-    """Copy the weights of a folder; return where they are now.
+    """Copy the weights of a folder; return the new folder.
 
     Args:
-        name: what they shall be called.
-        folder: holds .safetensors, .onnx, .json, .txt or .npz files, and nothing else but hidden
-            files; a ``files.json`` in it is held to.
-        watch: told how it goes.
+        name: name of the weights.
+        folder: contains .safetensors, .onnx, .json, .txt, .npz or .npy files, and hidden files;
+            its ``files.json``, if any, is checked.
+        watch: receives messages and progress.
 
     Raises:
-        BadInput: the name is taken, there is no such folder, or something in it is not taken.
-        BadWeights: a file is not what its name or the list says.
+        BadInput: the name exists, the folder does not, or a file type is not accepted.
+        BadWeights: a file does not match its extension or the list.
         BadOutput: they can't be written.
     """
     if not folder.is_dir():
-        raise BadInput(f"There is no folder {folder}.\nUse:  --from DIR  or  --from https://...")
+        raise BadInput(
+            f"The folder {folder} does not exist.\nUse:  --from DIR  or  --from https://..."
+        )
     inside = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     paths = [p.as_posix() for p in inside if not any(part.startswith(".") for part in p.parts)]
     names = [path for path in paths if path != LIST]
     if not names:
-        raise BadInput(f"There are no weights in {folder}.\nIt must hold:  {', '.join(SUFFIXES)}")
+        raise BadInput(
+            f"There are no weights in {folder}.\nIt must contain:  {', '.join(SUFFIXES)}"
+        )
     listed = _list_of(folder) if LIST in paths else ()
     names = [file.path for file in listed] or names
     for path in names:
@@ -91,20 +97,20 @@ def add_folder(name: str, folder: Path, watch: DownloadListener) -> Path:
 def add_address(
     name: str, address: str, sum_: str, watch: DownloadListener, patience: RetryPolicy | None = None
 ) -> Path:
-    """Fetch weights from an address; return where they are now.
+    """Download weights from an address; return the new folder.
 
     Args:
-        name: what they shall be called.
-        address: of one file, or of a folder with a ``files.json``.
-        sum_: sha256 of that file, or of that list; "" if unknown, which is allowed only for a
-            list that comes by https, or from this machine.
-        watch: told how it goes.
-        patience: how long the server is waited for.
+        name: name of the weights.
+        address: address of one file, or of a folder with a ``files.json``.
+        sum_: SHA-256 of that file, or of that list; "" if unknown, which is allowed only for a
+            list that comes over https or from this machine.
+        watch: receives messages and progress.
+        patience: timeouts and retries.
 
     Raises:
-        BadInput: the name is taken, or the address can't be used or not without a sum.
-        DownloadFailed: the files could not be had.
-        BadWeights: a file is not what its name says.
+        BadInput: the name exists, the address is invalid, or it needs a SHA-256.
+        DownloadFailed: the files could not be downloaded.
+        BadWeights: a file does not match its extension.
         BadOutput: they can't be written.
     """
     patience = patience or RetryPolicy()
@@ -136,7 +142,7 @@ def add_address(
             except DownloadFailed as failed:
                 reason = str(failed).splitlines()[0]
                 raise DownloadFailed(
-                    f"{reason}\nGo on later, with what came:  the same command again"
+                    f"{reason}\nTo continue later, run the same command again."
                 ) from failed
             done += file.bytes
         return _keep(name, files, f"{split.scheme}://{host(address)}{split.path}")
@@ -168,14 +174,13 @@ def _coming(name: str) -> Path:
 
 
 def _keep(name: str, files: tuple[File, ...], origin: str) -> Path:
-    """Look into all files, write their list, and give the folder its name."""
+    """Check all files, write their list, and rename the folder."""
     coming, path = _coming(name), weights_home() / name
     try:
         for file in files:
             if problem := fault(coming / file.path, file):
                 raise BadWeights(
-                    f"{file.path} {problem}.\n"
-                    f"Make the list anew, or leave {LIST} out of the folder."
+                    f"{file.path} {problem}.\nUpdate the list, or remove {LIST} from the folder."
                 )
             check_file_type(coming / file.path)
     except BadWeights:
@@ -199,17 +204,17 @@ def _list_of(folder: Path) -> tuple[File, ...]:
         return read_files(read_json(folder / LIST, LIST_BYTES))
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(
-            f"{folder / LIST} can't be read.\nLeave it out, or see how one looks:  docs/weights.md"
+            f"{folder / LIST} can't be read.\nRemove it, or see the format:  docs/weights.md"
         ) from error
 
 
 def _list_at(address: str, sum_: str, patience: RetryPolicy) -> tuple[File, ...]:
-    """Fetch a folder's list; its sums are as good as the way it came."""
+    """Download the list of a folder, which is trusted over https or with its SHA-256."""
     here = urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1")
     if not sum_ and not here and not address.startswith("https:"):
         raise BadInput(
-            "A list of files that comes by http could be anybody's.\n"
-            "Use https, or give the list's sum:  --sha256 SUM"
+            "A list of files is not trusted over http.\n"
+            "Use https, or give the SHA-256 of the list:  --sha256 SUM"
         )
     came = b""
     try:
@@ -219,22 +224,22 @@ def _list_at(address: str, sum_: str, patience: RetryPolicy) -> tuple[File, ...]
                 if len(came) > LIST_BYTES:
                     raise TransferFailed("it is too long for a list of files", again=False)
         if sum_ and hashlib.sha256(came).hexdigest() != sum_:
-            raise TransferFailed("it has another sha256 than was given", again=False)
+            raise TransferFailed("its SHA-256 differs from the given one", again=False)
         return read_files(parse_json(came))
     except (TransferFailed, ValueError, TypeError) as error:
-        said = str(error) if isinstance(error, TransferFailed) else "it is no JSON"
+        said = str(error) if isinstance(error, TransferFailed) else "it is not JSON"
         raise DownloadFailed(
             f"{split_off_password(address)} can't be used: {said}.\n"
-            "Name a folder with that list, or one file:  --from ADDRESS/FILE --sha256 SUM"
+            "Give the address of a folder with that list, or of a file:  --from URL --sha256 SUM"
         ) from error
 
 
 def _one_file(address: str, path: str, sum_: str, patience: RetryPolicy) -> File:
-    """Ask how long a single file is; its sum has to be given."""
+    """Request the size of a single file; its SHA-256 must be given."""
     check_path(path)
     if not sum_:
         raise BadInput(
-            f"Nothing says what {path} must be.\nGive its sum, from whoever made it:  --sha256 SUM"
+            f"The SHA-256 of {path} is unknown.\nGive it, as published by its author:  --sha256 SUM"
         )
     try:
         with open_url(address, patience, method="HEAD") as answer:
@@ -243,5 +248,5 @@ def _one_file(address: str, path: str, sum_: str, patience: RetryPolicy) -> File
             return File(path, answer.total, sum_)
     except TransferFailed as error:
         raise DownloadFailed(
-            f"{path} could not be fetched ({host(address)}: {error}).\nTry again later."
+            f"{path} could not be downloaded ({host(address)}: {error}).\nTry again later."
         ) from error

@@ -1,8 +1,7 @@
-"""Where weights are: the embedded model's lie in this folder.
+"""The embedded model, a subfolder of this one.
 
-A model is a folder with a graph for each network (``unet.onnx``), whose weights are in
-``weights.safetensors`` beside them: the graphs point into that file, so that torch, onnxruntime
-and TensorRT read the same bytes.
+It has a graph for each network (``unet.onnx``) and one file of weights, ``weights.safetensors``.
+The graphs refer to that file, so that torch, onnxruntime and TensorRT read the same bytes.
 """
 
 from __future__ import annotations
@@ -13,21 +12,21 @@ from imagineid.errors import BadInput, BadWeights
 from imagineid.spec import SIZES, ports
 
 DIRECTORY = Path(__file__).parent
-"""Holds one folder a model."""
+"""Folder with one subfolder per model."""
 
 STORE = "weights.safetensors"
-"""The file that holds all weights of a model."""
+"""File with all weights of a model."""
 
 
 def embedded_folder(model: str) -> Path:
     """Return the folder of an embedded model.
 
     Raises:
-        BadInput: there is no such model.
+        BadInput: the model is unknown.
         BadWeights: some of its files are missing.
     """
     if model not in SIZES:
-        raise BadInput(f"There is no model called {model!r}.\nUse:  --model mini")
+        raise BadInput(f"Unknown model {model!r}.\nUse:  --model mini")
     path = DIRECTORY / model
     wanted = [f"{name}.onnx" for name in ports(SIZES[model])] + [
         STORE,

@@ -1,7 +1,7 @@
 """A model on disk: the embedded one, a folder that ``imagineid export`` wrote, or adapters.
 
-An exported folder holds a self-contained graph for each network, and ``model.json``, which carries
-every number of its :class:`~imagineid.spec.Size`, so that it can be run without asking for a name.
+An exported folder contains a self-contained graph for each network, and ``model.json`` with all
+numbers of its :class:`~imagineid.spec.Size`, so that it can be run without knowing its name.
 Adapters are joined with their base when they are loaded, see :mod:`imagineid.models.adapters`.
 """
 
@@ -32,13 +32,13 @@ from imagineid.models.sums import check_files, files_of
 from imagineid.spec import MINI, SIZES, Ports, ScheduleConfig, Size, ports
 
 CARD_BYTES = 1 << 20
-"""A longer ``model.json`` is not read."""
+"""Most bytes of ``model.json``."""
 
 MOST = 1 << 20
-"""No number of a Size is larger."""
+"""Upper limit of the numbers of a Size."""
 
 EMBEDDED = (MINI.name,)
-"""Models that are inside the package."""
+"""Models in the package."""
 
 Precision = Literal["fp16", "fp32"]
 
@@ -100,7 +100,7 @@ class Model:
 
     @property
     def remedy(self) -> str:
-        """What to type when a file of it is missing or damaged."""
+        """What the user can type if a file is missing or damaged."""
         if self.precision == "stored":
             return "Install again:  pip install --force-reinstall imagineid"
         if self.precision == "adapters":
@@ -110,7 +110,7 @@ class Model:
         return f"Export it again:  imagineid export {again}"
 
     def ports(self, network: str) -> Ports:
-        """Return what goes into a network and comes out."""
+        """Return the inputs and outputs of a network."""
         return ports(self.size)[network]
 
 
@@ -123,7 +123,7 @@ def find(model: str) -> Model:
     Every file is checked against its sum, unless that was done since it last changed.
 
     Raises:
-        BadInput: there is no such model.
+        BadInput: the model is unknown.
         BadWeights: files are missing or damaged.
     """
     folder = Path(model) if (Path(model) / MODEL_FILE).is_file() else brought_model(model)
@@ -135,12 +135,10 @@ def find(model: str) -> Model:
         return found
     if Path(model).is_dir():
         raise BadInput(
-            f"{model} is no model: it holds no {MODEL_FILE}.\n"
+            f"{model} is not a model: it has no {MODEL_FILE}.\n"
             f"Make one:  imagineid export -o {model}"
         )
-    raise BadInput(
-        f"There is no model called {model!r}.\nUse:  --model mini  or an exported folder"
-    )
+    raise BadInput(f"Unknown model {model!r}.\nUse:  --model mini  or an exported folder")
 
 
 def embedded_model(name: str) -> Model:
@@ -197,10 +195,10 @@ def read(folder: Path) -> Model:
 
 
 def vocabulary_and_face(model: Model) -> tuple[Path, Path]:
-    """Return the model's vocabulary and face model, without which it can't make a video.
+    """Return the paths of the model's vocabulary and face model.
 
     Raises:
-        BadWeights: it has none, as one of random weights.
+        BadWeights: one is missing, as in models with random weights, which can't make videos.
     """
     words, face = model.folder / "words.json", model.folder / "face.npz"
     if model.size.text == "clip":
@@ -216,11 +214,11 @@ def vocabulary_and_face(model: Model) -> tuple[Path, Path]:
 
 
 def write_model_file(model: Model, seeds: Mapping[str, int] | None = None) -> None:
-    """Write what :func:`read` reads, with the sums of all files that are there now.
+    """Write ``model.json`` with the checksums of all files.
 
     Args:
-        model: whose folder is complete.
-        seeds: of the stages that made it; None keeps those that are written there.
+        model: a model whose folder is complete.
+        seeds: seeds of its training stages; None keeps those of the existing file.
     """
     if seeds is None:
         try:
@@ -253,11 +251,11 @@ def _card(folder: Path) -> dict[str, Any]:
 
 
 def _size(said: dict[str, Any]) -> Size:
-    """Return the Size that ``asdict`` took apart and JSON kept.
+    """Return the Size of a dictionary from JSON.
 
     Raises:
-        TypeError: a number is missing, unknown or of another kind.
-        ValueError: a number can't be, or its schedule has a value that is not known.
+        TypeError: a number is missing, unknown or of another type.
+        ValueError: a number or a value of its schedule is invalid.
     """
     if set(said) != {field.name for field in fields(Size)}:
         raise TypeError("other numbers than a Size has")
@@ -275,7 +273,7 @@ def _size(said: dict[str, Any]) -> Size:
 
 
 def _is_like(value: object, like: object) -> bool:
-    """Tell whether a number, name or list of numbers can stand where ``like`` does."""
+    """Return whether a number, name or list of numbers has the type of ``like``."""
     if isinstance(like, tuple):
         return isinstance(value, tuple) and len(value) <= 16 and all(map(_is_count, value))
     return _is_count(value) if isinstance(like, int) else isinstance(value, type(like))

@@ -1,7 +1,7 @@
-"""The sums of a model's files: listed in its ``model.json``, and checked before they are used.
+"""Checksums of a model's files, listed in its ``model.json`` and checked before use.
 
-A file is read once for its sum; that it was right is remembered with its date and size, so that the
-next run need not read it again. ``imagineid weights verify`` reads every byte each time.
+The result of a check is saved with the file's date and size, so that the next run need not read the
+file again. ``imagineid weights verify`` reads all files each time.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from imagineid.json_files import read_json
 from imagineid.paths import home
 
 MEMORY = "checked.json"
-"""The file in :func:`imagineid.paths.home` that says which files were right, and when."""
+"""The file in :func:`imagineid.paths.home` with the results of earlier checks."""
 
 MOST_REMEMBERED = 1000
 MOST_BYTES = 1 << 20
-"""A longer memory is not read."""
+"""Most bytes of that file."""
 
 Seen = dict[str, list[object]]
 """Path to [size, date in nanoseconds, inode, sha256]."""
@@ -40,15 +40,15 @@ def files_of(folder: Path, leave_out: str) -> tuple[File, ...]:
 
 
 def check_files(folder: Path, files: Sequence[File], remedy: str) -> None:
-    """Check files against their sums, unless that was done since they last changed.
+    """Check files against their checksums, unless that was done since they last changed.
 
     Args:
-        folder: where they lie.
-        files: what must be there.
-        remedy: what to type if one is wrong.
+        folder: their folder.
+        files: expected files.
+        remedy: what the user can type if one is wrong.
 
     Raises:
-        BadWeights: a file is missing or has other bytes.
+        BadWeights: a file is missing or differs.
     """
     before, now = _read(), dict[str, list[object]]()
     for file in files:
@@ -64,7 +64,7 @@ def check_files(folder: Path, files: Sequence[File], remedy: str) -> None:
 
 
 def _mark(path: Path, file: File) -> tuple[str, list[object]]:
-    """Return a file's full path, and what would change with its bytes; [] if it is not there."""
+    """Return a file's full path, and its size, date and inode; [] if it is missing."""
     with contextlib.suppress(OSError):
         status = path.stat()
         mark = [status.st_size, status.st_mtime_ns, status.st_ino, file.sha256]
@@ -80,7 +80,7 @@ def _read() -> Seen:
 
 
 def _remember(seen: Seen) -> None:
-    """Write down which files were right; where that can't be, they are read again."""
+    """Save which files were valid; if that fails, they are read again next time."""
     path = home() / MEMORY
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Every network of the method as a torch module; nothing here is imported without torch."""
+"""The networks of the method as torch modules."""

@@ -1,8 +1,8 @@
 """The autoencoder between frames and latents, with MBA (eq. 10) in its decoder.
 
-The first layer folds 4x4 pixels into channels, so that no convolution runs at full resolution:
-that is what makes a frame cheap on a CPU. There is no normalisation across space, so a network
-trained on crops behaves the same on whole frames.
+The first layer folds 4x4 pixels into channels, so that no convolution runs at full resolution,
+which makes it fast on a CPU. There is no normalisation across space, so a network trained on crops
+behaves the same on whole frames.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class Decoder(nn.Module):
             nn.Sequential(Residual(c), Residual(c)) for c in channels[-2::-1]
         )
         self.blend = nn.Conv2d(channels[0], channels[0], 1)
-        # Both kinds of features end at the picture's edge, and only F_vd could learn to expect
-        # zeros beyond it: what is blended in would get a dark rim.
+        # Edge pixels are repeated instead of padding with zeros: MBA blends in features that
+        # were not trained with zeros, which would cause a dark rim.
         self.last = Residual(channels[0], "replicate")
         out = 3 * size.patch**2
         self.out = nn.Conv2d(channels[0], out, 3, padding=1, padding_mode="replicate")

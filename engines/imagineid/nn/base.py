@@ -42,25 +42,25 @@ PARTS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
-"""Network: the file that holds it, and what a name begins with there and here."""
+"""For each network: its file, and the prefix of names in that file and in our module."""
 
 ADDED = ("blend.", "inversion.")
-"""What a name begins with here that no base holds."""
+"""Prefixes of our names that are not in a base."""
 
 _OLD = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-"""Names of attention in files from before diffusers 0.17, as Stable Diffusion 1.5's are."""
+"""Names of attention layers in files older than diffusers 0.17, such as Stable Diffusion 1.5's."""
 
 
 def load_base(module: nn.Module, network: str, folder: Path) -> bool:
-    """Load what ``folder`` holds of a network; return whether it holds any.
+    """Load the weights of a network from a base; return whether it has any.
 
     Args:
         module: the network, changed in place; float32.
-        network: the name of its ports.
+        network: name of the network.
         folder: a base; it need not exist.
 
     Raises:
-        BadWeights: the file is damaged, or is of another network.
+        BadWeights: the file is damaged, or of another network.
     """
     path = base_file(network, folder)
     if path is None:
@@ -80,7 +80,8 @@ def load_base(module: nn.Module, network: str, folder: Path) -> bool:
         good = False
     if not good:
         raise BadWeights(
-            f"{path} is damaged, or no {network} of this size.\nCheck it:  imagineid weights verify"
+            f"{path} is damaged, or not a {network} of this size.\n"
+            "Check it:  imagineid weights verify"
         )
     return True
 
@@ -138,7 +139,7 @@ def vocabulary_size(base: Path) -> int:
 
 
 def _now(name: str) -> str:
-    """Return what diffusers calls a weight today."""
+    """Return the current name of a weight in diffusers."""
     parts = name.split(".")
     if "attentions" in parts and len(parts) > 1:
         parts[-2] = _OLD.get(parts[-2], parts[-2])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from imagineid.spec import Size
 
 Beyond = Literal["zeros", "replicate"]
-"""What a convolution sees beyond the edge."""
+"""Padding mode of a convolution."""
 
 
 class Residual(nn.Module):

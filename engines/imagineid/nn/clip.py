@@ -1,4 +1,4 @@
-"""CLIP's text encoder, which Stable Diffusion was trained with, behind the ``text`` port."""
+"""CLIP's text encoder, used by Stable Diffusion, as the network ``text``."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from imagineid.spec import Size
 
 VOCABULARY = 49_408
-"""Byte pairs CLIP knows, its start and end marks included."""
+"""Size of CLIP's vocabulary, start and end marks included."""
 
 
 class ClipTextEncoder(nn.Module):
     """Token embeddings {Y_1 ... Y_M, pseudo-words} to the conditioning Y of the UNet (eq. 8).
 
-    transformers' own layers; only the embedding is taken apart, so that pseudo-words, which no
-    vocabulary holds, can join the prompt's. They stand behind its last word and before the end
-    mark, as a longer prompt's words would. CLIP looks back only: the pseudo-words see the prompt,
-    and the marks behind them see both.
+    The layers are those of transformers; the embedding is separate, so that pseudo-words, which are
+    in no vocabulary, can be joined to the prompt. They are inserted between its last word and the
+    end mark, like the words of a longer prompt. CLIP's attention is causal: the pseudo-words see
+    the prompt, and the marks after them see both.
 
     Args:
         size: of the encoder.

@@ -1,4 +1,4 @@
-"""PAD's content networks (eq. 4, 5): what is said. They are trained with identity frozen."""
+"""PAD's content networks (eq. 4, 5), trained with identity frozen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ContentEncoder(nn.Module):
-    """Phi_E^c: what is said (eq. 4)."""
+    """Phi_E^c: the content encoder (eq. 4)."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class ContentEncoder(nn.Module):
         self.out = nn.Linear(size.pad_dim, size.linguistic)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Hear content: A (B, L, 1280) to linguistic features l-bar (B, L, 64)."""
+        """Map A (B, L, 1280) to linguistic features l-bar (B, L, 64)."""
         out: Tensor = self.out(self.transformer(self.ear(mel)))
         return out
 

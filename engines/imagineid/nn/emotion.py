@@ -1,4 +1,4 @@
-"""PAD's emotion encoder (eq. 6): how it feels. It is trained with the others frozen."""
+"""PAD's emotion encoder (eq. 6), trained with the others frozen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class EmotionEncoder(nn.Module):
-    """Phi_E^e: how it feels (eq. 6)."""
+    """Phi_E^e: the emotion encoder (eq. 6)."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -25,6 +25,6 @@ class EmotionEncoder(nn.Module):
         self.to_emotions = nn.Linear(size.emotion, len(EMOTIONS))
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Hear emotion: A (B, L, 1280) to theta_e (B, 512) and logits of the eight (B, 8)."""
+        """Map A (B, L, 1280) to theta_e (B, 512) and logits of the eight emotions (B, 8)."""
         emotion = self.to_emotion(self.transformer(self.ear(mel)).mean(dim=1))
         return emotion, self.to_emotions(emotion)

@@ -1,4 +1,4 @@
-"""PAD's expression decoder (eq. 7): the curves of a face, of who, what and how."""
+"""PAD's expression decoder (eq. 7): blendshape curves from shape, content and emotion."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The decoder of the first frame: run once a video, so it may be large.
+"""The decoder of the first frame, which runs once per video and may be large.
 
-Above the autoencoder's coarse levels it has levels finer than the encoder's patches, where hair,
-lashes and skin are drawn. Later frames move what it drew, see :mod:`imagineid.nn.frame_decoder`.
+Besides the autoencoder's coarse levels it has levels finer than the encoder's patches, for hair,
+lashes and skin. Later frames warp its output, see :mod:`imagineid.nn.frame_decoder`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The decoder of later frames: the first frame, moved, and what it can't show, drawn.
+"""The decoder of later frames: warps the first frame and generates what it does not show.
 
-MBA (eq. 10) blends features of a still background into the decoder's last layer under a mask.
-Here the same blend reaches over the whole picture: each pixel is shared between the first frame
-moved by the mesh's own flow, the still background, and what is drawn from the latent. So a frame
-is as sharp as the first one, and glasses, irises and brows stay what they were.
+MBA (eq. 10) blends features of a static background into the decoder's last layer under a mask.
+Here the whole picture is blended: each pixel is a mixture of the first frame warped by the mesh
+flow, the static background, and a picture generated from the latent. So a frame is as sharp as the
+first one, and glasses, irises and brows keep their appearance.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from imagineid.spec import Size
 
 BOUND = 5.0
-"""How far a score may leave what the coverage says. A free mask settles on the moved picture
-before anything is drawn, and never comes back."""
+"""Limit of the difference between a score and its prior from coverage. Without the limit, training
+chooses the warped picture everywhere before anything is generated, and never recovers."""
 
 FINE = 2
 """How many times larger than a frame the first frame is given."""
@@ -56,7 +56,9 @@ class FrameDecoder(nn.Module):
         self.high = Residual(wide)
         self.head = nn.Conv2d(wide, HIDDEN, 1)
         self.out = nn.Conv2d(HIDDEN, self.picture + scores, 1)
-        nn.init.zeros_(self.out.weight[self.picture :])  # at first the coverage alone decides
+        nn.init.zeros_(
+            self.out.weight[self.picture :]
+        )  # at the start of training, only the coverage counts
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
 
@@ -80,9 +82,9 @@ class FrameDecoder(nn.Module):
             features: F_ve(I_id), (B, C, h', w').
             background: I_bg, (B, 3, H, W) in [-1, 1].
             mesh: I_rd, (B, 3, N, N) in [-1, 1].
-            flow: where pixels come from, (B, 2, N, N); see :class:`imagineid.face.flow.Flow`.
-            cover: what of them the first frame shows, (B, 1, N, N) in [0, 1].
-            mask: m, the person in the frame before, (B, 1, h', w') in [0, 1].
+            flow: backward flow, (B, 2, N, N); see :class:`imagineid.face.flow.Flow`.
+            cover: visibility in the first frame, (B, 1, N, N) in [0, 1].
+            mask: m, the matte of the previous frame, (B, 1, h', w') in [0, 1].
 
         Returns:
             (B, 3, H, W), about [-1, 1].
@@ -101,10 +103,10 @@ class FrameDecoder(nn.Module):
         mask: Tensor,
         freedom: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the frame, the moved first frame, what is drawn and the shares, for training.
+        """Return frame, warped first frame, generated picture and shares, for training.
 
-        ``freedom`` is how much of :data:`BOUND` the scores may use. The shares (B, 3, H, W) are
-        those of the moved first frame, the background and what is drawn.
+        ``freedom`` scales :data:`BOUND`. The shares (B, 3, H, W) are those of the warped first
+        frame, the background and the generated picture.
         """
         side = features.shape[-1]
         moved = moved_by(first, flow, background.shape[-1])

@@ -1,4 +1,4 @@
-"""PAD's identity encoder (eq. 1, 2): who speaks. It is trained first, and frozen then."""
+"""PAD's identity encoder (eq. 1, 2), which is trained first and then frozen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class IdentityEncoder(nn.Module):
-    """Phi_E^id: who is speaking (eq. 1, 2)."""
+    """Phi_E^id: the identity encoder (eq. 1, 2)."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -27,14 +27,14 @@ class IdentityEncoder(nn.Module):
         self.to_traits = nn.Linear(size.identity, 2)
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Hear identity.
+        """Predict the identity.
 
         Args:
             mel: A, (B, L, 1280) in [-4, 4].
 
         Returns:
-            shape (B, 80), in standard deviations of the face model; theta_id (B, 512); and what a
-            linear reading of theta_id says: (B, 2) = logit of male, age in centuries.
+            shape (B, 80), in standard deviations of the face model; theta_id (B, 512); and a linear
+            projection of theta_id, (B, 2) = logit of male, age in centuries.
         """
         tokens = torch.cat([self.token.expand(mel.shape[0], -1, -1), self.ear(mel)], dim=1)
         heard = self.transformer(tokens)

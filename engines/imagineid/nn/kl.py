@@ -1,7 +1,7 @@
 """Stable Diffusion's autoencoder behind our ports, with MBA (eq. 10) in its last decoder layer.
 
-The layers are diffusers' own. What is added is what the method needs of them: the features of the
-encoder's first level, at the frame's full size, and the blend before the decoder's last layer.
+The layers are diffusers' own. Added are the features of the encoder's first level, at the frame's
+full size, and the blending before the decoder's last layer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from imagineid.spec import Size
 
 UNIT = 0.18215
-"""Times this, Stable Diffusion's latents have about unit variance."""
+"""Factor that scales Stable Diffusion's latents to about unit variance."""
 
 
 class KLEncoder(nn.Module):

@@ -1,4 +1,4 @@
-"""The matte network: where the person is in a frame, at the resolution MBA blends at."""
+"""The matte network: segmentation of the person, at the resolution of MBA."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 FINEST = 4
-"""Pixels a cell along one side that the network looks at; larger frames are averaged first."""
+"""Pixels per cell along one side at the input; larger frames are averaged first."""
 
 
 class Matte(nn.Module):

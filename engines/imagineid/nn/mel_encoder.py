@@ -1,4 +1,4 @@
-"""The convolutions over mel windows with which each of PAD's encoders begins."""
+"""Convolutions over mel windows, the first layers of each of PAD's encoders."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ MELS_A_SECOND = SAMPLE_RATE // HOP_SAMPLES
 
 
 class MelEncoder(nn.Module):
-    """Mel windows A, (B, L, 1280) in [-4, 4], become a token a frame, (B, L, D).
+    """Mel windows A, (B, L, 1280) in [-4, 4], to one token per frame, (B, L, D).
 
-    The paper has MLPs here. Neighbouring windows overlap by four fifths, so what they hold together
-    is laid out as one spectrogram again, and convolutions hear it: a formant is the same shape
-    wherever a speaker's lies.
+    The paper uses MLPs here. Neighbouring windows overlap by four fifths, so they are joined to one
+    spectrogram, and convolutions process it: a formant has the same pattern at any frequency.
     """
 
     _LOOKS = (1, 5, 9, 13)
-    """Mel frames of its own window that a video frame's token is made of."""
+    """Mel frames of the token of a video frame."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
         starts = [MELS_A_SECOND * i // FPS for i in range(size.window)]
-        # Mel frame t is to be had from the last window that begins at or before it.
+        # Mel frame t is taken from the last window that begins at or before it.
         last = [max(i for i, s in enumerate(starts) if s <= t) for t in range(starts[-1] + 1)]
         last += [size.window - 1] * (MEL_FRAMES - 1)
         at = torch.tensor([i * MEL_FRAMES + t - starts[i] for t, i in enumerate(last)])

@@ -1,7 +1,7 @@
 """The small encoder of mesh pictures: E(I_rd) of eq. 9 at a twelfth of the encoder's cost.
 
-A mesh picture says little: where lips, lids, gaze, brows and the head are. It needs neither the
-frame's resolution nor the encoder that holds hair and skin.
+A mesh picture has little information: positions of lips, lids, gaze, brows and head. It needs
+neither the frame's resolution nor an encoder for hair and skin.
 """
 
 from __future__ import annotations

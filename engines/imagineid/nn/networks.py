@@ -1,6 +1,6 @@
-"""The networks of a model as torch modules, by the names of their ports.
+"""The networks of a model as torch modules, by name.
 
-Only what needs torch imports this: the torch engine, the export and the training.
+Imported only by code that needs torch: the torch backend, export and training.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAD = {
     "emotion": EmotionEncoder,
     "expression": ExpressionDecoder,
 }
-"""The networks that listen. They are small, and always computed in float32."""
+"""The networks of PAD, which are small and always computed in float32."""
 
 
 OTHERS = {
@@ -46,10 +46,10 @@ OTHERS = {
 
 
 def network(name: str, size: Size, words: int) -> nn.Module:
-    """Return one network, untrained, in evaluation mode; ``words`` is the vocabulary's size.
+    """Return an untrained network in evaluation mode; ``words`` is the vocabulary's size.
 
     Raises:
-        KeyError: no port has that name.
+        KeyError: the name is unknown.
     """
     module: nn.Module
     if name in PAD:
@@ -72,10 +72,10 @@ def _autoencoder(size: Size) -> dict[str, type[nn.Module]]:
 
 
 def stored(name: str, size: Size, path: Path) -> nn.Module:
-    """Return one network with its weights from a model's ``weights.safetensors``, as float32.
+    """Return a network with its weights from a model's ``weights.safetensors``, as float32.
 
     Raises:
-        BadWeights: the file is missing or damaged, or holds another network's weights.
+        BadWeights: the file is missing or damaged, or has weights of another network.
     """
     found = prefixed(name, path, "Use the embedded model:  --model mini")
     embedding = found.get("encoder.embedding.weight")
@@ -85,7 +85,7 @@ def stored(name: str, size: Size, path: Path) -> nn.Module:
         module.load_state_dict(wide, assign=True)
     except RuntimeError as error:
         raise BadWeights(
-            f"{path} holds weights of another {name} than this version's.\n"
+            f"The weights of {name} in {path} are of another version.\n"
             "Install again:  pip install --force-reinstall imagineid"
         ) from error
     return module.requires_grad_(False)
@@ -108,7 +108,7 @@ def prefixed(name: str, path: Path, remedy: str) -> dict[str, Tensor]:
 
 
 def redraw_zeros(module: nn.Module) -> nn.Module:
-    """Give every parameter that starts at zero small random numbers, so that nothing is hidden."""
+    """Replace parameters that are zero by small random numbers, so that tests see their effect."""
     for parameter in module.parameters():
         if not parameter.detach().any():
             nn.init.normal_(parameter, std=0.02)
@@ -118,8 +118,8 @@ def redraw_zeros(module: nn.Module) -> nn.Module:
 class Half(nn.Module):
     """A network computed in float16 between float32 ports.
 
-    Inputs with one number an item, such as the time, stay float32: a thousandth of a time is lost
-    in float16, and the sinusoids made of it would be others.
+    Inputs with one number per item, such as the time, stay float32, because the sinusoids of its
+    embedding need more precision than float16 has.
     """
 
     def __init__(self, module: nn.Module) -> None:

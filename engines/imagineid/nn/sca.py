@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class SpatialAdapter(nn.Module):
-    """SCA, F_SC: the summed latents of mesh, first frame and neighbour steer the frozen UNet.
+    """SCA, F_SC: residuals for the frozen UNet from the latents of mesh, first and previous frame.
 
-    A 1x1 projection of each latent comes before the sum, the identity at the start. It is wider
-    than a latent, so that what the three say can stay apart in the sum. A condition that is absent
-    (diverse mode) is a latent of zeros.
+    Each latent passes a 1x1 projection before the sum, which is initialised as the identity. It is
+    wider than a latent, so that the three conditions remain separable in the sum. A missing
+    condition (diverse mode) is a latent of zeros.
     """
 
     def __init__(self, size: Size) -> None:

@@ -37,20 +37,22 @@ class TextEncoder(nn.Module):
 
         Args:
             tokens: (B, M) word indices, 0 where there is no word.
-            pseudo: (B, N, D) pseudo-word embeddings; zeros where no voice is heard.
+            pseudo: (B, N, D) pseudo-word embeddings; zeros without a voice.
 
         Returns:
             Y, (B, M + N, D).
         """
         words = self.embedding(tokens)
-        words = words + self.nearby(words.transpose(1, 2)).transpose(1, 2)  # whose colour it is
+        words = words + self.nearby(words.transpose(1, 2)).transpose(
+            1, 2
+        )  # binds colours to their nouns
         x = torch.cat([words, pseudo], dim=1) + self.position
         out: Tensor = self.norm(self.blocks(x))
         return out
 
 
 class TextInversion(nn.Module):
-    """TIA, F_TI: voice identity and emotion become N pseudo-word embeddings."""
+    """TIA, F_TI: maps identity and emotion of a voice to N pseudo-word embeddings."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -74,19 +76,19 @@ class TextInversion(nn.Module):
 
 
 def text_encoder(size: Size, words: int) -> nn.Module:
-    """Return a text encoder of the family that ``size`` names, see :class:`TextEncoder`.
+    """Return a text encoder of the type ``size.text``, see :class:`TextEncoder`.
 
     ``words`` is the vocabulary's size, 0 for CLIP's own.
     """
     if size.text == "clip":
-        from imagineid.nn.clip import ClipTextEncoder  # transformers, which mini does without
+        from imagineid.nn.clip import ClipTextEncoder  # needs transformers, which mini does not
 
         return ClipTextEncoder(size, words)
     return TextEncoder(size, words)
 
 
 class Prompt(nn.Module):
-    """TIA and the text encoder as one network: the ``text`` port."""
+    """TIA and the text encoder as one network, ``text``."""
 
     def __init__(self, size: Size, words: int) -> None:
         super().__init__()

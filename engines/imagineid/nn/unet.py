@@ -1,4 +1,4 @@
-"""The frozen base UNet: diffusers' own class at every size."""
+"""The frozen base UNet: the class of diffusers, at every size."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BaseUNet(nn.Module):
         )
 
     def forward(self, noisy: Tensor, time: Tensor, text: Tensor, *residuals: Tensor) -> Tensor:
-        """Predict what the schedule asks for.
+        """Return the prediction, as defined by the schedule.
 
         Args:
             noisy: (B, c, h, w).

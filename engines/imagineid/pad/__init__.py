@@ -1,1 +1,1 @@
-"""PAD: progressive audio disentanglement, the listening half of the method."""
+"""PAD: progressive audio disentanglement, from sound to identity, content and emotion."""

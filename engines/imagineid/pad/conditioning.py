@@ -45,7 +45,7 @@ class Conditioning:
 
     @property
     def frames(self) -> int:
-        """F, the video frames the recording lasts."""
+        """F, the length of the recording in video frames."""
         return len(self.expression)
 
     @property
@@ -56,7 +56,7 @@ class Conditioning:
 
     @property
     def label(self) -> str:
-        """The emotion heard most."""
+        """The strongest emotion."""
         return EMOTIONS[int(self.emotions.argmax())]
 
 

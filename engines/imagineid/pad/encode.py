@@ -134,12 +134,12 @@ def levels(sound: Sound, first: int, stop: int) -> Array:
 
 
 def speech_share(level_db: Array) -> float:
-    """Return a window's weight: its share of frames with sound; a little even in silence."""
+    """Return a window's weight: its share of frames with sound, and a little even in silence."""
     return 1e-3 + float((level_db > -45).mean())
 
 
 class _Mean:
-    """A weighted mean of several arrays at once."""
+    """Weighted means of several arrays."""
 
     def __init__(self) -> None:
         self._sums: list[Array] = []

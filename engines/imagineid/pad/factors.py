@@ -1,7 +1,7 @@
-"""What was heard, as values: who speaks, what is said, how it feels, each apart from the others.
+"""The three factors of a voice: identity, content and emotion.
 
-Recordings are mixed here, one factor at a time (the paper's Fig. 5); expression is made of the
-outcome by :func:`imagineid.pad.conditioning.express`.
+Factors of recordings are exchanged here, one at a time (the paper's Fig. 5);
+:func:`imagineid.pad.conditioning.express` predicts the expression from the result.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def visible(neutral: Array) -> Array:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who speaks.
+    """Identity of a speaker.
 
     Attributes:
         shape: alpha, (80,) standard deviations of the face model.
@@ -55,7 +55,7 @@ class Identity:
 
     @property
     def gender(self) -> str:
-        """The word for the voice: "female" or "male"."""
+        """Predicted gender, "female" or "male"."""
         return "male" if self.traits[0] > 0 else "female"
 
     @property
@@ -69,7 +69,7 @@ class Identity:
         return float(np.clip(self.traits[1] * 100, 3, 95))
 
     def blend(self, other: Identity, strength: float) -> Identity:
-        """Return this person at 0, the other at 1, somebody between them otherwise."""
+        """Interpolate: this identity at 0, the other at 1."""
         ours, theirs = (
             (self.shape, self.theta, self.traits),
             (other.shape, other.theta, other.traits),
@@ -79,10 +79,10 @@ class Identity:
 
 @dataclass(frozen=True)
 class Content:
-    """What is said in F frames.
+    """Content of F frames.
 
     Attributes:
-        linguistic: l-bar of each frame, (F, 64); of less than a window, the whole window's.
+        linguistic: l-bar of each frame, (F, 64); if F is less than a window, the whole window's.
         level_db: loudness of each frame, (F,) dB below full scale.
     """
 
@@ -92,12 +92,12 @@ class Content:
 
 @dataclass(frozen=True)
 class Emotion:
-    """How it feels, in each of W windows, or in one row for the whole.
+    """Emotion of each of W windows, or one row for the whole recording.
 
     Attributes:
         theta: theta_e, (W, 512).
-        shares: of each of the eight emotions, (W, 8).
-        speech: how much each window counts, (W,).
+        shares: share of each of the eight emotions, (W, 8).
+        speech: weight of each window, (W,).
     """
 
     theta: Array
@@ -106,7 +106,7 @@ class Emotion:
 
     @property
     def label(self) -> str:
-        """The emotion felt most."""
+        """The strongest emotion."""
         return EMOTIONS[int(self.whole().shares[0].argmax())]
 
     def whole(self) -> Emotion:
@@ -161,9 +161,9 @@ class Emotion:
         return self.theta, self.shares, self.speech
 
     def blend(self, other: Emotion, strength: float) -> Emotion:
-        """Return this course of feeling at 0, the other's whole at 1.
+        """Interpolate: this emotion at 0, the mean of the other at 1.
 
-        The other was felt at other moments than these words, so only its mean can be taken over.
+        The other recording has its words at other times, so its timing can't be transferred.
         """
         one = other.whole()
         if strength == 1:
@@ -174,7 +174,7 @@ class Emotion:
 
 @dataclass(frozen=True)
 class VoiceFactors:
-    """A recording taken apart."""
+    """The factors of a recording."""
 
     identity: Identity
     content: Content
@@ -182,7 +182,7 @@ class VoiceFactors:
 
     @property
     def frames(self) -> int:
-        """F, the video frames the recording lasts."""
+        """F, the length of the recording in video frames."""
         return len(self.content.level_db)
 
     @classmethod
@@ -204,19 +204,19 @@ class VoiceFactors:
         return f"{gender}, about {who.age:.0f}, {label}"
 
     def with_emotion(self, emotion: Emotion, strength: float = 1.0) -> VoiceFactors:
-        """Swap the emotion, by ``strength`` in [0, 1]."""
+        """Replace the emotion, by ``strength`` in [0, 1]."""
         return VoiceFactors(self.identity, self.content, self.emotion.blend(emotion, strength))
 
     def with_identity(self, identity: Identity, strength: float = 1.0) -> VoiceFactors:
-        """Swap who speaks, by ``strength`` in [0, 1]."""
+        """Replace the identity, by ``strength`` in [0, 1]."""
         return VoiceFactors(self.identity.blend(identity, strength), self.content, self.emotion)
 
     def with_content(self, content: Content) -> VoiceFactors:
-        """Swap what is said; it decides the length, and what was felt is felt all along."""
+        """Replace the content and thereby the length; the mean emotion is kept."""
         return VoiceFactors(self.identity, content, self.emotion.whole())
 
     def arrays(self) -> dict[str, Array]:
-        """Return all of it as named arrays, which :func:`factors_from_arrays` reads."""
+        """Return all factors as named arrays, for :func:`factors_from_arrays`."""
         return {
             f"{factor.name}.{part.name}": getattr(getattr(self, factor.name), part.name)
             for factor in fields(self)
@@ -225,11 +225,11 @@ class VoiceFactors:
 
 
 def factors_from_arrays(arrays: Mapping[str, Array]) -> VoiceFactors:
-    """Undo :meth:`VoiceFactors.arrays`.
+    """Inverse of :meth:`VoiceFactors.arrays`.
 
     Raises:
         KeyError: an array is missing.
-        ValueError: their shapes do not belong together, or a number is not finite.
+        ValueError: shapes are inconsistent, or a number is not finite.
     """
 
     def part(factor: type, name: str) -> dict[str, Array]:
@@ -254,7 +254,7 @@ def factors_from_arrays(arrays: Mapping[str, Array]) -> VoiceFactors:
         or emotion.shares.shape != (windows, len(EMOTIONS))
         or not all(np.isfinite(x).all() for x in heard.arrays().values())
     ):
-        raise ValueError("these arrays are not what was heard of one recording")
+        raise ValueError("these arrays are not the factors of one recording")
     return heard
 
 

@@ -1,8 +1,8 @@
-"""Live encoding: expression frame by frame while sound comes in, a fixed look-ahead behind it.
+"""Live encoding: expression frame by frame while sound arrives, with a fixed look-ahead.
 
-For each frame the networks hear the L frames that end with it and its look-ahead. So a frame needs
-:func:`delay_samples` of sound after its start, and what comes out is the same however the sound is
-cut into pieces.
+For each frame the networks get the L frames that end with its look-ahead. So a frame needs
+:func:`delay_samples` of sound after its start, and the result does not depend on how the sound is
+split into chunks.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 LOOK_AHEAD = 1
-"""Frames heard beyond the one that is expressed; each frame is the mean of as many and one more
-windows, which steadies it, and each costs 40 ms."""
+"""Frames of look-ahead. A frame is the mean over LOOK_AHEAD + 1 windows, which reduces jitter; each
+frame of look-ahead adds a latency of 40 ms."""
 
 EMOTION_EVERY = 5
-"""Frames from one hearing of the emotion to the next."""
+"""Frames between two predictions of the emotion."""
 
 EMOTION_S = 4.0
-"""Seconds of speech over which what is felt is averaged."""
+"""Time constant of the emotion's moving average, seconds of speech."""
 
 SPEECH_DB = -45.0
 """Level from which a frame counts as speech."""
@@ -41,10 +41,10 @@ SPEECH_DB = -45.0
 
 @dataclass(frozen=True)
 class LiveFrame:
-    """What was heard for one video frame.
+    """Prediction for one video frame.
 
     Attributes:
-        number: of the frame; it shows the moment ``number / FPS``.
+        number: index of the frame, at the time ``number / FPS``.
         expression: beta, (52,) in [0, 1].
         level_db: loudness, dB below full scale.
     """
@@ -91,35 +91,35 @@ class LiveEncoder:
         silence = np.full(MELS * MEL_FRAMES, -RANGE, np.float32)
         self._rows = deque([silence] * size.window, maxlen=size.window)
         self._levels: deque[float] = deque(maxlen=size.window)
-        self._sums: deque[Array] = deque()  # of frames that not all windows have shown yet
-        self._heard = 0  # frames that went into windows
+        self._sums: deque[Array] = deque()  # of frames that more windows will contribute to
+        self._heard = 0  # frames that windows have covered
         self._last = np.zeros((size.window, size.expression), np.float32)
 
     def push(self, samples: Array, late: bool = False) -> Iterator[LiveFrame]:
-        """Take more sound and yield the frames that it completes.
+        """Append sound and yield the frames that are complete.
 
         Args:
             samples: mono at 16 kHz, (n,), in [-1, 1].
-            late: whether to save time: frames get the expression before them.
+            late: whether to save time by repeating the previous expression.
         """
-        for start in range(0, len(samples), SAMPLE_RATE):  # no more than the stream remembers
+        for start in range(0, len(samples), SAMPLE_RATE):  # no more than the stream buffers
             self._sound.push(np.asarray(samples[start : start + SAMPLE_RATE], np.float32))
             while self._sound.samples >= self._needed(self._heard):
                 yield from self._next(late)
 
     def finish(self) -> Iterator[LiveFrame]:
-        """Yield the frames that are left, as if silence followed."""
+        """Yield the remaining frames, as if silence followed."""
         frames = self._sound.frames if self._sound.samples else 0
         while self._heard < frames + self._look_ahead:
             yield from self._next()
 
     def _needed(self, frame: int) -> int:
-        """Return the samples that must have come in before a frame's mel window is whole."""
+        """Return the number of samples needed for a frame's mel window."""
         last = frame * MEL_FRAMES_PER_SECOND // FPS + MEL_FRAMES - 1
         return last * HOP_SAMPLES + FFT_SAMPLES // 2
 
     def _next(self, late: bool = False) -> Iterator[LiveFrame]:
-        """Hear one frame more, and yield the frame that is ``look_ahead`` behind it."""
+        """Encode one more frame and yield the frame ``look_ahead`` before it."""
         newest = self._heard
         level = self._level(newest)
         gain = self._loudness.next(level)
@@ -137,7 +137,7 @@ class LiveEncoder:
             yield LiveFrame(newest - self._look_ahead, np.clip(mean, 0, 1), level)
 
     def _expressed(self, newest: int) -> Array:
-        """Express the window that ends with a frame, the newest row first, (L, 52)."""
+        """Predict the expression of the window that ends with a frame, newest first, (L, 52)."""
         mel = np.stack(self._rows)[None]
         if self._follow and newest % EMOTION_EVERY == 0:
             self._feel(mel)
@@ -152,7 +152,7 @@ class LiveEncoder:
         return float(frame_levels(self._sound.read(frame * FRAME_SAMPLES, FRAME_SAMPLES))[0])
 
     def _feel(self, mel: Array) -> None:
-        """Let what is heard now change what is felt, as far as there is speech in it."""
+        """Update the emotion with that of a window, weighted by its share of speech."""
         share = float(np.mean([level > SPEECH_DB for level in self._levels]))
         if share > 0:
             weight = np.float32(share * EMOTION_EVERY / (EMOTION_S * FPS))

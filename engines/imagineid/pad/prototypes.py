@@ -1,7 +1,7 @@
-"""The eight emotions by name: the mean theta_e of training voices that feel each.
+"""The eight emotions by name: the mean theta_e of training voices that act each.
 
-``emotions.npy`` lies beside a model's weights, (8, 512) float32 in the order of
-:data:`imagineid.spec.EMOTIONS`; training writes it when it ships a model.
+``emotions.npy`` in a model's folder has shape (8, 512), float32, in the order of
+:data:`imagineid.spec.EMOTIONS`; the training stage ``ship`` writes it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ def read(folder: Path, name: str) -> Emotion:
     """Return an emotion by name.
 
     Args:
-        folder: the model's.
+        folder: the model's folder.
         name: one of :data:`imagineid.spec.EMOTIONS`.
 
     Raises:
-        BadInput: there is no such emotion.
-        BadWeights: the file is missing or broken.
+        BadInput: the emotion is unknown.
+        BadWeights: the file is missing or corrupt.
     """
     if name not in EMOTIONS:
-        raise BadInput(f"There is no emotion {name!r}.\nUse one of:  {', '.join(EMOTIONS)}")
+        raise BadInput(f"Unknown emotion {name!r}.\nUse one of:  {', '.join(EMOTIONS)}")
     try:
         thetas = read_array(folder / FILE)
         if thetas.ndim != 2 or len(thetas) != len(EMOTIONS) or not np.isfinite(thetas).all():

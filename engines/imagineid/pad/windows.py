@@ -1,4 +1,4 @@
-"""Windows: a recording of any length goes through networks that see L frames at once."""
+"""Overlapping windows of L frames that cover a recording of any length."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 Array = np.ndarray
 BATCH = 4
-"""Windows that go through the networks together: more are no faster, and take more memory."""
+"""Windows per batch; larger batches are not faster and need more memory."""
 
 
 def stride(window: int) -> int:
@@ -58,7 +58,7 @@ class OverlapAdd:
         self._weight = np.zeros((0, 1), np.float32)
 
     def add(self, start: int, rows: Array) -> None:
-        """Add a window (L, width) whose first row is the outcome's ``start``."""
+        """Add a window (L, width) whose first row is row ``start`` of the result."""
         low = start - self._first
         if (lacks := low + self.window - len(self._total)) > 0:
             more = max(lacks, len(self._total))  # so that a long recording is not copied often

@@ -1,4 +1,4 @@
-"""Writing: frames and sound into an mp4, with metadata that say how it was made."""
+"""Video output: frames and sound to a file, with metadata."""
 
 from imagineid.video.metadata import SYNTHETIC, read_metadata
 from imagineid.video.writer import VideoWriter

@@ -1,4 +1,4 @@
-"""Output formats: what a file's suffix says of its container, its codecs and its transparency."""
+"""Output formats: container, codecs and transparency of each file extension."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ FORMATS = {form.suffix: form for form in (MP4, WEBM, MOV)}
 
 
 def format_of(path: Path, transparent: bool = False) -> VideoFormat:
-    """Return the format that a file's suffix asks for.
+    """Return the format of a file's extension.
 
     Args:
-        path: where the video shall go.
+        path: the output file.
         transparent: whether the frames have an alpha channel.
 
     Raises:
-        BadOutput: there is no such format, or it holds no transparency.
+        BadOutput: the format is unknown, or does not support transparency.
     """
     found = FORMATS.get(path.suffix.lower())
     if found is None:
@@ -96,7 +96,7 @@ def format_of(path: Path, transparent: bool = False) -> VideoFormat:
         )
     if transparent and not found.alpha_pixels:
         raise BadOutput(
-            f"{path.suffix} holds no transparency.\n"
-            f"Name a WebM, a ProRes or a folder of PNGs:  -o {path.with_suffix('.webm')}"
+            f"{path.suffix} does not support transparency.\n"
+            f"Use WebM, ProRes or a folder of PNGs:  -o {path.with_suffix('.webm')}"
         )
     return found

@@ -1,7 +1,7 @@
-"""Framing: the size, the shape and the background of the frames that are written.
+"""Framing: size, aspect ratio and background of the output frames.
 
-The model makes square frames of head and shoulders. Where more room is asked for, its still
-background goes on beside and above the square, and shoulders that the square cuts slope down.
+The model generates square frames of head and shoulders. For other aspect ratios, the static
+background is extended beside and above the square, and cut shoulders are extended downwards.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ ASPECTS = {"1:1": (1, 1), "9:16": (9, 16), "16:9": (16, 9)}
 TRANSPARENT = "transparent"
 
 ZOOM = {"9:16": 1.3}
-"""How much larger than the frame's width the square is where there is room above: what it loses at
-its sides is hair and shoulders, and the head does not stand at the foot of an empty picture."""
+"""Size of the square relative to the frame's width if there is space above. It loses hair and
+shoulders at its sides, but the head is not at the bottom of an empty picture."""
 
 SHOULDER_SLOPE = 0.55
 """Rows a cut shoulder falls with each column away from the square."""
 
 FADE_SHARE = 0.06
-"""Share of the side within which the room outside goes over from sharp to blurred."""
+"""Width of the transition from sharp to blurred outside the square, as a share of its side."""
 
 
 @dataclass(frozen=True)
 class Framing:
-    """What the written frames look like around what the model makes.
+    """Options of the output frames.
 
     Attributes:
-        size_px: the shorter side; None is the model's own.
+        size_px: the shorter side; None is the model's size.
         aspect: width to height, one of :data:`ASPECTS`.
         background: ``transparent``, a colour such as ``#00ff00`` or ``white``, or the path of a
-            picture; None keeps what was imagined.
+            picture; None keeps the generated background.
     """
 
     size_px: int | None = None
@@ -57,11 +57,11 @@ class Framing:
 
     @property
     def transparent(self) -> bool:
-        """Whether frames get an alpha channel."""
+        """Whether frames have an alpha channel."""
         return self.background == TRANSPARENT
 
     def plain(self, model_px: int) -> bool:
-        """Tell whether frames stay as the model makes them."""
+        """Return whether frames are left unchanged."""
         own = self.size_px in (None, model_px)
         return own and self.aspect == "1:1" and self.background is None
 
@@ -73,20 +73,21 @@ class Framing:
         return _even(side * wide / short), _even(side * high / short)
 
     def check(self) -> None:
-        """Check every value.
+        """Validate all values.
 
         Raises:
-            BadInput: a size or an aspect is none of those that are made, or the background is
-                neither a colour nor a picture.
+            BadInput: the size or the aspect is not supported, or the background is neither a colour
+                nor a picture.
         """
         if self.size_px is not None and self.size_px not in SIZES_PX:
             raise BadInput(
-                f"There is no size {self.size_px}.\n"
+                f"The size {self.size_px} is not supported.\n"
                 f"Use one of:  --size {'|'.join(str(size) for size in SIZES_PX)}"
             )
         if self.aspect not in ASPECTS:
             raise BadInput(
-                f"There is no aspect {self.aspect}.\nUse one of:  --aspect {'|'.join(ASPECTS)}"
+                f"The aspect {self.aspect} is not supported.\n"
+                f"Use one of:  --aspect {'|'.join(ASPECTS)}"
             )
         if self.background is not None and not self.transparent:
             read_background(self.background, (16, 16))
@@ -112,7 +113,7 @@ def read_background(said: str, size: tuple[int, int]) -> Array:
     path = Path(said)
     if not path.is_file():
         raise BadInput(
-            f"The background {said} is neither a colour nor a picture that is there.\n"
+            f"The background {said} is neither a colour nor an existing picture.\n"
             "Try:  --background transparent, --background '#00ff00' or --background PICTURE.jpg"
         )
     try:
@@ -120,21 +121,21 @@ def read_background(said: str, size: tuple[int, int]) -> Array:
             upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise BadInput(
-            f"{path} is not a picture that can be read.\nGive another:  --background PICTURE.jpg"
+            f"{path} can't be read as a picture.\nGive another:  --background PICTURE.jpg"
         ) from error
     return np.asarray(ImageOps.fit(upright, size, Image.Resampling.LANCZOS))
 
 
 class Compositor:
-    """Turns the model's frames into those that are written.
+    """Converts the model's frames to output frames.
 
-    What stays, the old background and the new, is made once of the video's first frame.
+    The old and the new background are computed once from the first frame.
 
     Args:
-        framing: what is asked for, checked.
+        framing: validated options.
         first: the video's first frame, (S, S, 3) uint8.
-        matte: finds the person in a frame.
-        enlarge: makes frames larger than the model's; None: by Lanczos' filter.
+        matte: segments the person in a frame.
+        enlarge: upscales frames; None for a Lanczos filter.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class Compositor:
                 self._behind = wide[:, self._columns]
 
     def __call__(self, frame: Array) -> Array:
-        """Return a frame as it is written, (height, width, 3), or 4 if it is transparent."""
+        """Return an output frame, (height, width, 3), or 4 channels if it is transparent."""
         square = self._resized(frame)
         if not self._cut and self._framing.aspect == "1:1":
             return square
@@ -177,7 +178,7 @@ class Compositor:
         return out
 
     def _resized(self, picture: Array) -> Array:
-        """Bring a square picture to its side on the canvas."""
+        """Resize a square picture for the canvas."""
         if self._side > len(picture):
             return self._enlarge(picture, self._side)
         return lanczos(picture, self._side)
@@ -192,12 +193,12 @@ def lanczos(picture: Array, side_px: int) -> Array:
 
 
 def extended(square: Array, left: int, top: int) -> Array:
-    """Let a background go on beside and above its square: mirrored, and soon blurred.
+    """Extend a background beside and above its square, mirrored and blurred.
 
     Args:
         square: (S, S, 3) uint8.
-        left: columns of room on its left, and as many on its right.
-        top: rows of room above it.
+        left: columns to add on the left, and as many on the right.
+        top: rows to add above.
 
     Returns:
         (top + S, S + 2 left, 3) uint8.
@@ -216,12 +217,12 @@ def extended(square: Array, left: int, top: int) -> Array:
 
 
 def with_shoulders(person: Array, left: int, top: int) -> Array:
-    """Put a square cut-out on a larger canvas; shoulders cut by its sides slope down outside.
+    """Put a square cut-out on a larger canvas and extend cut shoulders downwards.
 
     Args:
         person: (S, S, 4) uint8, straight alpha.
-        left: columns of room on its left, and as many on its right.
-        top: rows of room above it.
+        left: columns to add on the left, and as many on the right.
+        top: rows to add above.
 
     Returns:
         (top + S, S + 2 left, 4) uint8.
@@ -237,7 +238,9 @@ def with_shoulders(person: Array, left: int, top: int) -> Array:
         for edge, columns in ((0, left - away), (-1, left + side - 1 + away)):
             run = person[np.maximum(rows, 0), edge].copy()  # (S, left, 4)
             run[rows < 0, 3] = 0
-            run[..., 3] = np.clip(run[..., 3] * 2.0 - 255, 0, 255)  # what is hardly seen is no body
+            run[..., 3] = np.clip(
+                run[..., 3] * 2.0 - 255, 0, 255
+            )  # ignore nearly transparent pixels
             canvas[top:, columns] = run
     if top:
         reach = max(1, round(0.04 * side))
@@ -249,7 +252,7 @@ def with_shoulders(person: Array, left: int, top: int) -> Array:
 
 
 def over(picture: Array, behind: Array) -> Array:
-    """Lay (H, W, 4) with straight alpha over (H, W, 3), both uint8."""
+    """Composite (H, W, 4) with straight alpha over (H, W, 3), both uint8."""
     mixed = Image.fromarray(behind)
     mixed.paste(Image.fromarray(picture[..., :3]), mask=Image.fromarray(picture[..., 3]))
     return np.array(mixed)

@@ -14,11 +14,11 @@ SMOOTHNESS = 1e-3
 """Variance of the guide, of 1, under which the filter averages instead of following it."""
 
 LEAST_ALPHA = 0.1
-"""Colours are not divided by less than this: noise would grow."""
+"""Smallest divisor of colours, which limits the amplification of noise."""
 
 
 def refined(frame: Array, mask: Array) -> Array:
-    """Bring a coarse mask to the frame's edges, with a colour guided filter.
+    """Refine a coarse mask to the edges of the frame with a colour guided filter.
 
     The filter is solved at the mask's own resolution and applied at the frame's.
 
@@ -50,12 +50,12 @@ def refined(frame: Array, mask: Array) -> Array:
 
 
 def foreground(frame: Array, alpha: Array, background: Array) -> Array:
-    """Take the old background out of the colours of half-covered pixels.
+    """Remove the old background from the colours of partly transparent pixels.
 
     Args:
         frame: (H, W, 3) uint8.
         alpha: (H, W) in [0, 1].
-        background: what lies behind the person, (H, W, 3) uint8.
+        background: the background behind the person, (H, W, 3) uint8.
 
     Returns:
         (H, W, 3) uint8, straight (not premultiplied) colours of the person.

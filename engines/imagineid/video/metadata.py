@@ -1,4 +1,4 @@
-"""What a video says of itself: how it was made, and that a machine made it."""
+"""Metadata of videos: how they were made, and that a machine made them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SYNTHETIC = "Synthetic: this face was made by a machine, and is no real person's
 
 
 def metadata_tags(metadata: dict[str, Any]) -> dict[str, str]:
-    """Write metadata as mp4 tags: JSON for machines, a sentence for people."""
+    """Return metadata as mp4 tags: JSON for programs, a sentence for people."""
     known = {**metadata, "synthetic": True, "statement": SYNTHETIC}
     lines = [SYNTHETIC, *(f"{key}: {value}" for key, value in metadata.items() if value != "")]
     tags = {
@@ -31,20 +31,20 @@ def metadata_tags(metadata: dict[str, Any]) -> dict[str, str]:
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what :class:`VideoWriter` wrote into a video.
+    """Read the metadata of a video.
 
     Args:
-        path: a video of ours.
+        path: a video made by imagineid.
 
     Returns:
         The metadata, with ``synthetic`` and ``statement``.
 
     Raises:
-        BadInput: there is no such file, or it is not one of ours.
+        BadInput: the file does not exist, or imagineid did not make it.
     """
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"There is no video {path}.\nSee what there is:  ls {path.parent}")
+        raise BadInput(f"The video {path} does not exist.\nList:  ls {path.parent}")
     try:
         with open_media(path) as container:
             tags = {name.lower(): text for name, text in container.metadata.items()}
@@ -53,7 +53,6 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         known = None
     if not isinstance(known, dict) or not known.get("synthetic"):
         raise BadInput(
-            f"{path} does not say how it was made: it is no video of imagineid.\n"
-            f"Name one that is:  --like OUT.mp4"
+            f"{path} has no metadata of imagineid.\nName a video made by imagineid:  --like OUT.mp4"
         )
     return known

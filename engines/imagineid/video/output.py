@@ -1,4 +1,4 @@
-"""What is written: the options of an output, and the writer that its name asks for."""
+"""Options of the output, and the choice of a writer by file extension."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """How a video is written, beside what it shows.
+    """Options of the output file.
 
     Attributes:
-        framing: size, shape and background.
-        fps: frames a second, one of :data:`imagineid.face.retiming.RATES_FPS`.
-        pad_s: seconds of quiet before and after the recording, the mouth shut.
+        framing: size, aspect ratio and background.
+        fps: frame rate, one of :data:`imagineid.face.retiming.RATES_FPS`.
+        pad_s: seconds of silence before and after the recording, with the mouth closed.
         subtitles: an SRT, WebVTT or ASS file, or None.
-        burn_in: whether subtitles are drawn into the picture; else they are a track.
+        burn_in: whether subtitles are drawn into the picture instead of a track.
     """
 
     framing: Framing = Framing()
@@ -44,15 +44,15 @@ class OutputOptions:
     burn_in: bool = False
 
     def check(self) -> None:
-        """Check every value.
+        """Validate all values.
 
         Raises:
-            BadInput: a value is none that can be made, or a file can't be read.
+            BadInput: a value is not supported, or a file can't be read.
         """
         self.framing.check()
         if self.fps not in RATES_FPS:
             raise BadInput(
-                f"There is no frame rate {self.fps}.\n"
+                f"The frame rate {self.fps} is not supported.\n"
                 f"Use one of:  --fps {'|'.join(str(rate) for rate in RATES_FPS)}"
             )
         if not 0 <= self.pad_s <= LONGEST_PAD_S:
@@ -60,11 +60,11 @@ class OutputOptions:
                 f"--pad {self.pad_s} is outside 0 to {LONGEST_PAD_S:g} seconds.\nTry:  --pad 0.5"
             )
         if self.burn_in and self.subtitles is None:
-            raise BadInput("--burn-in draws which subtitles?\nAdd:  --subtitles WORDS.srt")
+            raise BadInput("--burn-in needs subtitles.\nAdd:  --subtitles WORDS.srt")
         self.cues()
 
     def cues(self) -> tuple[Cue, ...]:
-        """Return the subtitles at times of the video."""
+        """Return the subtitles, shifted to times of the video."""
         if self.subtitles is None:
             return ()
         return shifted(read_subtitles(self.subtitles), self.pad_s)
@@ -106,7 +106,7 @@ class OutputOptions:
         return FinishingWriter(writer, self, matte)
 
     def metadata(self) -> dict[str, Any]:
-        """Return what a video says of itself: only what is not as usual."""
+        """Return the entries for the metadata: values that differ from the default."""
         framing, usual = self.framing, Framing()
         said: dict[str, Any] = {
             name: getattr(framing, name)
@@ -161,20 +161,20 @@ class FinishingWriter:
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether a name asks for a folder of PNG frames: it has no suffix."""
+    """Return whether a name means a folder of PNG frames: it has no extension."""
     return not path.suffix
 
 
 def check_video_output(path: Path, options: OutputOptions, overwrite: bool) -> None:
-    """Tell before any work whether a video can be written.
+    """Check before any work whether a video can be written.
 
     Args:
-        path: where it shall go: a video, or a folder of PNG frames.
-        options: how it shall be written.
-        overwrite: whether what is there may be replaced.
+        path: a video file, or a folder of PNG frames.
+        options: options of the output.
+        overwrite: whether existing files may be replaced.
 
     Raises:
-        BadOutput: it can't be.
+        BadOutput: it can't be written.
     """
     if is_folder(path):
         check_folder(path, overwrite)
@@ -191,18 +191,18 @@ def open_writer(
     options: OutputOptions,
     overwrite: bool = False,
 ) -> VideoWriter | PngFolderWriter:
-    """Return the writer that a name asks for; use it in a ``with`` block.
+    """Return the writer for a file name; use it in a ``with`` block.
 
     Args:
         target: a video file, a folder of PNG frames, or a binary stream for an mp4.
         model_px: side of the model's frames.
         sound: the recording.
         metadata: see :class:`VideoWriter`.
-        options: how it is written, checked.
-        overwrite: whether what is there may be replaced.
+        options: validated options.
+        overwrite: whether existing files may be replaced.
 
     Raises:
-        BadOutput: the place can't be written.
+        BadOutput: it can't be written.
     """
     if isinstance(target, (str, os.PathLike)):
         target = Path(target)

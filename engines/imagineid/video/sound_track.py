@@ -1,4 +1,4 @@
-"""The sound of a video: a recording in what its encoder takes, with silence before and after."""
+"""The sound of a video: a recording in a format of the encoder, with silence before and after."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from imagineid.audio.decode import resample, silence
 def sound_frames(
     path: Path, rates: tuple[int, ...], pad_s: float = 0.0, sample_format: str = "fltp"
 ) -> Generator[av.AudioFrame, None, None]:
-    """Decode a recording to mono or stereo, at a rate that an encoder takes.
+    """Decode a recording to mono or stereo, at a sample rate of the encoder.
 
     Args:
         path: the recording.
-        rates: what the encoder takes, Hz, ascending; the first that loses nothing is chosen.
+        rates: sample rates of the encoder, Hz, ascending; the first lossless one is used.
         pad_s: seconds of silence before and after.
         sample_format: FFmpeg's name of it: "fltp" or "s16".
 
     Yields:
-        Frames without a time: they follow one another without a gap.
+        Frames without timestamps, without gaps.
 
     Raises:
         BadSound: it can't be read.
@@ -48,12 +48,12 @@ def sound_frames(
 
 
 class SoundTrack:
-    """The sound stream of a growing file, which follows its picture.
+    """The sound stream of a video that is being written.
 
     Args:
-        container: where the stream is added.
+        container: the container to which the stream is added.
         codec: FFmpeg's name of the encoder.
-        frames: of the sound, float planes; see :func:`sound_frames`.
+        frames: frames of the sound, float planes; see :func:`sound_frames`.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SoundTrack:
         self._stream.bit_rate = min(96_000, 5 * rate) * first.layout.nb_channels
 
     def write_until(self, time_s: Fraction) -> None:
-        """Let the sound catch up with the picture, and go no further."""
+        """Write sound up to the time of the picture."""
         while self._pending is not None:
             frame = self._pending
             room = int(time_s * frame.sample_rate) - self._samples
@@ -86,12 +86,12 @@ class SoundTrack:
             self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
-        """Write what the encoder still holds."""
+        """Flush the encoder."""
         self._container.mux(self._stream.encode(None))
 
 
 def _cut(frame: av.AudioFrame, samples: int) -> tuple[av.AudioFrame, av.AudioFrame]:
-    """Cut a frame of float planes in two, the first ``samples`` long."""
+    """Split a frame of float planes after ``samples``."""
     planes = np.asarray(frame.to_ndarray(), dtype=np.float32)  # (channels, samples)
     halves = []
     for part in (planes[:, :samples], planes[:, samples:]):

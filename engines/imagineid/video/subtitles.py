@@ -1,4 +1,4 @@
-"""Subtitles: read from a file, put into a track, or drawn into the picture."""
+"""Subtitles: reading, writing to a track, and drawing into the picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from imagineid.errors import BadInput
 Array = np.ndarray
 
 FONTS = ("NotoSans-Regular.ttf", "DejaVuSans.ttf", "Arial.ttf", "arial.ttf", "Helvetica.ttc")
-"""Looked for in the system's folders, in this order; else Pillow's own font, which is Latin."""
+"""Fonts of the system, tried in this order; the last resort is Pillow's font, which is Latin."""
 
 TEXT_SHARE, MARGIN_SHARE = 1 / 18, 1 / 24
 """Height of a line and distance from the lower edge, shares of the frame's shorter side."""
@@ -26,7 +26,7 @@ TEXT_SHARE, MARGIN_SHARE = 1 / 18, 1 / 24
 
 @dataclass(frozen=True)
 class Cue:
-    """One subtitle: when it is seen, in seconds, and what it says, lines apart by newlines."""
+    """One subtitle: start and end in seconds, and its text, with newlines."""
 
     start_s: float
     end_s: float
@@ -40,21 +40,21 @@ def read_subtitles(path: Path) -> tuple[Cue, ...]:
         path: the file, in UTF-8.
 
     Returns:
-        Its cues in the order of their starts; styles are left out.
+        Its cues, ordered by start; styles are ignored.
 
     Raises:
-        BadInput: it can't be read, or there is no cue in it.
+        BadInput: it can't be read, or has no cue.
     """
     if not path.is_file():
-        raise BadInput(f"There is no file {path}.\nSee what there is:  ls {path.parent}")
+        raise BadInput(f"The file {path} does not exist.\nList:  ls {path.parent}")
     try:
         cues = tuple(sorted(_cues(path), key=lambda cue: cue.start_s))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise BadInput(
-            f"{path} holds no subtitles that can be read.\nGive an SRT file:  --subtitles FILE.srt"
+            f"{path} can't be read as subtitles.\nGive an SRT file:  --subtitles FILE.srt"
         ) from error
     if not cues:
-        raise BadInput(f"There is no cue in {path}.\nGive an SRT file:  --subtitles FILE.srt")
+        raise BadInput(f"{path} has no subtitles.\nGive an SRT file:  --subtitles FILE.srt")
     return cues
 
 
@@ -79,7 +79,7 @@ def _cues(path: Path) -> Iterator[Cue]:
 
 
 def _plain(text: str) -> str:
-    """Leave out ASS style codes: what stands in braces behind a backslash."""
+    """Remove ASS style codes."""
     while (low := text.find("{\\")) >= 0 and (high := text.find("}", low)) > 0:
         text = text[:low] + text[high + 1 :]
     return text.strip()
@@ -91,12 +91,12 @@ def shifted(cues: tuple[Cue, ...], by_s: float) -> tuple[Cue, ...]:
 
 
 class SubtitleTrack:
-    """A subtitle track that is written beside a growing picture.
+    """The subtitle track of a video that is being written.
 
     Args:
-        container: where it goes; the track is added to it.
+        container: the container to which the track is added.
         codec: ``mov_text`` or ``webvtt``.
-        cues: what it holds, in order.
+        cues: its cues, in order.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class SubtitleTrack:
         while self._cues and self._cues[-1].start_s < time_s:
             cue = self._cues.pop()
             data = cue.text.encode()
-            if self._codec == "mov_text":  # its length comes first, two bytes
+            if self._codec == "mov_text":  # two bytes with its length come first
                 data = len(data[:65535]).to_bytes(2, "big") + data[:65535]
             packet = av.Packet(data)
             packet.stream, packet.time_base = self._stream, Fraction(1, 1000)
@@ -123,15 +123,15 @@ class SubtitleTrack:
 
 
 def burnt_in(frame: Array, cues: tuple[Cue, ...], time_s: float) -> Array:
-    """Draw the cues of a moment into a frame: white letters with a black rim, at its foot.
+    """Draw subtitles at the bottom of a frame, white with a black outline.
 
     Args:
         frame: (H, W, 3 or 4) uint8.
-        cues: of the whole video.
-        time_s: of the frame.
+        cues: all cues of the video.
+        time_s: time of the frame.
 
     Returns:
-        The frame itself where nothing is said, else a new one.
+        The frame itself if there is no subtitle, else a new one.
     """
     text = "\n".join(cue.text for cue in cues if cue.start_s <= time_s < cue.end_s)
     if not text:
@@ -145,7 +145,7 @@ def burnt_in(frame: Array, cues: tuple[Cue, ...], time_s: float) -> Array:
 
 @lru_cache(maxsize=2)
 def _drawn(text: str, width: int, height: int) -> Image.Image:
-    """Draw text upon nothing, RGBA."""
+    """Draw text on a transparent picture, RGBA."""
     ink = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(ink)
     side = min(width, height)
@@ -168,7 +168,7 @@ def _drawn(text: str, width: int, height: int) -> Image.Image:
 def _wrapped(
     draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: float
 ) -> list[str]:
-    """Break lines that are wider than the picture, between words; other lines stay."""
+    """Wrap lines that are wider than the picture."""
     lines: list[str] = []
     for line in text.split("\n"):
         words = line.split(" ")
@@ -185,7 +185,7 @@ def _wrapped(
 
 @lru_cache(maxsize=4)
 def _font(size_px: int) -> ImageFont.FreeTypeFont:
-    """Return a sans-serif font of the system, or Pillow's own."""
+    """Return a sans-serif font of the system, or Pillow's font."""
     for name in FONTS:
         try:
             return ImageFont.truetype(name, size_px)

@@ -1,7 +1,7 @@
-"""Frames out: a video with the picture we imagine and the sound we were given.
+"""Video files: generated frames with the sound of a recording.
 
-The file grows under a temporary name beside its target and gets its own name only at a clean end.
-Picture and sound go in side by side, so that nothing is held in memory.
+The file is written under a temporary name next to its target and renamed on success. Picture and
+sound are interleaved, so that nothing is held in memory.
 """
 
 from __future__ import annotations
@@ -38,27 +38,26 @@ _FRAGMENTS = {
 
 
 class VideoWriter:
-    """A video that grows frame by frame, with the sound of a recording.
+    """Writes a video frame by frame, with the sound of a recording.
 
-    Use it in a ``with`` block: the file gets its name when the block ends well, and nothing is
-    left of it when the block ends with an error. Into a pipe it goes in fragments of a second,
-    each as soon as it is made.
+    Use it in a ``with`` block: the file gets its name when the block ends without an error, and is
+    removed otherwise. A pipe gets fragments of a second, each as soon as it is complete.
 
     Args:
-        path: where the video shall go, one of :data:`imagineid.video.formats.FORMATS`; or a binary
+        path: the output file, one of :data:`imagineid.video.formats.FORMATS`; or a binary
             stream, such as a pipe, for an mp4.
         size_px: width and height of the frames, even; one number for a square.
-        sound: the recording whose sound goes in; it is cut where the picture ends.
-        metadata: what to write into the file, as ``read_metadata`` returns it;
+        sound: the recording; its sound is cut to the length of the video.
+        metadata: metadata to write, as ``read_metadata`` returns it;
             values that JSON can hold. Keys ``synthetic`` and ``statement`` are added.
         fps: frames a second.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
         transparent: whether frames have an alpha channel.
         pad_s: seconds of silence before and after the recording.
         subtitles: cues of a subtitle track, at times of the video.
 
     Raises:
-        BadOutput: the place can't be written, or the disk is full, or the format holds no
+        BadOutput: it can't be written, the disk is full, or the format does not support
             transparency.
         BadSound: the recording can't be read.
     """
@@ -87,7 +86,9 @@ class VideoWriter:
         self._sound_path = Path(sound)
         self._metadata = metadata
         self._overwrite = overwrite
-        self._colours = VideoReformatter()  # kept: to make one costs as much as to encode a frame
+        self._colours = (
+            VideoReformatter()
+        )  # reused, because creating one takes as long as encoding a frame
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> VideoWriter:
@@ -128,11 +129,11 @@ class VideoWriter:
             self._sound.finish()
 
     def write(self, frame: NDArray[np.uint8]) -> None:
-        """Add one frame, and the sound that belongs beside it.
+        """Write one frame, and the sound for its duration.
 
         Args:
-            frame: (height, width, 3), red green blue, 0 to 255; with a fourth channel, straight
-                alpha, if the video is transparent.
+            frame: (height, width, 3), RGB, 0 to 255; with straight alpha as a fourth channel if the
+                video is transparent.
 
         Raises:
             BadOutput: the disk is full.
@@ -153,7 +154,7 @@ class VideoWriter:
             self._catch_up()
 
     def _add_picture(self) -> None:
-        """Open the picture's stream: visually lossless, standard colours."""
+        """Add the video stream: visually lossless, standard colours."""
         form = self._format
         stream = self._container.add_stream(form.codec, rate=self._fps)
         self._picture = cast("av.VideoStream", stream)
@@ -161,16 +162,16 @@ class VideoWriter:
         self._picture.pix_fmt = form.alpha_pixels if self._transparent else form.pixels
         self._picture.options = dict(form.options)
         if self._transparent:
-            self._picture.metadata["alpha_mode"] = "1"  # WebM's players ask for it
+            self._picture.metadata["alpha_mode"] = "1"  # required by players of WebM
         if self._stream is not None:
-            self._picture.options |= {"g": str(self._fps)}  # a fragment begins at a key frame
+            self._picture.options |= {"g": str(self._fps)}  # fragments begin at key frames
         coder = self._picture.codec_context
-        coder.thread_count = 1  # the same bytes on any number of processors
+        coder.thread_count = 1  # the same bytes on any number of CPU cores
         coder.color_primaries, coder.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         coder.colorspace, coder.color_range = Colorspace.ITU709, ColorRange.MPEG
 
     def _catch_up(self) -> None:
-        """Let sound and subtitles catch up with the picture, and go no further."""
+        """Write sound and subtitles up to the time of the picture."""
         now_s = Fraction(self.frames, self._fps)
         self._sound.write_until(now_s)
         if self._subtitles:
@@ -182,7 +183,7 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        """Finish the file; after an error, only let go of it."""
+        """Finish the file; after an error, only close it."""
         if error is None:
             with write_errors(self.path):
                 self._container.close()
@@ -193,7 +194,7 @@ class VideoWriter:
 
 
 class _Pipe:
-    """A stream that can only be written, so that nothing tries to go back in it."""
+    """A write-only stream, so that nothing tries to seek."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

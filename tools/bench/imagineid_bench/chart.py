@@ -1,4 +1,4 @@
-"""A picture of what was measured, drawn with Pillow: bars, a panel a question."""
+"""Bar charts of the benchmark, drawn with Pillow, one panel per question."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from imagineid_bench.results import Report
 
 WIDTH, RIGHT, TOP = 1400, 30, 60
-"""Pixels of the picture, and of what lies about the panels."""
+"""Width of the picture and margins of the panels, in pixels."""
 
 INK, PALE = (40, 40, 46), (200, 202, 208)
 MARGIN, VALUE = 250, 130
-"""Pixels for the names left of the bars, and for the numbers right of them."""
+"""Widths of the names left of the bars and of the numbers right of them, in pixels."""
 
 ROW, GAP, HEAD = 26, 30, 30
-"""Heights of a bar with its air, of the air between panels, and of a panel's title."""
+"""Heights of a bar's row, of the gap between panels and of a panel's title, in pixels."""
 
 BLUE, GREEN, SAND = (64, 110, 180), (92, 150, 110), (214, 170, 96)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A question and its bars: names, lengths, and the numbers written beside them."""
+    """A title and its bars: names, lengths and labels."""
 
     title: str
     colour: tuple[int, int, int]
@@ -42,10 +42,10 @@ def draw(path: Path, report: Report, overwrite: bool) -> None:
     Args:
         path: a .png.
         report: what was measured.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
-        BadOutput: the place can't be written, or the disk is full.
+        BadOutput: it can't be written, or the disk is full.
     """
     shown = list(panels(report))
     picture = Image.new("RGB", (WIDTH, height_of(shown)), "white")
@@ -62,24 +62,24 @@ def draw(path: Path, report: Report, overwrite: bool) -> None:
 
 
 def height_of(shown: list[Panel]) -> int:
-    """Return how high a picture of these panels is, in pixels."""
+    """Return the height of a chart of these panels, in pixels."""
     return TOP + sum(HEAD + ROW * len(panel.bars) + GAP for panel in shown)
 
 
 def panels(report: Report) -> Iterator[Panel]:
-    """Yield what is drawn, of all that was not left out."""
+    """Yield a panel for every measurement that was not skipped."""
     speeds = [(f"{w.engine}, defaults", w.fps, f"{w.fps:.1f}") for w in report.engines]
     if slow := report.as_written:
         speeds.insert(0, ("Algorithm 1 as written", 1 / slow.frame_s, f"{1 / slow.frame_s:.3g}"))
     yield Panel(f"frames a second, end to end, {report.seconds:g} s of sound", BLUE, speeds)
     best = report.fastest
     parts = [(name, ms, f"{ms:.1f}") for name, ms in best.stages_ms.items()]
-    yield Panel(f"milliseconds of a later frame, {best.engine}, side by side", SAND, parts)
+    yield Panel(f"milliseconds of a coherent frame, {best.engine}, in parallel", SAND, parts)
     lengths = [f"{w.seconds:g}" for w in report.lengths]
     chains = [f"{w.chains}" for w in report.chains]
     for what, names, made in (
         ("seconds of sound", lengths, report.lengths),
-        ("chains side by side", chains, report.chains),
+        ("chains in parallel", chains, report.chains),
     ):
         if not made:
             continue
@@ -97,7 +97,7 @@ def panels(report: Report) -> Iterator[Panel]:
 
 
 def _panel(pen: ImageDraw.ImageDraw, top: int, panel: Panel) -> None:
-    """Draw a title and its bars, the longest as long as there is room."""
+    """Draw a title and its bars, the longest over the full width."""
     pen.text((RIGHT, top), panel.title, INK, ImageFont.load_default(16))
     room = WIDTH - MARGIN - VALUE
     longest = max(length for _, length, _ in panel.bars) or 1.0

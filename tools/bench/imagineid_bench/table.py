@@ -1,4 +1,4 @@
-"""What was measured, as tables for people."""
+"""The results of the benchmark as text tables."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from imagineid_bench.results import Report, Whole
 
 WIDEST = 110
-"""Characters of a line where nobody tells how many there are room for."""
+"""Characters per line if the width of the terminal is unknown."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A title, the heads of its columns, rows of words as many, and what to know of them."""
+    """A title, column names, rows and notes."""
 
     title: str
     heads: Sequence[str]
@@ -51,7 +51,7 @@ def show(report: Report) -> None:
 
 
 def machine_lines(report: Report) -> Iterator[str]:
-    """Say where it was measured."""
+    """Return lines that describe the machine and the versions."""
     machine = report.machine
     card = f"; {machine['card']}" if machine["card"] else ""
     cores = f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''}"
@@ -62,14 +62,14 @@ def machine_lines(report: Report) -> Iterator[str]:
 
 
 def tables(report: Report) -> Iterator[Table]:
-    """Yield a table for everything that was not left out."""
+    """Yield a table for every measurement that was not skipped."""
     yield _end_to_end(report)
     yield _stages(report)
     if report.lengths:
         title = f"against length of sound, on {report.fastest.engine}"
         yield _against(title, "sound", [(f"{w.seconds:g} s", w) for w in report.lengths])
     if report.chains:
-        title = f"against chains side by side, on {report.fastest.engine}"
+        title = f"against chains in parallel, on {report.fastest.engine}"
         yield _against(title, "chains", [(f"{w.chains}", w) for w in report.chains])
     if report.roofline:
         yield _roofline(report)
@@ -82,7 +82,7 @@ def _end_to_end(report: Report) -> Table:
         told = slow.as_json()
         rows.append(
             [
-                f"as written, {told['frames']} frames",
+                f"as published, {told['frames']} frames",
                 f"{told['fps']:.3g}",
                 f"{slow.frame_s * 25:.0f}",
                 "1",
@@ -92,7 +92,7 @@ def _end_to_end(report: Report) -> Table:
             ]
         )
         note = (
-            f"As written: Algorithm 1, {slow.steps} steps, guidance {slow.guidance:g}, "
+            f"As published: Algorithm 1, {slow.steps} steps, guidance {slow.guidance:g}, "
             f"{slow.line}; its coherent frames alone,\n"
             "without starting, hearing and writing, which the engines' rows hold."
         )
@@ -123,7 +123,7 @@ def _stages(report: Report) -> Table:
     ]
     for name in made[0].stages_ms:
         rows.append([f"  {name}", *(f"{w.stages_ms[name]:.1f}" for w in made)])
-    note = "Parts of a later frame work side by side, and share the processor: they add up to more."
+    note = "Stages run in parallel and share the CPU, so their sum is larger than a frame's time."
     return Table("stage by stage", ("", *(w.engine for w in made)), rows, note)
 
 
@@ -169,7 +169,7 @@ def _roofline(report: Report) -> Table:
 
 
 def last_lines(report: Report) -> Iterator[str]:
-    """Say how well the default agrees with many steps, and what could not be measured."""
+    """Return lines on the agreement with many steps, and on what could not be measured."""
     if held := report.agreement:
         yield (
             f"agreement with {held.steps} steps over {held.frames} frames: "

@@ -38,7 +38,7 @@ def model_at(folder: Path | None) -> Iterator[Path]:
         yield embedded.DIRECTORY / SIZE.name
         return
     if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {folder}.")
+        raise FileNotFoundError(f"The folder {folder} does not exist.")
     before = embedded.DIRECTORY
     with tempfile.TemporaryDirectory(prefix="imagineid-evaluate-") as name:
         (Path(name) / SIZE.name).symlink_to(folder.resolve())

@@ -193,7 +193,7 @@ def _check_place(folder: Path, overwrite: bool, source: Path) -> None:
         BadOutput: the model that is exported lies in it.
     """
     if not folder.absolute().parent.is_dir():
-        raise BadInput(f"There is no folder {folder.parent}.\nName another place:  -o DIR")
+        raise BadInput(f"The folder {folder.parent} does not exist.\nUse another folder:  -o DIR")
     if os.path.lexists(folder):
         if not (folder / MODEL_FILE).is_file():
             raise BadInput(f"{folder} is there already.\nName another place:  -o DIR")

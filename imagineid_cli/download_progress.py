@@ -1,0 +1,105 @@
+"""Progress of downloads: a bar on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from imagineid_cli.errors import say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LINE_EVERY_S = 10.0
+"""Seconds between two lines in a pipe."""
+
+
+def size_text(count: float) -> str:
+    """Format a number of bytes: ``1.7 GB``, ``743 B``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+class DownloadProgress:
+    """Shows the downloads of one command; a :class:`imagineid.hub.download.DownloadListener`.
+
+    Args:
+        quiet: show errors only.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._began: dict[str, tuple[float, int]] = {}
+        self._told = 0.0
+
+    def __enter__(self) -> DownloadProgress:
+        """Start; nothing is shown before the first download."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the bars."""
+        if self._bars is not None:
+            self._bars.stop()
+
+    def line(self, text: str) -> None:
+        """Print a message."""
+        if not self._quiet:
+            say(text)
+
+    def at(self, name: str, done: int, total: int) -> None:
+        """Show how many bytes of an item have been downloaded."""
+        if self._quiet:
+            return
+        if sys.stderr.isatty():
+            self._bar(name, done, total)
+        else:
+            self._lines(name, done, total)
+
+    def _bar(self, name: str, done: int, total: int) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        if self._bars is None:
+            self._bars = progress.Progress(
+                progress.TextColumn("{task.description}", markup=False),
+                progress.BarColumn(),
+                progress.DownloadColumn(),
+                progress.TransferSpeedColumn(),
+                progress.TextColumn("left"),
+                progress.TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._bars.start()
+        if name not in self._tasks:  # bytes of an earlier run do not count for the speed
+            self._tasks[name] = self._bars.add_task(name, total=total, completed=done)
+        self._bars.update(self._tasks[name], completed=done)
+
+    def _lines(self, name: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if name not in self._began:
+            self._began[name] = now, done
+            self._told = now
+            kept = f", {size_text(done)} already downloaded" if 0 < done < total else ""
+            if done < total:
+                say(f"{name}: {size_text(total)} to download{kept}")
+            return
+        if now - self._told < LINE_EVERY_S or done >= total:
+            return
+        self._told = now
+        began, before = self._began[name]
+        speed = max(done - before, 0) / (now - began)
+        left = f", {(total - done) / speed:.0f} s left" if speed else ""
+        share = f"{size_text(done)} of {size_text(total)}"
+        say(f"{name}: {share}, {size_text(speed)}/s{left}")

@@ -1,4 +1,4 @@
-"""The options that commands share, each written once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def face_of(avatar: str | None, face: Path | None) -> str | None:
     from imagineid.errors import BadInput
 
     if avatar is not None and face is not None:
-        raise BadInput("--avatar and --face exclude each other.\nLeave one of them out.")
+        raise BadInput("--avatar and --face exclude each other.\nRemove one of them.")
     if face is not None and not face.is_file():
         raise BadInput(f"There is no video {face}.\nSee what there is:  ls {face.parent}")
     return str(face) if face is not None else avatar
@@ -67,11 +67,11 @@ def face_of(avatar: str | None, face: Path | None) -> str | None:
 PICTURE = "Picture and file"
 EXPERTS = "For experts"
 
-# ---- how it looks
+# ---- appearance
 
 Prompt = Annotated[
     str | None,
-    typer.Option(metavar="TEXT", help='What a face shall look like: "red hair, glasses".'),
+    typer.Option(metavar="TEXT", help='Appearance of the face, e.g. "red hair, glasses".'),
 ]
 Avatar = Annotated[
     str | None,
@@ -82,13 +82,13 @@ Face = Annotated[
 ]
 Steps = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Denoising steps of a frame.", rich_help_panel=EXPERTS),
+    typer.Option(metavar="N", help="Denoising steps per frame.", rich_help_panel=EXPERTS),
 ]
 Guidance = Annotated[
     float | None,
     typer.Option(
         metavar="X",
-        help="How strongly the prompt pulls; 1 is not at all.",
+        help="Classifier-free guidance; 1 turns it off.",
         rich_help_panel=EXPERTS,
     ),
 ]
@@ -102,14 +102,14 @@ Exact = Annotated[
     ),
 ]
 
-# ---- how it feels and moves
+# ---- emotion and motion
 
 Emotion = Annotated[
     str | None, one_of(EMOTIONS, "Show this emotion, whatever is heard in the voice.")
 ]
 Strength = Annotated[
     float | None,
-    typer.Option(metavar="X", help="How much of what is swapped: 0 nothing, 1 all of it."),
+    typer.Option(metavar="X", help="Strength of the change, 0 to 1."),
 ]
 Voice = Annotated[
     str | None,
@@ -118,7 +118,7 @@ Voice = Annotated[
 PoseFrom = Annotated[
     Path | None,
     typer.Option(
-        metavar="REF", help="Move head and lids as a video does, or a Live Link Face CSV."
+        metavar="REF", help="Copy head motion and blinks from a video or a Live Link Face CSV."
     ),
 ]
 Still = Annotated[bool, typer.Option("--still", help="Hold the head still; lids stay alive.")]
@@ -172,7 +172,7 @@ BurnIn = Annotated[
     typer.Option("--burn-in", help="Draw the subtitles into the picture.", rich_help_panel=PICTURE),
 ]
 
-# ---- what runs it
+# ---- model and backend
 
 Model = Annotated[
     str,
@@ -190,8 +190,8 @@ Adapters = Annotated[
         rich_help_panel=EXPERTS,
     ),
 ]
-Engine = Annotated[str, one_of(ENGINES, "What runs the networks.", EXPERTS)]
-Attention = Annotated[str, one_of(ATTENTION, "How the torch engine attends.", EXPERTS)]
+Engine = Annotated[str, one_of(ENGINES, "Backend that runs the networks.", EXPERTS)]
+Attention = Annotated[str, one_of(ATTENTION, "Attention of the torch backend.", EXPERTS)]
 Format = Annotated[
     str, one_of(EXPORTED, "onnx runs anywhere; the others are engines for NVIDIA GPUs.")
 ]
@@ -199,7 +199,7 @@ Chains = Annotated[
     str,
     typer.Option(
         metavar="K|auto",
-        help="Stretches of the video imagined side by side.",
+        help="Parts of the video generated in parallel.",
         rich_help_panel=EXPERTS,
     ),
 ]
@@ -207,18 +207,18 @@ NoCache = Annotated[
     bool,
     typer.Option(
         "--no-cache",
-        help="Take no frames from earlier runs, and keep none.",
+        help="Do not use the frame cache.",
         rich_help_panel=EXPERTS,
     ),
 ]
 
-# ---- what is written and said
+# ---- output
 
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Debug = Annotated[
-    bool, typer.Option("--debug", help="Show where an error arose.", rich_help_panel=EXPERTS)
+    bool, typer.Option("--debug", help="Print a traceback on errors.", rich_help_panel=EXPERTS)
 ]
 
 

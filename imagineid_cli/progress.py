@@ -94,7 +94,7 @@ def _lines(name: str, total: float, unit: str) -> Iterator[Advance]:
 
 
 def size_text(count: float) -> str:
-    """Write a number of bytes as people say it: ``1.7 GB``, ``743 B``."""
+    """Format a number of bytes: ``1.7 GB``, ``743 B``."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -106,7 +106,7 @@ class DownloadProgress:
     """Shows the downloads of one command; a :class:`imagineid.hub.download.DownloadListener`.
 
     Args:
-        quiet: show nothing but what went wrong.
+        quiet: show errors only.
     """
 
     def __init__(self, quiet: bool = False) -> None:
@@ -117,7 +117,7 @@ class DownloadProgress:
         self._told = 0.0
 
     def __enter__(self) -> DownloadProgress:
-        """Begin; nothing is shown until there is something to fetch."""
+        """Start; nothing is shown before the first download."""
         return self
 
     def __exit__(
@@ -126,17 +126,17 @@ class DownloadProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         if self._bars is not None:
             self._bars.stop()
 
     def line(self, text: str) -> None:
-        """Print a line about something unusual."""
+        """Print a message."""
         if not self._quiet:
             say(text)
 
     def at(self, name: str, done: int, total: int) -> None:
-        """Show how many bytes of an item are here."""
+        """Show how many bytes of an item have been downloaded."""
         if self._quiet:
             return
         if sys.stderr.isatty():
@@ -159,7 +159,7 @@ class DownloadProgress:
                 console=Console(stderr=True),
             )
             self._bars.start()
-        if name not in self._tasks:  # what is here already does not count as speed
+        if name not in self._tasks:  # bytes of an earlier run do not count for the speed
             self._tasks[name] = self._bars.add_task(name, total=total, completed=done)
         self._bars.update(self._tasks[name], completed=done)
 
@@ -168,9 +168,9 @@ class DownloadProgress:
         if name not in self._began:
             self._began[name] = now, done
             self._told = now
-            kept = f", {size_text(done)} of it here" if 0 < done < total else ""
+            kept = f", {size_text(done)} already downloaded" if 0 < done < total else ""
             if done < total:
-                say(f"{name}: {size_text(total)} to fetch{kept}")
+                say(f"{name}: {size_text(total)} to download{kept}")
             return
         if now - self._told < LINE_EVERY_S or done >= total:
             return

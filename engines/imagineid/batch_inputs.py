@@ -1,4 +1,4 @@
-"""Many inputs: files, folders, patterns and lists become items, each with a place of its own."""
+"""Batch inputs: files, folders, patterns and lists are expanded to items with unique outputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOUNDS = frozenset(
     ".wav .flac .mp3 .ogg .opus .oga .m4a .m4b .aac .aiff .aif .wma .amr .g722 .caf .qta .weba "
     ".mka .w64 .au .mp4 .m4v .mov .mkv .webm .3gp .avi .ts".split()
 )
-"""What of a folder is taken for a recording."""
+"""Extensions of the files in a folder that are read as recordings."""
 
 VIDEOS = frozenset((".mp4", ".webm", ".mov", ".mkv"))
 """What of them may be a video that was made here."""
@@ -32,12 +32,12 @@ LIST_BYTES = 100_000_000
 """A longer list is not read."""
 
 COLUMNS = ("audio", "prompt", "seed", "voice", "out")
-"""What a list may say of each recording; only the first is needed."""
+"""Columns of a list; only the first is required."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One recording of many: where it is, where its video goes, and what was asked for."""
+    """One recording of a batch, its output file and its options."""
 
     audio: Path
     output: Path
@@ -81,7 +81,8 @@ def find_items(
         if count > 1:
             names = ", ".join(str(item.audio) for item in whole if item.output == path)
             raise BadInput(
-                f"{names} would all become {path}.\nName each in a list:  audio,out  in LIST.csv"
+                f"{names} would all be written to {path}.\n"
+                "Name the output files in a list:  audio,out  in LIST.csv"
             )
     return whole
 
@@ -130,7 +131,7 @@ def _items(
     elif glob.has_magic(name) and not path.exists():
         paths = [found for found in _matching(name) if found.is_file()]
     else:
-        paths = [path]  # one that is missing is told with the others that fail
+        paths = [path]  # a missing file is reported with the other failures
     if paths != [path]:
         own += [found for found in paths if is_own_video(found)]
         paths = [found for found in paths if found not in own]
@@ -139,7 +140,7 @@ def _items(
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the lines of a list, each with its number."""
+    """Yield the rows of a list, each with its line number."""
     text = _text_of(path)
     if path.suffix.lower() == ".csv":
         head = text.partition("\n")[0]
@@ -187,14 +188,14 @@ def _is_inside(name: object) -> bool:
 
 
 def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, request: Request) -> Item:
-    """Read one line of a list; paths in it are meant from where the list lies."""
+    """Parse one row of a list; its paths are relative to the list."""
     if unknown := sorted(set(row) - set(COLUMNS)):
         raise _bad(path, line, f"has the column {unknown[0]!r}")
     if not isinstance(row.get("audio"), str):
         raise _bad(path, line, "names no audio")
     for name in ("audio", "out"):
         if not _is_name(str(row.get(name, ""))):
-            raise _bad(path, line, f"has a name in {name} that no file can have")
+            raise _bad(path, line, f"has an invalid file name in {name}")
     try:
         seed = whole_number(row["seed"]) if "seed" in row else request.seed
     except ValueError as error:
@@ -226,7 +227,7 @@ def whole_number(said: object) -> int:
 
 
 def _is_name(name: str) -> bool:
-    """Tell whether the system takes it for a path."""
+    """Return whether the operating system accepts ``name`` as a path."""
     try:
         return b"\0" not in os.fsencode(name)
     except UnicodeEncodeError:

@@ -1,9 +1,9 @@
-"""The frame cache: seconds of video kept on disk by a key of everything that made them.
+"""The frame cache: seconds of video on disk, by a hash of everything that determines them.
 
-A run that is repeated, goes on after it was killed, or has a longer recording takes from here
-what it would make again bit by bit. A piece is a small lossless mp4 (H.264, RGB) that carries a
-digest of its pixels; it gets its name when it is whole, and one that does not match its digest is
-thrown away.
+A run that is repeated, resumed, or has a longer recording reads frames from here that it would
+otherwise generate again with the same bits. A piece is a small lossless mp4 (H.264, RGB) with a
+checksum of its pixels. It gets its name when it is complete, and is deleted if its checksum is
+wrong.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ Frames = NDArray[np.uint8]
 
 GIGABYTE = 10**9
 LIMIT_GB = 8.0
-"""What the cache may hold if IMAGINEID_CACHE_GB does not say: about three hours at 256 px."""
+"""Default size limit of the cache in GB: about three hours of video at 256 px."""
 
 
 def limit_bytes() -> int:
-    """Return how much may be kept.
+    """Return the size limit.
 
     Raises:
-        BadInput: IMAGINEID_CACHE_GB is no number.
+        BadInput: IMAGINEID_CACHE_GB is not a number.
     """
     said = os.environ.get("IMAGINEID_CACHE_GB", str(LIMIT_GB))
     try:
@@ -54,7 +54,7 @@ def limit_bytes() -> int:
 
 
 def key_of(*parts: object) -> str:
-    """Return the digest of ``parts``: arrays by shape, type and bytes, the rest as written."""
+    """Return a hash of ``parts``: shape, type and bytes of arrays, and the ``repr`` of others."""
     digest = hashlib.blake2b(digest_size=20)
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -67,7 +67,7 @@ def key_of(*parts: object) -> str:
 
 
 def key_of_files(paths: Iterable[Path]) -> str:
-    """Return the digest of files' names and bytes, in the order of their names."""
+    """Return a hash of names and contents of files, sorted by name."""
     digest = hashlib.blake2b(digest_size=20)
     for path in sorted(paths):
         digest.update(path.name.encode() + b"\0")
@@ -79,7 +79,7 @@ def key_of_files(paths: Iterable[Path]) -> str:
 
 @lru_cache(maxsize=1)
 def code() -> str:
-    """Return the digest of this package's own code: other code may make other frames."""
+    """Return a hash of this package's code, because other code may make other frames."""
     return key_of_files(Path(__file__).parent.rglob("*.py"))
 
 
@@ -105,15 +105,15 @@ def _processor() -> str:
 
 @dataclass
 class Cache:
-    """Pieces of video in a folder, the least recently used thrown out first.
+    """Pieces of video in a folder; the least recently used are deleted first.
 
-    What this run has used or stored stays while it runs: the beginning of a long video is worth
-    more than its end, which can't be reached without it.
+    Pieces that this run has read or written are not deleted: the end of a long video can't be
+    generated without its beginning.
 
     Attributes:
-        folder: where; made when the first piece is stored.
-        limit: bytes it may hold.
-        trouble: what went wrong storing, in words, or None; then nothing more is stored.
+        folder: the folder, created when the first piece is stored.
+        limit: size limit in bytes.
+        trouble: why pieces can't be stored, or None; after an error nothing more is stored.
     """
 
     folder: Path
@@ -122,15 +122,15 @@ class Cache:
 
     def __post_init__(self) -> None:
         self._began_s = time.time()
-        self._bytes: int | None = None  # of all pieces; counted when first needed
+        self._bytes: int | None = None  # size of all pieces; computed when first needed
 
     @classmethod
     def default(cls) -> Cache:
-        """Return the user's own."""
+        """Return the user's cache."""
         return cls(cache_home() / "frames", limit_bytes())
 
     def get(self, key: str) -> Frames | None:
-        """Return the frames kept under ``key``, or None; a damaged piece is removed."""
+        """Return the frames of ``key``, or None; a damaged piece is deleted."""
         path = self._path(key)
         try:
             if not path.exists():
@@ -144,7 +144,7 @@ class Cache:
         return frames
 
     def put(self, key: str, frames: Frames) -> None:
-        """Keep frames (n, H, W, 3) under ``key``; where they can't be, say so in ``trouble``."""
+        """Store frames (n, H, W, 3) under ``key``; if that fails, set ``trouble``."""
         if self.trouble:
             return
         path = self._path(key)
@@ -159,18 +159,18 @@ class Cache:
                 else:
                     self.trouble = f"the frame cache is full ({self.limit / GIGABYTE:g} GB)"
         except (OSError, ValueError, av.FFmpegError) as error:
-            self.trouble = f"frames can't be kept in {self.folder}: {error}"
+            self.trouble = f"frames can't be cached in {self.folder}: {error}"
 
     def size(self) -> tuple[int, int]:
-        """Return how many pieces there are and the bytes they take."""
+        """Return the number of pieces and their size in bytes."""
         pieces = self._pieces()
         return len(pieces), sum(size for _, size, _ in pieces)
 
     def clear(self) -> int:
-        """Throw away every piece, and nothing else; return the bytes that are free again.
+        """Delete all pieces, and nothing else; return the number of bytes freed.
 
         Raises:
-            BadOutput: some can't be removed.
+            BadOutput: some can't be deleted.
         """
         pieces, freed, kept = self._pieces(), 0, ""
         for _, size, path in pieces:
@@ -180,23 +180,23 @@ class Cache:
             except OSError as error:
                 kept = f"{path} can't be removed: {error.strerror}."
         for folder in (*self.folder.glob("??"), self.folder):
-            with contextlib.suppress(OSError):  # something else lies there
+            with contextlib.suppress(OSError):  # the folder has other files
                 folder.rmdir()
         self._bytes = None
         if kept:
-            raise BadOutput(f"{kept}\nLook who may write there:  ls -ld {self.folder}")
+            raise BadOutput(f"{kept}\nCheck the permissions:  ls -ld {self.folder}")
         return freed
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.mp4"
 
     def _room_for(self, size: int) -> bool:
-        """Throw out what was not used for longest, until ``size`` bytes fit."""
+        """Delete the least recently used pieces until ``size`` bytes fit."""
         if self._bytes is None:
             self._bytes = self.size()[1]
         if self._bytes + size <= self.limit:
             return True
-        pieces = self._pieces()  # other processes may have stored and thrown out, too
+        pieces = self._pieces()  # other processes may have stored and deleted pieces
         self._bytes = sum(piece[1] for piece in pieces)
         for used_s, bytes_, path in pieces:
             if self._bytes + size <= 0.9 * self.limit or used_s >= self._began_s - 1:
@@ -206,10 +206,10 @@ class Cache:
         return self._bytes + size <= self.limit
 
     def _pieces(self) -> list[tuple[float, int, Path]]:
-        """Return when each piece was used last, its bytes and its path, the oldest first."""
+        """Return time of last use, size and path of each piece, oldest first."""
         found = []
         for path in self.folder.glob("??/*"):
-            with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            with contextlib.suppress(FileNotFoundError):  # deleted by another process
                 status = path.lstat()
                 if path.suffix == ".mp4":
                     found.append((status.st_mtime, status.st_size, path))
@@ -217,7 +217,7 @@ class Cache:
 
 
 def _write(path: Path, frames: Frames) -> None:
-    """Write frames without loss, with a digest of their pixels."""
+    """Write frames losslessly, with a checksum of their pixels."""
     with av.open(str(path), "w", format="mp4") as container:
         container.metadata["comment"] = key_of(frames)
         stream = container.add_stream("libx264rgb", rate=FPS)
@@ -231,10 +231,10 @@ def _write(path: Path, frames: Frames) -> None:
 
 
 def _read(path: Path) -> Frames:
-    """Read what :func:`_write` wrote.
+    """Read frames written by :func:`_write`.
 
     Raises:
-        ValueError: the pixels are not those that were written.
+        ValueError: the checksum is wrong.
     """
     with open_media(path) as container:
         stream = container.streams.video[0]

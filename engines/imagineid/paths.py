@@ -1,4 +1,4 @@
-"""Folders of this machine: where weights, frames and what is kept of videos lie."""
+"""Folders of the user: weights, cache and stored factors."""
 
 from __future__ import annotations
 

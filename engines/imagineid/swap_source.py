@@ -42,7 +42,7 @@ class SwapSource:
 
     @property
     def motion(self) -> str:
-        """Where head and eyes moved from: "", "still" or the name of a reference."""
+        """Source of its head motion: "", "still" or the name of a reference."""
         return str(self.known.get("motion", ""))
 
 
@@ -55,7 +55,7 @@ def find_source(path: Path | None) -> SwapSource:
     found = path if path is not None else swap_store.last_video()
     if found is None:
         raise BadInput(
-            "There is no video made before, or it has been moved.\n"
+            "There is no last video, or it has been moved.\n"
             "Name one, or a recording:  imagineid swap BASE ..."
         )
     try:
@@ -87,17 +87,17 @@ def read_source(
     stored = swap_store.read(source.known.get("kept"))
     if stored is None and "swapped" in source.known:
         raise BadInput(
-            f"{path} was swapped itself, and what was kept of it is gone.\n"
+            f"{path} is itself the result of a swap, and its stored factors were deleted.\n"
             "Start again from the video or the recording it was made of:  imagineid swap BASE ..."
         )
     if stored is None:
-        progress.line("what was kept of it is gone: its own sound and picture are used")
+        progress.line("its stored factors were deleted: its sound and first frame are used")
         factors, first = as_requested(pipe, encode(path), source.request), read_first_frame(path)
     else:
         factors, first = stored.factors, stored.first
     if first.shape != (pipe.size_px, pipe.size_px, 3):
         raise BadInput(
-            f"{path} has {first.shape[1]} x {first.shape[0]} pixels, and the model makes "
+            f"{path} has {first.shape[1]} x {first.shape[0]} pixels, but the model makes "
             f"{pipe.size_px}.\nMake it again with this model:  imagineid generate AUDIO"
         )
     return factors, first

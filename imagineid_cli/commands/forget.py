@@ -10,7 +10,7 @@ from imagineid_cli.errors import error_handling, say
 
 
 def forget(
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print a traceback on errors.")] = False,
 ) -> None:
     """Remove all that was kept of voices and faces, and tell where it was.
 

@@ -1,4 +1,4 @@
-"""``imagineid generate``: a recording becomes a talking-face video."""
+"""``imagineid generate``: a talking-face video of a recording."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PIPE = Path("-")
 """The name of standard output."""
 
 PREVIEWS = 64
-"""The most faces of one contact sheet."""
+"""Most faces of a contact sheet."""
 
 
 def generate(
@@ -51,7 +51,7 @@ def generate(
     preview: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="Make only a sheet (.png) of N faces, seeds SEED, SEED + 1, ..."
+            metavar="N", help="Write only a sheet (.png) of N faces, with seeds SEED, SEED + 1, ..."
         ),
     ] = None,
     emotion: options.Emotion = None,
@@ -68,7 +68,7 @@ def generate(
         Path | None,
         typer.Option(
             metavar="MP4",
-            help="Repeat the prompt, seed, steps, guidance and emotion of a video made before.",
+            help="Use prompt, seed, steps, guidance and emotion of a video.",
         ),
     ] = None,
     size: options.Size = None,
@@ -93,10 +93,10 @@ def generate(
     engine: options.Engine = "auto",
     attention: options.Attention = "auto",
 ) -> None:
-    """Turn a recording into a video of a face that says it.
+    """Make a talking-face video of a recording.
 
-    The voice decides who speaks, what is said and how it feels.
-    The prompt adds what can't be heard.
+    The voice determines identity, words and emotion.
+    The prompt adds what a voice can't tell, such as hair or glasses.
     Standard output holds only the path of the result.
     """
     with error_handling(debug):
@@ -122,11 +122,11 @@ def generate(
         output = output or _default_name(audio, request, taken=resume or overwrite)
         if resume and (no_cache or preview is not None or output == PIPE):
             raise BadInput(
-                "--resume goes on with a video in a file, from the frames that were kept.\n"
-                "Leave out --no-cache, --preview and -o -"
+                "--resume continues a video file from cached frames.\n"
+                "Remove --no-cache, --preview and -o -"
             )
         if resume and (done := resuming.finished(audio, output, request)):
-            progress.line(f"{output} is done already")
+            progress.line(f"{output} is already finished")
             result = {"path": str(output), **done}
         else:
             if resume:
@@ -174,7 +174,10 @@ def _check(
         raise BadInput(f"--preview {preview} is outside 1 to {PREVIEWS}.\nTry:  --preview 9")
     if output == PIPE:
         if preview is not None:
-            raise BadInput("A sheet of faces goes into a file.\nName it:  -o FACES.mp4 --preview 9")
+            raise BadInput(
+                "A sheet of faces can't be written to standard output.\n"
+                "Name a file:  -o FACES.mp4 --preview 9"
+            )
         if sys.stdout.isatty():
             raise BadOutput(
                 "Standard output is a terminal, which can't show a video.\n"

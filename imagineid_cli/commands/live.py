@@ -60,7 +60,7 @@ def live(
     avatar: options.Avatar = None,
     face: options.Face = None,
     prompt: options.Prompt = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed: a new face.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed: a new face.")] = None,
     emotion: options.Emotion = None,
     head: options.Head = None,
     blink: options.Blink = None,

@@ -1,4 +1,4 @@
-"""``imagineid models``: what is not embedded, fetched and looked after."""
+"""``imagineid weights``: download, check and remove weights that are not embedded."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from imagineid.hub.manifest import Item
     from imagineid.hub.store import LocalWeights
 
-HELP = "List, fetch, check, find and remove the weights that are not embedded."
+HELP = "List, download, check and remove weights that are not embedded."
 
 app = typer.Typer(name="weights", help=HELP, no_args_is_help=True)
 
 
 def known_names(incomplete: str) -> list[str]:
-    """Return what a name may be completed to by the shell."""
+    """Return the names for shell completion."""
     from imagineid.hub.store import everything
 
     known = [one.name for one in everything()]
@@ -32,19 +32,21 @@ def known_names(incomplete: str) -> list[str]:
 
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="As in the list.", autocompletion=known_names)
+    str,
+    typer.Argument(metavar="NAME", help="A name from `weights list`.", autocompletion=known_names),
 ]
 Names = Annotated[
-    list[str], typer.Argument(metavar="NAME", help="As in the list.", autocompletion=known_names)
+    list[str],
+    typer.Argument(metavar="NAME", help="A name from `weights list`.", autocompletion=known_names),
 ]
 
 
 @app.command("list")
 def list_(as_json: options.Json = False, debug: options.Debug = False) -> None:
-    """Show what there is, what is here, its size and its licence.
+    """List available and installed weights, with sizes and licences.
 
-    The embedded model, mini, needs nothing of it.
-    No adapters for sd15 are published: bring your own with
+    The embedded model, mini, needs none of them.
+    No adapters for sd15 are published. Add your own with
     weights pull --from WHERE NAME.
     """
     with error_handling(debug):
@@ -77,29 +79,31 @@ def pull(
         typer.Option(
             "--from",
             metavar="WHERE",
-            help="A folder or an address that has them: for adapters, or instead of the hub.",
+            help="A folder or an https address: for adapters, or instead of the hub.",
         ),
     ] = "",
     sha256: Annotated[
         str,
         typer.Option(
-            "--sha256", metavar="SUM", help="Of the one file, or of the list, at the address."
+            "--sha256",
+            metavar="SUM",
+            help="SHA-256 of the file, or of the list of files, at the address.",
         ),
     ] = "",
     accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Accept the licence; it is remembered.")
+        bool, typer.Option("--accept-licence", help="Accept the licence; the answer is saved.")
     ] = False,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Fetch nothing: only check that all is here.")
+        bool, typer.Option("--offline", help="Download nothing; only check what is installed.")
     ] = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Fetch weights, going on where an earlier try ended; check every byte.
+    """Download weights, or continue a download, and check their SHA-256.
 
-    A model's name, sd15, stands for all that belongs to it.
-    A name that is not in the list is taken from WHERE: your adapters.
-    HF_ENDPOINT is asked first, then IMAGINEID_MIRROR, then the hub.
+    The name of a model, sd15, means all its items.
+    A name that is not in the list is added from WHERE: your adapters.
+    HF_ENDPOINT is tried first, then IMAGINEID_MIRROR, then the hub.
     Standard output holds only the folders.
     """
     with error_handling(debug), DownloadProgress(quiet) as watch:
@@ -111,7 +115,7 @@ def pull(
         if sha256 and (len(names) > 1 or known[names[0]]):
             from imagineid.errors import BadInput
 
-            raise BadInput("--sha256 is for one NAME that is not in the list.\nLeave it out.")
+            raise BadInput("--sha256 is for one NAME that is not in the list.\nRemove it.")
         for item in (item for chosen in known.values() for item in chosen):
             if not offline:
                 _licence(item, accept_licence, names)
@@ -122,7 +126,7 @@ def pull(
                 else:
                     typer.echo(obtain(name, watch, origin, sha256, offline))
         except (KeyboardInterrupt, Stopped) as stopped:
-            say("Stopped. What came is kept: the same command goes on.")
+            say("Stopped. The same command continues the download.")
             raise typer.Exit(int(getattr(stopped, "code", 130))) from None
 
 
@@ -131,13 +135,15 @@ def verify(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME", help="All that is here if none.", autocompletion=known_names
+            metavar="NAME",
+            help="Names from `weights list`. [default: all that are installed]",
+            autocompletion=known_names,
         ),
     ] = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Check size and sha256 of every file that is here; exit code 3 if one is wrong."""
+    """Check size and SHA-256 of all installed files; the exit code is 3 if one is wrong."""
     with error_handling(debug):
         from imagineid.errors import BadWeights
         from imagineid.hub.store import everything, faults, find
@@ -153,21 +159,21 @@ def verify(
             typer.echo(json.dumps({name: {"faults": wrong} for name, wrong in found.items()}))
         else:
             for name, wrong in found.items():
-                typer.echo(f"{name}: {'; '.join(wrong) if wrong else 'every byte is right'}")
+                typer.echo(f"{name}: {'; '.join(wrong) if wrong else 'all files are valid'}")
             if list(found) == ["mini"] and not names:
-                say("Nothing is here but the embedded model.")
+                say("Only the embedded model is installed.")
         if bad := [name for name, wrong in found.items() if wrong]:
             fetch = f"imagineid weights pull {' '.join(bad)}"
             again = "pip install --force-reinstall imagineid"
             raise BadWeights(
                 f"{', '.join(bad)}: not as it must be.\n"
-                f"Mend it:  {again if 'mini' in bad else fetch}"
+                f"Fix it:  {again if 'mini' in bad else fetch}"
             )
 
 
 @app.command()
 def path(name: Name, debug: options.Debug = False) -> None:
-    """Print the folder of weights that are here."""
+    """Print the folder of installed weights."""
     with error_handling(debug):
         from imagineid import models
         from imagineid.hub.store import locate
@@ -177,21 +183,23 @@ def path(name: Name, debug: options.Debug = False) -> None:
 
 @app.command()
 def remove(names: Names, debug: options.Debug = False) -> None:
-    """Delete weights, and parts of them."""
+    """Delete weights and incomplete downloads."""
     with error_handling(debug), DownloadProgress() as watch:
         from imagineid.errors import BadInput
         from imagineid.hub import store
 
         if "mini" in names:
-            raise BadInput("mini is embedded.\nRemove all:  pip uninstall imagineid")
+            raise BadInput(
+                "mini is part of the package.\nRemove the package:  pip uninstall imagineid"
+            )
         for name in names:
             store.find(name)
         for name in names:
-            say(f"{name}: {size_text(store.remove(name, watch))} are free again")
+            say(f"{name}: {size_text(store.remove(name, watch))} were freed")
 
 
 def state(one: LocalWeights) -> str:
-    """Say in a word or two how much of it is here."""
+    """Return in a word or two how much of it is installed."""
     if not one.files:
         return "damaged"
     if one.whole:
@@ -219,7 +227,7 @@ def _must_accept(name: str) -> bool:
 
 
 def _licence(item: Item, accepted: bool, names: list[str]) -> None:
-    """Show a licence that has to be accepted, once, and remember the answer."""
+    """Show a licence that must be accepted, and save the answer."""
     from imagineid.errors import BadInput
     from imagineid.hub.acceptance import accept, is_accepted
     from imagineid.hub.manifest import LICENCES
@@ -236,4 +244,4 @@ def _licence(item: Item, accepted: bool, names: list[str]) -> None:
             f"Read it:  {text}\n"
             f"Accept it:  imagineid weights pull {' '.join(names)} --accept-licence"
         )
-    say(f"{item.name}: {item.licence} accepted ({text}); remembered in {accept(item.licence)}")
+    say(f"{item.name}: {item.licence} accepted ({text}); saved in {accept(item.licence)}")

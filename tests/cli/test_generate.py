@@ -213,7 +213,7 @@ def test_bad_places_are_refused(run: Run, speech: Path, tmp_path: Path) -> None:
     refused(run("generate", speech, "-o", tmp_path), "is a directory")
     refused(run("generate", speech, "-o", "out.avi"), "does not end in one of .mp4, .webm, .mov")
     clear = ("generate", speech, "--background", "transparent", "-o", "out.mp4")
-    refused(run(*clear), "holds no transparency")
+    refused(run(*clear), "does not support transparency")
 
 
 def test_bad_options_are_refused(run: Run, speech: Path) -> None:
@@ -222,12 +222,12 @@ def test_bad_options_are_refused(run: Run, speech: Path) -> None:
     refused(run("generate", speech, "--guidance", "nan"), "--guidance nan is outside")
     refused(run("generate", speech, "--guidance", "-1"), "--guidance -1.0 is outside")
     refused(run("generate", speech, "--chains", "many"), "--chains many is neither")
-    refused(run("generate", speech, "--size", 500), "There is no size 500")
-    refused(run("generate", speech, "--aspect", "4:3"), "There is no aspect 4:3")
-    refused(run("generate", speech, "--fps", 29), "There is no frame rate 29")
+    refused(run("generate", speech, "--size", 500), "The size 500 is not supported")
+    refused(run("generate", speech, "--aspect", "4:3"), "The aspect 4:3 is not supported")
+    refused(run("generate", speech, "--fps", 29), "The frame rate 29 is not supported")
     refused(run("generate", speech, "--pad", -1), "--pad -1.0 is outside")
     refused(run("generate", speech, "--head", 3), "--head 3.0 is outside")
-    refused(run("generate", speech, "--burn-in"), "draws which subtitles")
+    refused(run("generate", speech, "--burn-in"), "needs subtitles")
     refused(run("generate", speech, "--chains", 17), "--chains 17 is neither")
     refused(run("generate", speech, "--preview", 0), "--preview 0 is outside")
     refused(run("generate", speech, "--prompt", "red " * 300), "The prompt has 1200 characters")

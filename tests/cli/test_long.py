@@ -105,7 +105,7 @@ def test_resume_of_what_is_done_does_nothing(tmp_path: Path, sound: Path) -> Non
     assert (tmp_path / "a.mp4").read_bytes() == before
     other = plain(tmp_path, *words[:-1], "beard", "--resume")
     assert other.returncode == 2
-    assert "is there already" in other.stderr
+    assert "exists already" in other.stderr
 
 
 def test_resume_needs_kept_frames_and_a_file(tmp_path: Path, sound: Path) -> None:

@@ -79,7 +79,7 @@ def test_lists_of_spreadsheets_and_odd_folders_are_read(here: Path) -> None:
     (here / "list.csv").write_bytes("\ufeffaudio;seed\r\na.wav;7\r\n".encode())
     (here / "wide.csv").write_bytes("audio\tseed\tout\r\na.wav\t8\tw.mp4\r\n".encode("utf-16"))
     ended = plain(here, "batch", odd, "list.csv", "wide.csv", f"{odd}/*.wav", "-o", "out")
-    assert "would all become" in ended.stderr  # b.wav is named twice
+    assert "would all be written to" in ended.stderr  # b.wav is named twice
     ended = plain(here, "batch", f"{odd}/*", "list.csv", "wide.csv", "-o", "out", "--quiet")
     made = sorted(path.name for path in (here / "out").iterdir())
     assert made == ["a.mp4", "b.mp4", "c.mp4", "w.mp4"], ended.stderr

@@ -165,7 +165,7 @@ def test_what_can_not_be_made_is_told_on_the_page(
     page.get_by_text("Size, shape, background").click()
     page.get_by_label("Background").fill("transparent")
     page.locator("#render").click()
-    said(page, "holds no transparency")
+    said(page, "does not support transparency")
     kept(page, "wide-5-refused")
     (tmp_path / "notes.wav").write_text("no sound")
     page.close()

@@ -34,27 +34,27 @@ def obtain(
         return _obtain_own(name, watch, origin, sum_, offline)
     for item in () if offline else items:
         folder = pull(item, watch, origin)
-        watch.line(f"{item.name}: every byte is right, in {folder}")
+        watch.line(f"{item.name}: all files are valid, in {folder}")
     return locate(name)
 
 
 def _obtain_own(name: str, watch: DownloadListener, origin: str, sum_: str, offline: bool) -> Path:
-    """Take weights that are not in the manifest from where the user says."""
+    """Add weights that are not in the manifest from a folder or an address."""
     for one in () if origin else user_weights():
         if one.name == name:
             if wrong := faults(one):
                 raise BadWeights(
                     f"{'; '.join(wrong)}.\n"
-                    f"Bring it again:  imagineid weights remove {name}, then pull --from WHERE"
+                    f"Add them again:  imagineid weights remove {name}, then pull --from WHERE"
                 )
             return one.path
     if not origin:
         raise BadInput(
             f"There are no weights called {name!r}, and no adapters are published.\n"
-            f"Bring your own:  imagineid weights pull --from WHERE {name}"
+            f"Add your own:  imagineid weights pull --from WHERE {name}"
         )
     if "://" not in origin:
         return add_folder(name, Path(origin), watch)
     if offline:
-        raise BadInput(f"--offline fetches nothing.\nLeave it out:  --from {origin}")
+        raise BadInput(f"--offline downloads nothing.\nRemove it:  --from {origin}")
     return add_address(name, origin, sum_, watch)

@@ -243,7 +243,7 @@ class VirtualCamera:
 
 
 class _WriteOnly:
-    """A stream that can only be written, so that nothing tries to go back in it."""
+    """A write-only stream, so that nothing tries to seek."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

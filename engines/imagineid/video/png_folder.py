@@ -1,4 +1,4 @@
-"""A folder of PNG frames, with the sound and the metadata beside them: for compositing programs."""
+"""A folder of PNG frames with sound and metadata, for compositing programs."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from imagineid.video.metadata import metadata_tags
 SOUND, METADATA = "sound.wav", "metadata.json"
 
 COMPRESSION = 3
-"""zlib's level: twice as fast as Pillow's own choice, a tenth larger."""
+"""Compression level of zlib: twice as fast as Pillow's default, a tenth larger."""
 
 
 def check_folder(path: Path, overwrite: bool) -> None:
-    """Tell before any work whether a folder of frames can be written.
+    """Check before any work whether a folder of frames can be written.
 
     Args:
-        path: where the frames shall go.
+        path: the output folder.
         overwrite: whether frames of an earlier run may be replaced.
 
     Raises:
-        BadOutput: the folder above is missing or can't be written, or something is there: frames
-            that nobody asked to replace, or other files than frames of ours.
+        BadOutput: the parent folder is missing or not writable, or the folder exists with frames or
+            other files.
     """
     parent = path.parent
     if not parent.is_dir():
-        raise BadOutput(f"There is no folder {parent}.\nMake it:  mkdir -p {parent}")
+        raise BadOutput(f"The folder {parent} does not exist.\nCreate it:  mkdir -p {parent}")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise BadOutput(f"The folder {parent} can't be written.\nName another place:  -o FOLDER")
+        raise BadOutput(f"The folder {parent} is not writable.\nUse another folder:  -o FOLDER")
     if not os.path.lexists(path):
         return
     if not path.is_dir():
@@ -58,11 +58,11 @@ def check_folder(path: Path, overwrite: bool) -> None:
             f"Name a file in it, or a new folder:  -o {path / 'out.mp4'}"
         )
     if not overwrite:
-        raise BadOutput(f"There are frames in {path} already.\nReplace them:  --overwrite")
+        raise BadOutput(f"{path} contains frames already.\nReplace them:  --overwrite")
 
 
 def _is_ours(name: str) -> bool:
-    """Tell whether a file of this name is part of a folder of frames."""
+    """Return whether a file of this name is part of a folder of frames."""
     number = name.removeprefix("frame-").removesuffix(".png")
     return name in (SOUND, METADATA) or (name == f"frame-{number}.png" and number.isdecimal())
 
@@ -70,21 +70,21 @@ def _is_ours(name: str) -> bool:
 class PngFolderWriter:
     """Frames as ``frame-00001.png`` and so on, ``sound.wav`` and ``metadata.json``.
 
-    Use it in a ``with`` block: the folder gets its name when the block ends well, and nothing is
-    left of it when the block ends with an error.
+    Use it in a ``with`` block: the folder gets its name when the block ends without an error, and
+    is removed otherwise.
 
     Args:
         path: the folder.
         size_px: width and height of the frames.
-        sound: frames of the sound that goes beside them, 16-bit, one rate and layout; it is cut
-            where the picture ends.
+        sound: frames of the sound, 16-bit, with one rate and layout; it is cut to the length of
+            the video.
         metadata: as for :class:`imagineid.video.writer.VideoWriter`.
         fps: frames a second.
         transparent: whether frames have an alpha channel.
         overwrite: whether frames of an earlier run may be replaced.
 
     Raises:
-        BadOutput: the place can't be written, or the disk is full.
+        BadOutput: it can't be written, or the disk is full.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class PngFolderWriter:
         self.frames += 1
 
     def _write_sound(self) -> None:
-        """Write as much sound as there is picture."""
+        """Write sound for the length of the frames."""
         with contextlib.closing(wave.open(str(self._part / SOUND), "wb")) as out:
             left: int | None = None
             for frame in self._sound:
@@ -159,11 +159,13 @@ class PngFolderWriter:
                     return
 
     def _take_place(self) -> None:
-        """Give the folder its name; frames that were there go."""
+        """Rename the folder; existing frames are removed."""
         mask = os.umask(0)
         os.umask(mask)
         self._part.chmod(0o777 & ~mask)
-        check_folder(self.path, self._overwrite)  # again: something may have come meanwhile
+        check_folder(
+            self.path, self._overwrite
+        )  # check again: another process may have written to it
         if self.path.exists():
             old = self._part.with_suffix(".old")
             self.path.rename(old)
@@ -174,7 +176,7 @@ class PngFolderWriter:
 
 
 def read_folder_metadata(path: Path) -> dict[str, Any]:
-    """Read the metadata of a folder of frames; {} if it is none."""
+    """Read the metadata of a folder of frames; {} if there are none."""
     try:
         known = json.loads((path / METADATA).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -25,5 +25,5 @@ def read_first_frame(path: Path) -> np.ndarray:
             return np.asarray(plain.to_ndarray())
     except (av.FFmpegError, OSError, ValueError, StopIteration, IndexError) as error:
         raise BadInput(
-            f"The picture of {path} can't be read.\nName another:  imagineid swap BASE ..."
+            f"The first frame of {path} can't be read.\nName another:  imagineid swap BASE ..."
         ) from error

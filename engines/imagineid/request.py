@@ -229,13 +229,13 @@ def _check_prompt(prompt: str) -> None:
     """Refuse a prompt that is too long or not printable."""
     if len(prompt) > PROMPT_CHARACTERS:
         raise BadInput(
-            f"The prompt has {len(prompt)} characters, and {PROMPT_CHARACTERS} is the most.\n"
-            f'Say it shorter:  --prompt "red hair, glasses"'
+            f"The prompt has {len(prompt)} characters; the limit is {PROMPT_CHARACTERS}.\n"
+            f'Shorten it:  --prompt "red hair, glasses"'
         )
     if any(not c.isprintable() for c in prompt):
         raise BadInput(
-            "The prompt holds characters that can't be printed, such as a line break.\n"
-            'Say it in one line:  --prompt "red hair, glasses"'
+            "The prompt contains unprintable characters, such as a line break.\n"
+            'Write it in one line:  --prompt "red hair, glasses"'
         )
 
 

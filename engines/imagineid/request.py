@@ -186,6 +186,21 @@ class Request:
         }
 
 
+def joined_prompt(before: str, more: str) -> str:
+    """Add to a prompt: "red hair, glasses" and "long black hair" are "glasses, long black hair".
+
+    Args:
+        before: phrases with commas between.
+        more: phrases; one replaces those before that end with the same word.
+    """
+    added = [phrase.strip() for phrase in more.split(",") if phrase.strip()]
+    things = {phrase.split()[-1].lower() for phrase in added}
+    kept = [phrase.strip() for phrase in before.split(",") if phrase.strip()]
+    kept = [phrase for phrase in kept if phrase.split()[-1].lower() not in things]
+    joined = ", ".join([*kept, *added])
+    return joined if len(joined) <= PROMPT_CHARACTERS else more
+
+
 def request_of(metadata: Mapping[str, Any], path: Path) -> Request:
     """Read from a video's metadata what it was asked for; motion is not repeated.
 

@@ -17,7 +17,7 @@ from imagineid.files import check_output, check_outputs
 from imagineid.pad.average_voices import parse
 from imagineid.progress import SILENT, Progress
 from imagineid.rendering import metadata_of, warn_unknown, write_video
-from imagineid.request import Request
+from imagineid.request import Request, joined_prompt
 from imagineid.swap_source import SwapSource, find_source, read_source
 from imagineid.video import VideoWriter
 
@@ -218,6 +218,8 @@ def _request(job: SwapJob) -> Request:
     """Return what the new video is asked for: the source's request, but for what is swapped."""
     source, own = job.source, job.swaps.request
     request = own.over(source.request)
+    if own.prompt:
+        request = replace(request, prompt=joined_prompt(source.request.words, own.prompt))
     if job.swaps.emotion_from is not None:
         request = replace(request, emotion=None, strength=own.strength)
     keeps_still = source.motion == "still" and own.motion_label is None

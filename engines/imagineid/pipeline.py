@@ -22,7 +22,8 @@ from imagineid.backends import pretrained
 from imagineid.cache import Cache, key_of, key_of_files
 from imagineid.ccf.background import Paint, inpaint
 from imagineid.ccf.clip_tokenizer import ClipTokenizer
-from imagineid.ccf.generation import Text, to_images
+from imagineid.ccf.generation import Text
+from imagineid.ccf.images import to_images
 from imagineid.ccf.sampling import Sampling
 from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.errors import BadWeights, ImagineIDError

@@ -36,7 +36,7 @@ def test_both_videos_are_of_the_same_face(tmp_path: Path) -> None:
     found, own, other = agreement.both(pipe, argparse.Namespace(**words))
     assert len(found) == 15
     assert len(own) == len(other) == 4
-    assert own[0].shape == (256, 256, 3)
+    assert own[0].shape == (64, 64, 3)
     assert min(found) == 100  # one step each, which is the default: the same frames
 
 

@@ -120,11 +120,8 @@ class Imagination:
         return render_mesh(self.pipe.face, self._rest, controls, self.pipe.size, move)
 
     def flow_from(self, opening: FrameControls) -> MeshFlow | None:
-        """The flow from the first frame; None where frames don't move it.
-
-        A frame that was given shows another mesh than the opening's, which nobody knows.
-        """
-        if not self.pipe.size.frame_decoder or self.first is not None:
+        """The flow from the opening frame; None where later frames don't move it."""
+        if not self.pipe.size.frame_decoder:
             return None
         return mesh_flow(self.pipe.face, self._rest, opening, self.pipe.size)
 
@@ -184,17 +181,20 @@ class Imagination:
         pipe, request, engines = self.pipe, self.request, self.pipe.engines
         noise = initial_noise(pipe.size, request.seed or 0)
         text = pipe.text(self.voice, request.words)
-        opened = self._mesh(opening)
-        mesh, mouth = opened.picture, opened.mouth
+        rendered = self._mesh(opening)
+        mesh, mouth = rendered.picture, rendered.mouth
         first = self.first if self.first is not None else self._first(text, mesh, noise)
         start = start_rollout(engines, text, ShownFrame(first, mouth), noise, pipe.paint)
-        if self.first is None:
+        if self.first is None and not pipe.size.frame_decoder:
             return start
         # The frame that was given wears another expression, and a neighbour should wear this one.
         segment = Segment(encode_meshes(engines, mesh[None]), mouth[None], 0)
         one = Sequential(pipe.sampling(request, pipe.size.steps), 1)
         (near,) = one.run(engines, start, (segment,), None)
-        return replace(start, opening=encode_state(engines, ShownFrame(near, mouth)))
+        opened = ShownFrame(near, mouth)
+        if pipe.size.frame_decoder:  # what is moved has the opening's mesh, and no spots
+            return start_rollout(engines, text, opened, noise, pipe.paint)
+        return replace(start, opening=encode_state(engines, opened))
 
     def _first(self, text: Text, mesh: Array, noise: Array) -> Array:
         """Imagine the first frame in diverse mode, or find it in the cache."""

@@ -138,5 +138,8 @@ def normalise(size: Size) -> None:
 
 
 def frozen(size: Size) -> str:
-    """Return the folder of the frozen autoencoder below the root."""
-    return f"{size.name}/latents"
+    """Return the folder of the frozen autoencoder below the root.
+
+    A size without a first decoder of its own has the embedded model's autoencoder.
+    """
+    return f"{size.name}/latents" if size.finer else "latents"

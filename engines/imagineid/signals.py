@@ -34,6 +34,9 @@ GRACE_S = 8.0
 """What cleaning up may take; then the process ends with what is cleaned until then."""
 
 
+_timers: list[threading.Timer] = []
+
+
 class Stopped(SystemExit):
     """A signal asked for the end."""
 
@@ -58,6 +61,15 @@ def end_after(seconds: float, code: int) -> None:
     timer = threading.Timer(seconds, end_now, (code,))
     timer.daemon = True
     timer.start()
+    _timers.append(timer)
+
+
+def stopped_on_purpose() -> None:
+    """Go on after a signal that was the usual way to end some work, such as live pictures."""
+    while _timers:
+        _timers.pop().cancel()
+    for number in ENDING:
+        signal.signal(number, _stop)
 
 
 def end_now(code: int) -> NoReturn:

@@ -178,6 +178,8 @@ def _check(
                 "A sheet of faces can't be written to standard output.\n"
                 "Name a file:  -o FACES.mp4 --preview 9"
             )
+        if sys.stdout is None:
+            raise BadOutput("Standard output is closed.\nName a file:  -o OUT.mp4")
         if sys.stdout.isatty():
             raise BadOutput(
                 "Standard output is a terminal, which can't show a video.\n"
@@ -187,7 +189,9 @@ def _check(
     if preview is not None:
         output = output.with_suffix(".preview.png")
     face = None if request.avatar is None else Path(request.avatar)
-    check_outputs([output], [audio, request.pose_from, like, request.output.subtitles, face])
+    behind = request.output.framing.background
+    others = [request.output.subtitles, face, None if behind is None else Path(behind)]
+    check_outputs([output], [audio, request.pose_from, like, *others])
     if preview is None:
         check_video_output(output, request.output, overwrite)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,7 +81,7 @@ def live(
     Where the machine is too slow, the last picture stays, so that nothing slips.
     """
     with error_handling(debug):
-        from imagineid import avatars, pipeline
+        from imagineid import avatars, pipeline, signals
         from imagineid.audio.live_input import Backlog
         from imagineid.live import live as imagine_live
         from imagineid.request import Request
@@ -91,7 +92,8 @@ def live(
         )
         request.check()
         rate, channels = _pcm_of(pcm)
-        _check_output(output, form, overwrite)
+        inputs = [Path(source), None if face is None else Path(face)]
+        _check_output(output, form, overwrite, inputs)
         pipe = pipeline.load(model, engine=engine)
         request, found = avatars.with_avatar(pipe, request, progress)
         felt = None if emotion is None else pipe.emotion(emotion)
@@ -104,10 +106,12 @@ def live(
             )  # fmt: skip
             progress.line(f"model {pipe.model}, {pipe.engine_line}; stop with Ctrl-C")
             count = repeated = 0
-            with contextlib.suppress(KeyboardInterrupt):
+            try:
                 for picture in pictures:
                     sink.write(picture)
                     count, repeated = count + 1, repeated + picture.repeated
+            except (KeyboardInterrupt, signals.Stopped):
+                signals.stopped_on_purpose()
         if repeated:
             progress.warn(f"{repeated} of {count} frames show the picture before: too slow here")
         if output not in ("-", "window", "camera"):
@@ -124,16 +128,21 @@ def _pcm_of(said: str | None) -> tuple[int | None, int]:
     return int(found[1]), int(found[2] or 1)
 
 
-def _check_output(output: str, form: LiveFormat, overwrite: bool) -> None:
+def _check_output(
+    output: str, form: LiveFormat, overwrite: bool, inputs: Sequence[Path | None]
+) -> None:
     """Check where pictures go, before anything is loaded."""
-    from imagineid.files import check_output
+    from imagineid.files import check_output, check_outputs
 
+    if output == "-" and sys.stdout is None:
+        raise BadOutput("Standard output is closed.\nName a file:  -o OUT.mp4")
     if output == "-" and sys.stdout.isatty():
         raise BadOutput(
             "Standard output is a terminal, which can't show a video.\n"
             "Give it a player:  imagineid live - -o - | mpv -"
         )
     if output not in ("-", "window", "camera"):
+        check_outputs([Path(output)], inputs)
         check_output(Path(output), overwrite, f".{form.value}")
 
 

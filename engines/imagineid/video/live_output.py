@@ -15,6 +15,7 @@ from PIL import Image
 
 from imagineid.errors import BackendMissing, BadOutput
 from imagineid.files import write_errors
+from imagineid.signals import Stopped
 from imagineid.spec import FPS, SAMPLE_RATE
 from imagineid.video.metadata import metadata_tags
 
@@ -92,7 +93,7 @@ class Mp4Stream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None or isinstance(error, KeyboardInterrupt):
+        if error is None or isinstance(error, (KeyboardInterrupt, Stopped)):
             with write_errors(self._name):
                 self._container.mux(self._picture.encode(None))
                 self._container.mux(self._voice.encode(None))

@@ -33,6 +33,7 @@ def embedded_folder(model: str) -> Path:
         "words.json",
         "face.npz",
         "emotions.npy",
+        "voices.npz",
     ]
     missing = [name for name in wanted if not (path / name).exists()]
     if missing:

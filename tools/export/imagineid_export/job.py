@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 """Called with a line about what was just done."""
 
-EXTRAS = ("words.json", "face.npz", "emotions.npy")
+EXTRAS = ("words.json", "face.npz", "emotions.npy", "voices.npz")
 """What a model needs beside its networks to make a video."""
 
 FOREIGN = {"matting": "modnet", "inpainting": "lama"}

@@ -2,7 +2,7 @@
 
 Everything but the networks is real, so that a test hears, imagines and writes in milliseconds and
 without weights: mel windows, face, rollout, cache and video are the program's own. What the
-networks say can be told in advance: a soft voice is a happy woman's, a loud one a sad man's, both
+networks say can be told in advance: a voice above some 350 Hz is a happy woman's, a deeper one a sad man's, both
 34 years old; frames are coarse pictures of their meshes in a colour of the seed.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagineid.errors import BadInput
-from imagineid.spec import EMOTIONS, MINI, ports
+from imagineid.spec import EMOTIONS, MELS, MINI, ports
 
 if TYPE_CHECKING:
     from imagineid.engine import Engine
@@ -34,8 +34,8 @@ TINY = replace(
 )
 """The numbers of the tiny model: frames of 64 pixels, latents of 8 x 8."""
 
-LOUD = 2.0
-"""Mel value, of [-4, 4]: a window that anywhere exceeds it is of a loud voice."""
+DEEP = 7
+"""Mel bands, from the lowest: a voice whose strongest band is among them is deep."""
 
 
 def load(model: str = "tiny", engine: str = "auto", attention: str = "auto") -> Pipeline:
@@ -67,16 +67,17 @@ def engines() -> dict[str, Engine]:
     return {name: globals()[f"_{name}"] for name in ports(TINY)}
 
 
-def _loud(mel: Array) -> Array:
-    """Tell of each window (B, L, 1280) whether it is of a loud voice, (B,) bool."""
-    return np.asarray(mel.max(axis=(1, 2)) > LOUD)
+def _deep(mel: Array) -> Array:
+    """Tell of each window (B, L, 1280) whether it is of a deep voice, (B,) bool."""
+    bands = mel.reshape(*mel.shape[:2], MELS, -1).mean(axis=(1, 3))
+    return np.asarray(bands.argmax(axis=1) < DEEP)
 
 
 def _identity(mel: Array) -> dict[str, Any]:
-    loud, own = _loud(mel), mel.mean(axis=(1, 2))
+    deep, own = _deep(mel), mel.mean(axis=(1, 2))
     theta = np.zeros((len(mel), TINY.identity), np.float32)
-    theta[:, 0], theta[:, 1], theta[:, 2] = 1, 2 * loud, own / 100
-    traits = np.stack([np.where(loud, 1, -1), np.full(len(mel), 0.342)], 1)
+    theta[:, 0], theta[:, 1], theta[:, 2] = 1, 2 * deep, own / 100
+    traits = np.stack([np.where(deep, 6, -6), np.full(len(mel), 0.342)], 1)
     return {
         "shape": np.repeat(own[:, None] / 8, TINY.shape, 1).astype(np.float32),
         "identity": theta,
@@ -86,7 +87,7 @@ def _identity(mel: Array) -> dict[str, Any]:
 
 def _emotion(mel: Array) -> dict[str, Any]:
     logits = np.zeros((len(mel), len(EMOTIONS)), np.float32)
-    felt = np.where(_loud(mel), EMOTIONS.index("sad"), EMOTIONS.index("happy"))
+    felt = np.where(_deep(mel), EMOTIONS.index("sad"), EMOTIONS.index("happy"))
     logits[np.arange(len(mel)), felt] = 9
     theta = np.repeat(mel.std(axis=(1, 2))[:, None], TINY.emotion, 1)
     return {"emotion": theta.astype(np.float32), "emotions": logits}

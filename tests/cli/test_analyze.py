@@ -18,11 +18,11 @@ from support.recordings import tone, write_recording
 
 @pytest.fixture(autouse=True)
 def voices(run: Run) -> None:
-    """Soft and loud voices."""
+    """High and deep voices."""
     Path("voices").mkdir()
-    write_recording(Path("soft.wav"), tone(1.5))
-    write_recording(Path("voices/also-soft.flac"), tone(0.5))
-    write_recording(Path("voices/loud.wav"), 3 * tone(0.5))
+    write_recording(Path("high.wav"), tone(1.5))
+    write_recording(Path("voices/also-high.flac"), tone(0.5))
+    write_recording(Path("voices/deep.wav"), tone(0.5, hz=220))
 
 
 def table(path: str) -> list[dict[str, str]]:
@@ -31,16 +31,16 @@ def table(path: str) -> list[dict[str, str]]:
 
 
 def test_people_read_what_was_heard(run: Run) -> None:
-    result = run("analyze", "soft.wav")
+    result = run("analyze", "high.wav")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert lines[0] == "soft.wav"
+    assert lines[0] == "high.wav"
     assert any(line.split() == "voice female, about 34 years old".split() for line in lines)
     assert any(line.startswith("happy") and "100%" in line for line in lines)
 
 
 def test_json_holds_all_of_it(run: Run) -> None:
-    told = json.loads(run("analyze", "soft.wav", "--json").stdout)
+    told = json.loads(run("analyze", "high.wav", "--json").stdout)
     assert (told["gender"], told["age"], told["emotion"]) == ("female", 34, "happy")
     assert told["frames"] == len(told["curves"]["jawOpen"]) == 38
     assert len(told["curves"]) == 52
@@ -49,20 +49,20 @@ def test_json_holds_all_of_it(run: Run) -> None:
 
 
 def test_the_csv_has_blinks_and_can_be_posed_from(run: Run) -> None:
-    made = run("analyze", "soft.wav", "--csv", "m.csv", "--fps", 60)
+    made = run("analyze", "high.wav", "--csv", "m.csv", "--fps", 60)
     assert made.exit_code == 0, made.stderr
     rows = table("m.csv")
     assert len(rows) == 92
     assert max(float(row["EyeLookInLeft"]) for row in rows) >= 0.25
-    result = run("generate", "soft.wav", "--pose-from", "m.csv")
+    result = run("generate", "high.wav", "--pose-from", "m.csv")
     assert result.exit_code == 0, result.stderr
-    still = run("analyze", "soft.wav", "--csv", "still.csv", "--still")
+    still = run("analyze", "high.wav", "--csv", "still.csv", "--still")
     assert still.exit_code == 0
     assert {row["HeadYaw"] for row in table("still.csv")} == {"0.0000000"}
 
 
 def test_the_picture_is_a_picture(run: Run) -> None:
-    result = run("analyze", "soft.wav", "--plot", "p.png")
+    result = run("analyze", "high.wav", "--plot", "p.png")
     assert result.exit_code == 0, result.stderr
     with Image.open("p.png") as picture:
         assert picture.size[0] == 1400
@@ -71,16 +71,16 @@ def test_the_picture_is_a_picture(run: Run) -> None:
 
 def test_bad_wishes_of_analyze_are_refused(run: Run) -> None:
     for words, why in (
-        (("soft.wav", "--fps", 30), "--fps 30 is neither"),
-        (("soft.wav", "--csv", "m.txt"), "does not end in .csv"),
+        (("high.wav", "--fps", 30), "--fps 30 is neither"),
+        (("high.wav", "--csv", "m.txt"), "does not end in .csv"),
         (("none.wav",), "does not exist"),
-        (("soft.wav", "--model", "other"), "Unknown model 'other'"),
+        (("high.wav", "--model", "other"), "Unknown model 'other'"),
     ):
         result = run("analyze", *words)
         assert result.exit_code == 2
         assert why in result.stderr
     Path("m.csv").write_text("mine")
-    assert run("analyze", "soft.wav", "--csv", "m.csv").exit_code == 2
+    assert run("analyze", "high.wav", "--csv", "m.csv").exit_code == 2
     assert Path("m.csv").read_text() == "mine"
 
 
@@ -92,20 +92,20 @@ def test_stretches_cover_all_frames_without_gaps() -> None:
 
 
 def test_the_voice_most_alike_comes_first(run: Run) -> None:
-    result = run("retrieve", "soft.wav", "voices")
+    result = run("retrieve", "high.wav", "voices")
     assert result.exit_code == 0, result.stderr
     first, second = result.stdout.splitlines()
-    assert first == " 1.000  voices/also-soft.flac  (female, about 34)"
-    assert "loud.wav  (male" in second
+    assert first == " 1.000  voices/also-high.flac  (female, about 34)"
+    assert "deep.wav  (male" in second
 
 
 def test_retrieve_draws_a_face_a_voice_and_passes_over_what_is_broken(run: Run) -> None:
     Path("voices/broken.wav").write_bytes(b"RIFF")
-    shutil.copy("soft.wav", "voices/copy.wav")
+    shutil.copy("high.wav", "voices/copy.wav")
     result = run("retrieve", "voices/copy.wav", "voices", "--sheet", "s.png", "--json")
     assert result.exit_code == 0, result.stderr
     told = json.loads(result.stdout)
-    assert [Path(row["path"]).name for row in told["alike"]] == ["also-soft.flac", "loud.wav"]
+    assert [Path(row["path"]).name for row in told["alike"]] == ["also-high.flac", "deep.wav"]
     assert told["unread"] == ["voices/broken.wav"]
     assert "Warning" in result.stderr
     with Image.open("s.png") as sheet:
@@ -115,11 +115,11 @@ def test_retrieve_draws_a_face_a_voice_and_passes_over_what_is_broken(run: Run) 
 def test_bad_wishes_of_retrieve_are_refused(run: Run) -> None:
     Path("empty").mkdir()
     for words, why in (
-        (("soft.wav", "none"), "The folder none does not exist"),
-        (("soft.wav", "empty"), "no other recordings"),
-        (("soft.wav", "voices", "--top", 0), "--top 0"),
+        (("high.wav", "none"), "The folder none does not exist"),
+        (("high.wav", "empty"), "no other recordings"),
+        (("high.wav", "voices", "--top", 0), "--top 0"),
         (("none.wav", "voices"), "does not exist"),
-        (("soft.wav", "voices", "--model", "other"), "Unknown model 'other'"),
+        (("high.wav", "voices", "--model", "other"), "Unknown model 'other'"),
     ):
         result = run("retrieve", *words)
         assert result.exit_code == 2

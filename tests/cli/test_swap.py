@@ -18,10 +18,10 @@ from support.recordings import durations_s, read_picture, tone, write_recording
 
 @pytest.fixture(autouse=True)
 def voices(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A soft and a loud voice, a.wav and b.wav, and a home of the test's own."""
+    """A high and a deep voice, a.wav and b.wav, and a home of the test's own."""
     monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path / "home"))
     write_recording(Path("a.wav"), tone(1.0))
-    write_recording(Path("b.wav"), 3 * tone(0.6))
+    write_recording(Path("b.wav"), tone(0.6, hz=220))
 
 
 def made(run: Run, *words: object) -> Result:

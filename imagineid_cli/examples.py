@@ -39,6 +39,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "bench": ("imagineid bench speech.wav --lengths 10,60,300,1200 --plot bench.png",),
     "doctor": ("imagineid doctor",),
+    "forget": ("imagineid forget",),
 }
 """Examples of each command."""
 

@@ -31,19 +31,19 @@ def test_resume_makes_another_recording_of_an_older_date_anew(here: Path) -> Non
     words = ("generate", "a.wav", "--seed", 1, "--resume", "--overwrite")
     assert plain(here, *words).returncode == 0
     again = plain(here, *words)
-    assert "is done already" in again.stderr
+    assert "is already finished" in again.stderr
     before = read_metadata(here / "a.mp4")
     write_recording(here / "a.wav", tone(0.3, hz=300))
     os.utime(here / "a.wav", (1, 1))
     other = plain(here, *words)
-    assert "is done already" not in other.stderr
+    assert "is already finished" not in other.stderr
     assert other.returncode == 0, other.stderr
     assert read_metadata(here / "a.mp4")["recording"] != before["recording"]
     chained = plain(here, *words, "--chains", 2)
-    assert "is done already" not in chained.stderr
+    assert "is already finished" not in chained.stderr
     assert plain(here, "swap", "a.mp4", "--emotion", "sad", "-o", "b.mp4").returncode == 0
     shutil.move(here / "b.mp4", here / "a.mp4")
-    assert "is done already" not in plain(here, *words).stderr
+    assert "is already finished" not in plain(here, *words).stderr
 
 
 @pytest.mark.slow
@@ -52,7 +52,7 @@ def test_a_batch_into_its_own_folder_makes_no_videos_of_its_videos(here: Path) -
         ended = plain(here, "batch", ".", "-o", ".", "--resume")
         assert ended.returncode == 0, ended.stderr
     assert "1 left out: videos of imagineid, such as a.mp4" in ended.stderr
-    assert "1 done already" in ended.stderr
+    assert "1 already finished" in ended.stderr
     assert sorted(path.name for path in here.iterdir()) == ["a.mp4", "a.wav"]
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from imagineid.audio import Sound
 from imagineid.face import livelink
-from imagineid.face.motion import default_motion
+from imagineid.face.controls import frame_controls
+from imagineid.face.retiming import Retiming
 from imagineid.files import atomic_output, write_errors
 from imagineid.pad.conditioning import Conditioning
 from imagineid.pad.factors import VoiceFactors
@@ -142,13 +143,14 @@ def write_curves(
         BadInput: the reference of the motion can't be used.
         BadOutput: the place can't be written.
     """
-    motion = request.motion(conditioning.frames)
-    if motion is None:
-        motion = default_motion(conditioning.level_db, request.seed or 0)
-    curves = np.clip(np.maximum(conditioning.expression, motion.eyes), 0, 1)
+    amounts, motion = request.amounts, request.motion(conditioning.frames)
+    heard = frame_controls([conditioning], request.seed or 0, motion, amounts.blink)
+    controls = list(Retiming(amounts)(heard))
+    curves = np.stack([control.units for control in controls])
+    pose = np.stack([control.pose for control in controls])
     with atomic_output(path, overwrite) as part, write_errors(path):
         with part.open("w", encoding="ascii", newline="") as file:
-            livelink.write(file, curves, motion.pose, fps)
+            livelink.write(file, curves, pose, fps)
 
 
 def spans(frames: Array, names: Sequence[str]) -> tuple[Span, ...]:

@@ -119,7 +119,8 @@ def generate(
         known = {} if like is None else read_metadata(like)
         if like is not None:
             request = request.over(request_of(known, like))
-        output = output or _default_name(audio, request, taken=resume or overwrite)
+        taken = resume or overwrite or preview is not None
+        output = output or _default_name(audio, request, taken)
         if resume and (no_cache or preview is not None or output == PIPE):
             raise BadInput(
                 "--resume continues a video file from cached frames.\n"
@@ -186,7 +187,7 @@ def _check(
                 "Give it a player:  imagineid generate AUDIO -o - | mpv -"
             )
         return output
-    if preview is not None:
+    if preview is not None and output.suffix != ".png":
         output = output.with_suffix(".preview.png")
     face = None if request.avatar is None else Path(request.avatar)
     behind = request.output.framing.background

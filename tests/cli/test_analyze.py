@@ -35,7 +35,9 @@ def test_people_read_what_was_heard(run: Run) -> None:
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0] == "high.wav"
-    assert any(line.split() == "voice female, about 34 years old".split() for line in lines)
+    assert any(
+        line.split() == "voice female (100% sure), about 34 years old".split() for line in lines
+    )
     assert any(line.startswith("happy") and "100%" in line for line in lines)
 
 

@@ -101,7 +101,7 @@ def test_strength_0_keeps_the_emotion(run: Run) -> None:
 
 
 def test_without_what_was_kept_the_video_itself_is_enough(run: Run, tmp_path: Path) -> None:
-    made(run, "generate", "a.wav", "--emotion", "fear")
+    made(run, "generate", "a.wav", "--emotion", "fear", "-o", "a.mp4")
     for file in (tmp_path / "home" / "videos").iterdir():
         file.unlink()
     result = made(run, "swap", "a.mp4", "--still", "--json")

@@ -112,7 +112,7 @@ def test_resume_needs_kept_frames_and_a_file(tmp_path: Path, sound: Path) -> Non
     for more in (["--no-cache"], ["-o", "-"], ["--preview", "2"]):
         ended = plain(tmp_path, "generate", sound, "--resume", *more)
         assert ended.returncode == 2
-        assert ended.stderr.startswith("Error: --resume goes on")
+        assert ended.stderr.startswith("Error: --resume continues")
 
 
 def test_a_video_streams_into_a_pipe_while_it_is_made(tmp_path: Path, sound: Path) -> None:

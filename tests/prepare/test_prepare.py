@@ -25,6 +25,7 @@ from imagineid.face import project
 from imagineid.face.raster import mesh_picture
 from imagineid.spec import ARKIT
 from imagineid_prepare import __main__ as command
+from imagineid_prepare import loading
 from imagineid_prepare.fit import Fitter
 from imagineid_prepare.layouts import find_clips
 from imagineid_prepare.reading import _upright
@@ -199,7 +200,10 @@ def test_what_is_there_is_not_made_again(clips: Path, looked: list[int], tmp_pat
     assert not is_written(data, 0, find_clips(clips), 256)
 
 
-def test_several_processes_share_the_shards(tmp_path: Path) -> None:
+def test_several_processes_share_the_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "load_tools", loading.load_tools)  # what a process can be given
     names = [f"c{i:02d}" for i in range(CLIPS + 4)]
     (tmp_path / "clips.csv").write_text("\n".join(["path", *(f"{name}.mp4" for name in names)]))
     said = SimpleNamespace(output=tmp_path, size=128, workers=2)

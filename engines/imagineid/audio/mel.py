@@ -25,7 +25,9 @@ PRE_EMPHASIS = 0.97
 MEL_LOW_HZ, MEL_HIGH_HZ = 55.0, 7600.0
 """Edges of the mel bands."""
 
-FLOOR_DB, REFERENCE_DB, RANGE = -100.0, 20.0, 4.0
+FLOOR_DB = -100.0
+REFERENCE_DB = 20.0
+RANGE = 4.0
 """Decibels from FLOOR_DB to 0 (minus REFERENCE_DB) are scaled to -RANGE to RANGE."""
 
 MEL_FRAMES_PER_SECOND = SAMPLE_RATE // HOP_SAMPLES

@@ -126,8 +126,7 @@ class Size:
         mesh_px: height and width of a mesh picture and of the mesh flow.
         mesh_encoder: channels of each level of the mesh pictures' own encoder; none: the
             autoencoder's encodes them, too.
-        finer: channels of the decoder's levels that are finer than a patch, coarse to fine; with
-            them it is the first frame's alone, without MBA.
+        finer: channels of the decoder's levels that are finer than a patch, coarse to fine.
         frame_decoder: channels at a cell and at 2x2 cells of the decoder that moves the first
             frame; none: every frame is decoded from its latent, with MBA.
         batch: the most items a TensorRT engine takes at once; it holds memory for them all.
@@ -286,8 +285,6 @@ def ports(size: Size) -> dict[str, Ports]:
         for i, channels in enumerate(size.unet)
     )
     drawing = {"decoder": Ports((Port("latent", latent), background, mask), (image,))}
-    if size.finer:
-        drawing["decoder"] = Ports((Port("latent", latent),), (image,))
     if size.frame_decoder:
         drawing["frame_decoder"] = _moving(size, image, Port("latent", latent), mask)
     if size.mesh_encoder:

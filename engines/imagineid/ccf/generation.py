@@ -110,15 +110,12 @@ def first_frame(
 
     step = guided(denoiser(text.said), denoiser(text.unsaid), guidance)
     latent = sampling(step, start).astype(np.float32)
-    if size.finer:  # a decoder of its own
-        made = engines["decoder"](latent=latent)
-    else:
-        side = size.feature_px
-        made = engines["decoder"](
-            latent=latent,
-            background=np.zeros((1, size.stages[0], side, side), np.float32),
-            mask=np.ones((1, 1, side, side), np.float32),
-        )
+    side = size.feature_px
+    made = engines["decoder"](
+        latent=latent,
+        background=np.zeros((1, size.stages[0], side, side), np.float32),
+        mask=np.ones((1, 1, side, side), np.float32),
+    )
     return np.asarray(to_pictures(made["image"])[0])
 
 

@@ -1,7 +1,8 @@
 """The decoder of the first frame, which runs once per video and may be large.
 
-Besides the autoencoder's coarse levels it has levels finer than the encoder's patches, for hair,
-lashes and skin. Later frames warp its output, see :mod:`imagineid.nn.frame_decoder`.
+Besides the autoencoder's coarse levels, with MBA (eq. 10) at the last of them, it has levels finer
+than the encoder's patches, for hair, lashes and skin. Later frames warp its output, see
+:mod:`imagineid.nn.frame_decoder`.
 """
 
 from __future__ import annotations
@@ -18,23 +19,51 @@ if TYPE_CHECKING:
 
 
 class FirstDecoder(nn.Module):
-    """Latent to frame, without the background of another one."""
+    """Latent to frame, copying the background under a mask before its finer levels (eq. 10)."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        levels = (*reversed(size.stages), *size.finer)
+        coarse, finer = size.stages[::-1], (size.stages[0], *size.finer)
         self.patch = size.patch >> len(size.finer)
-        self.stem = nn.Conv2d(size.latent_channels, levels[0], 3, padding=1)
-        self.deep = nn.Sequential(Residual(levels[0]), Residual(levels[0]))
-        self.up = nn.ModuleList(
-            nn.Conv2d(a, 4 * b, 1) for a, b in zip(levels, levels[1:], strict=False)
-        )
-        self.blocks = nn.ModuleList(nn.Sequential(Residual(c), Residual(c)) for c in levels[1:])
-        self.out = nn.Conv2d(levels[-1], 3 * self.patch**2, 3, padding=1, padding_mode="replicate")
+        self.stem = nn.Conv2d(size.latent_channels, coarse[0], 3, padding=1)
+        self.deep = nn.Sequential(Residual(coarse[0]), Residual(coarse[0]))
+        self.up, self.blocks = _levels(coarse)
+        self.blend = nn.Conv2d(size.stages[0], size.stages[0], 1)
+        self.finer_up, self.finer_blocks = _levels(finer)
+        out = 3 * self.patch**2
+        self.out = nn.Conv2d(finer[-1], out, 3, padding=1, padding_mode="replicate")
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Return the frame (B, 3, H, W), about [-1, 1], of a latent (B, c, h, w)."""
+    def forward(self, latent: Tensor, background: Tensor, mask: Tensor) -> Tensor:
+        """Decode, keeping ``background`` where ``mask`` is 0.
+
+        Args:
+            latent: (B, c, h, w).
+            background: F_ve of the inpainted background, (B, C0, h', w').
+            mask: the person, (B, 1, h', w') in [0, 1]; all ones decodes the latent alone.
+
+        Returns:
+            The frame, (B, 3, H, W), about [-1, 1].
+        """
         x = self.deep(self.stem(latent))
         for up, block in zip(self.up, self.blocks, strict=True):
             x = block(F.pixel_shuffle(up(x), 2))
+        x = x * mask + self.blend(background) * (1 - mask)
+        for up, block in zip(self.finer_up, self.finer_blocks, strict=True):
+            x = block(F.pixel_shuffle(up(x), 2))
         return F.pixel_shuffle(self.out(F.silu(x)), self.patch)
+
+
+def _levels(channels: tuple[int, ...]) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Layers that double the side, and two blocks after each, from coarse to fine."""
+    pairs = list(zip(channels, channels[1:], strict=False))
+    up = nn.ModuleList(nn.Conv2d(a, 4 * b, 1) for a, b in pairs)
+    return up, nn.ModuleList(nn.Sequential(Residual(b), Residual(b)) for _, b in pairs)
+
+
+def decode(decoder: FirstDecoder, latent: Tensor) -> Tensor:
+    """Decode latents (B, c, h, w) alone, without a background: (B, 3, H, W)."""
+    side = latent.shape[-1] << len(decoder.up)
+    channels = decoder.blend.in_channels
+    nothing = latent.new_zeros(len(latent), channels, side, side)
+    out: Tensor = decoder(latent, nothing, latent.new_ones(len(latent), 1, side, side))
+    return out

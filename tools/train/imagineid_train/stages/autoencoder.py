@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from imagineid.nn.autoencoder import Encoder
-from imagineid.nn.first_decoder import FirstDecoder
+from imagineid.nn.first_decoder import FirstDecoder, decode
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic, blurred
 from imagineid_train.autoencoder import detail
@@ -71,8 +72,9 @@ def learning(
 
     def loss() -> dict[str, Tensor]:
         image = people.crops(rng, BATCH, crop).to(device())
-        latent, _ = encoder(image)
-        made = decoder(latent + NOISE * torch.randn_like(latent)).float()
+        latent, feature = encoder(image)
+        noisy = latent + NOISE * torch.randn_like(latent)
+        made = decoder(noisy, feature, masks(rng, feature)).float()
         terms = {
             "absolute": (made - image).abs().mean(),
             "square": 3 * (made - image).pow(2).mean(),
@@ -93,7 +95,7 @@ def learning(
             picture = held.whole(person, 1)
             latent = encoder(to_image(picture[None]).to(device()))[0]
             true.append(picture)
-            made.append(to_picture(decoder(latent))[0])
+            made.append(to_picture(decode(decoder, latent))[0])
         folder = ROOT / size.name / name
         sheet([np.stack(true), np.stack(made)], folder / "sheet.png")
         everywhere = np.ones(true[0].shape[:2], bool)
@@ -110,6 +112,16 @@ def learning(
 
     budget = Budget(0, rate=rate, rates=(("critic", 0.4),))
     return Learning({**modules, "critic": critic}, loss, check, budget, 300, progress)
+
+
+def masks(rng: np.random.Generator, like: Tensor) -> Tensor:
+    """Draw masks for MBA, (B, 1, h, w): half of them ones, the others soft blobs."""
+    count, side = len(like), like.shape[-1]
+    drawn = torch.from_numpy(rng.random((count, 1, 4, 4))).to(like.dtype).to(like.device)
+    blobs = F.interpolate(drawn, size=(side, side), mode="bilinear")
+    soft = (8 * (blobs - 0.5) + 0.5).clamp(0, 1)
+    whole = torch.from_numpy(rng.random((count, 1, 1, 1)) < 0.5).to(like.device)
+    return torch.where(whole, torch.ones_like(soft), soft)
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from imagineid.ccf.sampling import guided, sample_euler
 from imagineid.ccf.schedule import Flow
-from imagineid.nn.first_decoder import FirstDecoder
+from imagineid.nn.first_decoder import FirstDecoder, decode
 from imagineid.nn.sca import SpatialAdapter
 from imagineid.nn.text import TextEncoder
 from imagineid.nn.unet import BaseUNet
@@ -104,14 +104,14 @@ def build(size: Size) -> Learning:
             tokens = torch.from_numpy(words.tokens(prompt, size)).expand(count, -1).to(device())
             said = text(tokens, no_voice[:count])
             latent = sample(unet, start, said, unsaid, steering, GUIDANCE)
-            rows.append(to_picture(decoder(latent)))
+            rows.append(to_picture(decode(decoder, latent)))
         one = flow.split(
             start,
             unet(start, torch.ones(count, device=device()), unsaid,
                  *adapter(mesh, anchor, neighbour)).float(),
             1.0,
         )[0]  # fmt: skip
-        rows += [to_picture(decoder(z)) for z in (true, one)]
+        rows += [to_picture(decode(decoder, z)) for z in (true, one)]
         sheet(rows, ROOT / size.name / STAGE.name / "sheet.png")
         return {
             "coherent_1": float((one - true).pow(2).mean()),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # onnxruntime >= 1.29 reports to its makers unless told not to, from the moment it is imported.
 # What somebody does with a voice is nobody else's business. A user's own setting stands.

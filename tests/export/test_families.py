@@ -192,7 +192,7 @@ def test_a_base_without_a_network_leaves_it_as_it_is(base: Path, tmp_path: Path)
 
 def test_a_base_of_another_size_is_refused(base: Path, tmp_path: Path) -> None:
     (tmp_path / "unet").mkdir()
-    with pytest.raises(BadWeights, match="no unet of this size"):
+    with pytest.raises(BadWeights, match="not a unet of this size"):
         load_base(network("unet", replace(TINY_SD, unet_layers=2), 0), "unet", base)
     (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"no weights")
     with pytest.raises(BadWeights, match="is damaged"):

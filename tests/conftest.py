@@ -11,9 +11,16 @@ import pytest
 NEEDS = {
     "export": ("torch", "onnx", "onnxscript", "diffusers", "transformers"),
     "train": ("torch",),
+    "nn": ("torch",),
+    "models/test_adapters.py": ("torch", "diffusers", "transformers"),
+    "ccf/test_clip_tokenizer.py": ("transformers",),
+    "ccf/test_moving.py": ("torch",),
+    "ccf/test_schedule.py": ("torch", "diffusers"),
+    "ccf/test_stable_diffusion.py": ("torch", "diffusers", "transformers"),
+    "test_moving_pipeline.py": ("torch",),
     "studio": ("gradio", "playwright"),
 }
-"""What the tests of a folder import beyond the base install and the extra [dev]."""
+"""What the tests of a folder or file import beyond the base install and the extra [dev]."""
 
 collect_ignore = [
     folder for folder, packages in NEEDS.items() if not all(find_spec(name) for name in packages)

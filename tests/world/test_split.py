@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from imagineid_world.bank import voices_of_splits
-from imagineid_world.faces import split
-from imagineid_world.split import write_split
+from imagineid_world.split import split_people, write_split
 
 
 def test_the_same_seed_and_count_go_on(tmp_path: Path) -> None:
     path = tmp_path / "faces" / "split.json"
     for _ in range(2):
-        write_split(path, {"seed": 1, "people": 40, **split(40, 1)})
+        write_split(path, {"seed": 1, "people": 40, **split_people(40, 1)})
     assert path.read_text().startswith('{\n "seed": 1')
 
 
@@ -23,10 +22,10 @@ def test_another_seed_or_count_is_refused_and_nothing_changes(
     seed: int, count: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "split.json"
-    write_split(path, {"seed": 1, "people": 40, **split(40, 1)})
+    write_split(path, {"seed": 1, "people": 40, **split_people(40, 1)})
     before = path.read_bytes()
     with pytest.raises(SystemExit, match="--out DIR"):
-        write_split(path, {"seed": seed, "people": count, **split(count, seed)})
+        write_split(path, {"seed": seed, "people": count, **split_people(count, seed)})
     assert path.read_bytes() == before
 
 

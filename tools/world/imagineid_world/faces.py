@@ -10,7 +10,6 @@ their number; a shard holds 32 people of one split and appears under its name on
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import time
@@ -25,7 +24,7 @@ from imagineid_world import motion, people
 from imagineid_world.captions import caption
 from imagineid_world.look import draw_look
 from imagineid_world.render import Sitter, Studio
-from imagineid_world.split import share_of, write_split
+from imagineid_world.split import share_of, split_people, write_split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,22 +34,9 @@ if TYPE_CHECKING:
 PER_SHARD = 32
 """People a shard at :data:`SIZE`; larger pictures go into proportionally smaller shards."""
 
-HELD_OUT = 24
-"""People at least in each of val and test."""
 
 CAPTIONS = 5
 SIZE = 256
-
-
-def split(count: int, seed: int) -> dict[str, list[int]]:
-    """Share people 0..count-1 among train, val and test by the order of a hash of each number."""
-    order = sorted(range(count), key=lambda n: hashlib.sha256(f"{seed}/{n}".encode()).hexdigest())
-    held = max(HELD_OUT, count // 100) if count >= 4 * HELD_OUT else count // 8
-    return {
-        "train": sorted(order[2 * held :]),
-        "val": sorted(order[:held]),
-        "test": sorted(order[held : 2 * held]),
-    }
 
 
 def draw_person(
@@ -128,7 +114,7 @@ def build(
     out: Path, count: int, seed: int, resume: bool, share: tuple[int, int], size: int = SIZE
 ) -> None:
     """Write all shards that belong to this process's share; frames are ``size`` pixels wide."""
-    parts = split(count, seed)
+    parts = split_people(count, seed)
     most = max(1, PER_SHARD * SIZE**2 // size**2)
     write_split(out / "split.json", {"seed": seed, "people": count, **parts})
     studio, model, tie = Studio(size), load(), people.load_tie()

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
+
+HELD_OUT = 24
+"""People at least in each of val and test."""
+
+
+def split_people(count: int, seed: int) -> dict[str, list[int]]:
+    """Share people 0..count-1 among train, val and test by the order of a hash of each number."""
+    order = sorted(range(count), key=lambda n: hashlib.sha256(f"{seed}/{n}".encode()).hexdigest())
+    held = max(HELD_OUT, count // 100) if count >= 4 * HELD_OUT else count // 8
+    return {
+        "train": sorted(order[2 * held :]),
+        "val": sorted(order[:held]),
+        "test": sorted(order[held : 2 * held]),
+    }
 
 
 def write_split(path: Path, record: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_the_index_tells_is_known_and_nothing_else(folder: Path) -> None:
+    pytest.importorskip("pyworld", reason="measures pitch: pip install -e '.[world]'")
     acted, unknown = (read(folder, row) for row in rows(folder / "voices.csv"))
     assert dict(zip(KNOWN, acted.known.tolist(), strict=True)) == {
         "content": False,
@@ -43,6 +44,7 @@ def test_what_the_index_tells_is_known_and_nothing_else(folder: Path) -> None:
 
 
 def test_a_shard_holds_all_that_training_reads(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyworld", reason="measures pitch: pip install -e '.[world]'")
     some = [read(folder, row) for row in rows(folder / "voices.csv")]
     assert write(tmp_path / "out" / "voices-00000.npz", some) == pytest.approx(4.0)
     with np.load(tmp_path / "out" / "voices-00000.npz") as shard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ TEXT = "he was not an ill disposed young man unless to be rather cold hearted"
 HEAD = "path,corpus,speaker,sex,age,language,emotion,text,split\n"
 
 
+needs_pitch = pytest.mark.skipif(
+    find_spec("pyworld") is None, reason="measures pitch: pip install -e '.[world]'"
+)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     wave, rate = soundfile.read(SPEECH, dtype="float32")
@@ -26,8 +32,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@needs_pitch
 def test_what_the_index_tells_is_known_and_nothing_else(folder: Path) -> None:
-    pytest.importorskip("pyworld", reason="measures pitch: pip install -e '.[world]'")
     acted, unknown = (read(folder, row) for row in rows(folder / "voices.csv"))
     assert dict(zip(KNOWN, acted.known.tolist(), strict=True)) == {
         "content": False,
@@ -43,8 +49,8 @@ def test_what_the_index_tells_is_known_and_nothing_else(folder: Path) -> None:
     assert unknown.speaker != acted.speaker
 
 
+@needs_pitch
 def test_a_shard_holds_all_that_training_reads(folder: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pyworld", reason="measures pitch: pip install -e '.[world]'")
     some = [read(folder, row) for row in rows(folder / "voices.csv")]
     assert write(tmp_path / "out" / "voices-00000.npz", some) == pytest.approx(4.0)
     with np.load(tmp_path / "out" / "voices-00000.npz") as shard:

@@ -25,7 +25,7 @@ from imagineid.ccf.clip_tokenizer import ClipTokenizer
 from imagineid.ccf.generation import Text
 from imagineid.ccf.images import to_images
 from imagineid.ccf.sampling import Sampling
-from imagineid.ccf.vocabulary import Vocabulary
+from imagineid.ccf.vocabulary import Vocabulary, with_person
 from imagineid.errors import BadWeights, ImagineIDError
 from imagineid.face import FaceModel
 from imagineid.face.controls import frame_controls, render_mesh
@@ -146,7 +146,8 @@ class Pipeline:
             made = self.engines["text"](tokens=tokens, identity=identity, emotion=emotion)
             return np.asarray(made["text"])
 
-        return Text(said=encode(self.whole_prompt(prompt)), unsaid=encode(""))
+        person = with_person(prompt, factors.gender, factors.age)
+        return Text(said=encode(self.whole_prompt(person)), unsaid=encode(""))
 
     def whole_prompt(self, prompt: str) -> str:
         """Return ``prompt`` behind the model's own, which asks for a good picture of a face."""

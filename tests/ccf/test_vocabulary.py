@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid.ccf.vocabulary import Vocabulary, age_in_words
+from imagineid.ccf.vocabulary import Vocabulary, age_in_words, with_person
 from imagineid.spec import MINI
 
 WORDS = Vocabulary(
@@ -59,3 +59,20 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 )
 def test_ages_in_numbers_become_the_words_of_captions(typed: str, meant: str) -> None:
     assert age_in_words(typed) == meant
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gender", "age", "whole"),
+    [
+        ("", "male", 40, "man"),
+        ("red hair", "female", 30, "woman, red hair"),
+        ("red hair", "male", 9, "boy, red hair"),
+        ("a Woman with short hair", "male", 40, "a Woman with short hair"),
+        ("manly beard", "male", 40, "man, manly beard"),
+        ("old lady", "male", 40, "old lady"),
+    ],
+)
+def test_the_person_who_was_heard_is_drawn_unless_the_prompt_names_one(
+    prompt: str, gender: str, age: float, whole: str
+) -> None:
+    assert with_person(prompt, gender, age) == whole

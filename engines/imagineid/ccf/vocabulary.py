@@ -35,6 +35,30 @@ def age_in_words(prompt: str) -> str:
     return _YEARS_OLD.sub(word, prompt)
 
 
+_PERSON = re.compile(
+    r"\b(?:(?:wo)?m[ae]n|fe?male|male|boys?|girls?|lad(?:y|ies)|guys?|gentlem[ae]n|child(?:ren)?|kids?"
+    r"|person|people|(?:grand)?(?:mother|father))\b",
+    re.IGNORECASE,
+)
+
+
+def with_person(prompt: str, gender: str, age: float) -> str:
+    """Put the person who was heard before a prompt that names none.
+
+    Pseudo-words alone leave it to chance whether a man's voice gets a woman's hair. What the
+    prompt says overrides what was heard.
+
+    Args:
+        prompt: what was asked for; may be empty.
+        gender: "female" or "male".
+        age: years; below 13 it is a girl or a boy.
+    """
+    if _PERSON.search(prompt):
+        return prompt
+    names = ("girl", "boy") if age < _AGES[0][0] else ("woman", "man")
+    return ", ".join(part for part in (names[gender == "male"], prompt) if part)
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """A word-level vocabulary: word i of ``known`` is token i + 1; ``alike`` maps synonyms."""

@@ -38,7 +38,7 @@ class ModelChoice:
     attention: str = "auto"
 
     def load(self) -> Pipeline:
-        """Load the model; see :func:`imagineid.load`."""
+        """Load the model; see :func:`imagineid.pipeline.load`."""
         from imagineid import pipeline
 
         return pipeline.load(self.model, engine=self.engine, attention=self.attention)

@@ -175,7 +175,7 @@ class Pipeline:
             request: what is asked for beside the voice.
             first: a frame of another video, (H, W, 3) uint8, whose appearance is to be kept; None
                 imagines one.
-            motion: of head and eyes, as long as the recording, see :meth:`Request.motion`; None:
+            motion: of head and eyes, as long as the recording, see ``Request.motion``; None:
                 made up, the same for the same seed.
             retiming: frame rate and quiet ends; amounts are the request's. None: 25 a second.
             cache: where seconds made before are found and new ones kept.
@@ -199,7 +199,7 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
     """Load a model.
 
     Args:
-        model: ``mini``, the embedded one, or another, see :func:`imagineid.models.find`.
+        model: ``mini``, the embedded one, or another, see :func:`imagineid.models.model.find`.
         engine: see :func:`imagineid.backends.choose`.
         attention: of the torch engine, see there.
 

@@ -94,7 +94,7 @@ def render(
     """Make a video of a recording: listen, imagine and write, side by side.
 
     Args:
-        pipe: a loaded model, see :func:`imagineid.load`.
+        pipe: a loaded model, see :func:`imagineid.pipeline.load`.
         audio: anything that holds sound, or an open recording.
         out: an .mp4, .webm or .mov, or a folder of PNG frames, which appears when it is whole; or a
             binary stream, which gets fragments of an mp4.

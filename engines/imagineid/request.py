@@ -205,7 +205,7 @@ def request_of(metadata: Mapping[str, Any], path: Path) -> Request:
     """Read from a video's metadata what it was asked for; motion is not repeated.
 
     Args:
-        metadata: see :func:`imagineid.video.read_metadata`.
+        metadata: see :func:`imagineid.video.metadata.read_metadata`.
         path: the video, for the message.
 
     Raises:

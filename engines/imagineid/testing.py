@@ -39,7 +39,7 @@ DEEP = 7
 
 
 def load(model: str = "tiny", engine: str = "auto", attention: str = "auto") -> Pipeline:
-    """Return the pipeline of the tiny model; its arguments are those of :func:`imagineid.load`.
+    """Return the pipeline of the tiny model; arguments as in :func:`imagineid.pipeline.load`.
 
     Raises:
         BadInput: another model than ``tiny`` or ``mini`` is asked for.

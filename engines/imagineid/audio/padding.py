@@ -21,7 +21,7 @@ class PaddedSound(Sound):
         self._inner = inner
 
     def read(self, first_sample: int, count: int) -> Floats:
-        """Read samples; see :meth:`Sound.read`."""
+        """Read samples; see :meth:`~imagineid.audio.sound.Sound.read`."""
         return self._inner.read(first_sample - self._pad, count)
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ class StreamSound(Sound):
             self.samples += len(piece)
 
     def read(self, first_sample: int, count: int) -> Floats:
-        """Read samples; see :meth:`Sound.read`. Samples that have not arrived are zero.
+        """Read samples as :meth:`~imagineid.audio.sound.Sound.read` does; later samples are zero.
 
         Raises:
             ValueError: the samples were dropped already.

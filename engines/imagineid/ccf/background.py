@@ -30,7 +30,7 @@ ROUNDS = 400
 
 
 def dilate(mask: Mask) -> Mask:
-    """Grow a soft mask by :data:`GROWTH` and soften its edge, same shape and range."""
+    """Grow a soft mask by ``GROWTH`` and soften its edge, same shape and range."""
     side = max(mask.shape)
     grown = np.uint8(np.clip(mask, 0, 1) * 255 + 0.5)
     for axis in (0, 1):

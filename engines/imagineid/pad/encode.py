@@ -1,6 +1,6 @@
 """Encoding: a recording of any length through PAD's windows, taken apart (eq. 1, 2, 4, 6).
 
-Who speaks is settled on the first :data:`SETTLING_WINDOWS`, 31 s, and holds for the rest; what is
+Who speaks is settled on the first ``SETTLING_WINDOWS``, 31 s, and holds for the rest; what is
 said and how it feels is heard in every window. Windows lie at fixed places, so a recording that has
 grown begins with the very same factors, and :func:`encode_blocks`, which needs the memory of one
 block, gives the same numbers as :func:`encode`, which joins the blocks.

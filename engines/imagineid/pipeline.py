@@ -86,7 +86,7 @@ class Pipeline:
 
     def encode_blocks(self, sound: Sound) -> Iterator[VoiceFactors]:
         """Take a voice apart half a minute at a time, in bounded memory."""
-        return encode_blocks(self.engines, self.size, sound, self.emotion("neutral"))
+        return encode_blocks(self.engines, self.size, sound, self.calm)
 
     def express_blocks(self, blocks: Iterable[VoiceFactors]) -> Iterator[Conditioning]:
         """Make the expression of each block as it is heard or mixed."""
@@ -96,11 +96,17 @@ class Pipeline:
         self, sound: Sound, on_progress: Callable[[float], None] | None = None
     ) -> VoiceFactors:
         """Take a voice apart, so that its factors can be swapped; see :class:`VoiceFactors`."""
-        return encode(self.engines, self.size, sound, on_progress, self.emotion("neutral"))
+        return encode(self.engines, self.size, sound, on_progress, self.calm)
 
     def encode_identity(self, sound: Sound) -> Identity:
         """Hear only who speaks."""
         return encode_identity(self.engines, self.size, sound)
+
+    @cached_property
+    def calm(self) -> Emotion | None:
+        """The neutral emotion, to which a doubtful one is held; None if the model has none."""
+        known = (self.folder / prototypes.FILE).exists()
+        return self.emotion("neutral") if known else None
 
     def emotion(self, name: str) -> Emotion:
         """Return one of the eight emotions by name, as a typical voice feels it."""

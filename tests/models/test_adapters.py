@@ -51,6 +51,8 @@ def conditioning(frames: int) -> Conditioning:
         "emotion": draw.standard_normal(SIZE.emotion).astype("f4"),
         "expression": draw.random((frames, SIZE.expression)).astype("f4") / 3,
         "level_db": np.full(frames, -20, "f4"),
+        "gender": "female",
+        "age": 30.0,
     }
     return Conditioning(**{field.name: numbers.get(field.name) for field in fields(Conditioning)})
 

@@ -126,7 +126,8 @@ class Size:
         mesh_px: height and width of a mesh picture and of the mesh flow.
         mesh_encoder: channels of each level of the mesh pictures' own encoder; none: the
             autoencoder's encodes them, too.
-        finer: channels of the decoder's levels that are finer than a patch, coarse to fine.
+        first_decoder: channels of each level of the first frame's decoder, coarse to fine; it has
+            levels finer than a patch; none: the autoencoder's own decoder.
         frame_decoder: channels at a cell and at 2x2 cells of the decoder that moves the first
             frame; none: every frame is decoded from its latent, with MBA.
         batch: the most items a TensorRT engine takes at once; it holds memory for them all.
@@ -171,7 +172,7 @@ class Size:
     guidance: float = 4.0
     mesh_px: int = 256
     mesh_encoder: tuple[int, ...] = ()
-    finer: tuple[int, ...] = ()
+    first_decoder: tuple[int, ...] = ()
     frame_decoder: tuple[int, ...] = ()
     batch: int = 8
 
@@ -200,7 +201,7 @@ MINI_512 = Size(
     patch=8,
     latent_channels=32,
     mesh_encoder=(32, 64),
-    finer=(40, 16),
+    first_decoder=(192, 160, 128, 64, 32),
     frame_decoder=(48, 96),
     matte=12,
 )

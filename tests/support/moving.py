@@ -16,7 +16,7 @@ MOVING = replace(
     name="tiny-moving",
     mesh_px=32,
     mesh_encoder=(8, 16),
-    finer=(8,),
+    first_decoder=(24, 16, 12, 8),
     frame_decoder=(16, 24),
 )
 

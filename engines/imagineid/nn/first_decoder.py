@@ -1,7 +1,7 @@
 """The decoder of the first frame, which runs once per video and may be large.
 
-Besides the autoencoder's coarse levels, with MBA (eq. 10) at the last of them, it has levels finer
-than the encoder's patches, for hair, lashes and skin. Later frames warp its output, see
+It is as deep as the encoder, with MBA (eq. 10) where that has its finest features, and has levels
+finer than the encoder's patches, for hair, lashes and skin. Later frames warp its output, see
 :mod:`imagineid.nn.frame_decoder`.
 """
 
@@ -23,12 +23,13 @@ class FirstDecoder(nn.Module):
 
     def __init__(self, size: Size) -> None:
         super().__init__()
-        coarse, finer = size.stages[::-1], (size.stages[0], *size.finer)
-        self.patch = size.patch >> len(size.finer)
+        deepest = len(size.stages)
+        coarse, finer = size.first_decoder[:deepest], size.first_decoder[deepest - 1 :]
+        self.patch = size.patch >> (len(finer) - 1)
         self.stem = nn.Conv2d(size.latent_channels, coarse[0], 3, padding=1)
         self.deep = nn.Sequential(Residual(coarse[0]), Residual(coarse[0]))
         self.up, self.blocks = _levels(coarse)
-        self.blend = nn.Conv2d(size.stages[0], size.stages[0], 1)
+        self.blend = nn.Conv2d(size.stages[0], coarse[-1], 1)
         self.finer_up, self.finer_blocks = _levels(finer)
         out = 3 * self.patch**2
         self.out = nn.Conv2d(finer[-1], out, 3, padding=1, padding_mode="replicate")

@@ -68,7 +68,7 @@ def _autoencoder(size: Size) -> dict[str, type[nn.Module]]:
         from imagineid.nn.kl import KLDecoder, KLEncoder
 
         return {"encoder": KLEncoder, "decoder": KLDecoder}
-    return {"encoder": Encoder, "decoder": FirstDecoder if size.finer else Decoder}
+    return {"encoder": Encoder, "decoder": FirstDecoder if size.first_decoder else Decoder}
 
 
 def stored(name: str, size: Size, path: Path) -> nn.Module:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid_train.data import mapped, to_image
+from imagineid_train.data import mapped
+from imagineid_train.loop import device
 from imagineid_train.moves import shards
 
 LOOK_AGAIN = 500
@@ -18,6 +21,7 @@ class Frames:
 
     def __init__(self, split: str, side: int) -> None:
         self.split, self.side, self.drawn = split, side, 0
+        self.on_gpu: dict[Path, Tensor] = {}
         self.look()
 
     def look(self) -> None:
@@ -26,7 +30,9 @@ class Frames:
         Raises:
             FileNotFoundError: there is none yet.
         """
-        self.shards = [mapped(path)["frame"] for _, path in shards(self.split, self.side)]
+        paths = [path for _, path in shards(self.split, self.side)]
+        self.shards = [mapped(path)["frame"] for path in paths]
+        self.resident = [self._resident(path) for path in paths]
         if not self.shards:
             raise FileNotFoundError(
                 f"No people of {self.side} pixels in split {self.split}.\n"
@@ -37,6 +43,18 @@ class Frames:
     def __len__(self) -> int:
         return len(self.index)
 
+    def _resident(self, path: Path) -> Tensor | None:
+        """Return a shard's frames in a GPU's memory, while less than half of that is used."""
+        if device().type != "cuda":
+            return None
+        if path not in self.on_gpu:
+            free, whole = torch.cuda.mem_get_info()
+            frames = mapped(path)["frame"]
+            if frames.nbytes > free - whole / 2:
+                return None
+            self.on_gpu[path] = torch.from_numpy(np.array(frames)).to(device())
+        return self.on_gpu[path]
+
     def whole(self, person: int, frame: int) -> np.ndarray:
         """Return a frame, (H, W, 3) uint8."""
         shard, row = self.index[person]
@@ -46,7 +64,7 @@ class Frames:
         """Return ``count`` crops, half of them about the face, some mirrored, in [-1, 1].
 
         Returns:
-            (count, 3, side, side).
+            (count, 3, side, side), where training runs.
         """
         self.drawn += 1
         if self.drawn % LOOK_AGAIN == 0:
@@ -54,13 +72,18 @@ class Frames:
         out = []
         for _ in range(count):
             shard, row = self.index[int(rng.integers(len(self.index)))]
-            frames = self.shards[shard][row]
-            room = frames.shape[1] - side
+            frames, stored = self.shards[shard][row], self.resident[shard]
+            frame, room = int(rng.integers(len(frames))), frames.shape[1] - side
             if rng.random() < 0.5:
                 y = int(rng.integers(room // 3, room + 1))
                 x = int(rng.integers(room // 4, 3 * room // 4 + 1))
             else:
                 y, x = (int(v) for v in rng.integers(0, room + 1, 2))
-            crop = frames[int(rng.integers(len(frames))), y : y + side, x : x + side]
-            out.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
-        return to_image(np.stack(out)).contiguous(memory_format=torch.channels_last)
+            window = np.s_[frame, y : y + side, x : x + side]
+            if stored is None:
+                crop = torch.from_numpy(np.array(frames[window])).to(device())
+            else:
+                crop = stored[row][window]
+            out.append(crop.flip(1) if rng.random() < 0.5 else crop)
+        image = torch.stack(out).movedim(-1, 1).float() / 127.5 - 1
+        return image.contiguous(memory_format=torch.channels_last)

@@ -11,14 +11,16 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 ROOT = Path(os.environ.get("IMAGINEID_TRAIN", ".train"))
 """Where checkpoints, caches and the world live; git-ignored."""
@@ -81,6 +83,53 @@ class Progress:
 def device() -> torch.device:
     """Return where stages train: a card, if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def per_step(on_cpu: int, on_gpu: int) -> int:
+    """Return a batch size: a GPU is idle with those that suit a CPU."""
+    return on_gpu if device().type == "cuda" else on_cpu
+
+
+T = TypeVar("T")
+
+
+class _Endless(IterableDataset[T]):
+    """Draws without end, each worker process with a seed of its own."""
+
+    def __init__(self, draw: Callable[[np.random.Generator], T], seed: int) -> None:
+        self.draw, self.seed = draw, seed
+
+    def __iter__(self) -> Iterator[T]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        while True:
+            yield self.draw(rng)
+
+
+def drawn_ahead(
+    draw: Callable[[np.random.Generator], T], seed: int, workers: int = 0
+) -> Iterator[T]:
+    """Call ``draw`` without end: here, or for a GPU in processes that are ahead of it.
+
+    Args:
+        draw: makes a batch on the CPU from a generator; its tensors reach the caller unpinned.
+        seed: of the generators.
+        workers: processes, used with a GPU only.
+    """
+    if device().type != "cuda" or not workers:
+        return iter(_Endless(draw, seed))
+    loader = DataLoader(
+        _Endless(draw, seed),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4,
+        collate_fn=_unchanged,
+    )
+    return iter(loader)
+
+
+def _unchanged(drawn: T) -> T:
+    return drawn
 
 
 def fast_dtype() -> torch.dtype:
@@ -170,11 +219,16 @@ def train(
         if p.requires_grad
     }
     optimiser = torch.optim.AdamW(
-        _groups(named, budget), budget.rate, betas=(0.9, 0.95), weight_decay=budget.decay
+        _groups(named, budget),
+        budget.rate,
+        betas=(0.9, 0.95),
+        weight_decay=budget.decay,
+        fused=device().type == "cuda",
     )
     step, used, average = _resume(folder, named, optimiser)
     peak = budget.rate * (GONE_ON if laid_out(stage) else 1)
     dtype = fast_dtype()
+    torch.backends.cudnn.benchmark = True
     print(f"{stage}: {sum(p.numel() for p in named.values()) / 1e6:.2f} M parameters, {dtype}, "
           f"step {step}, {used / 60:.1f} of {budget.minutes} minutes used", flush=True)  # fmt: skip
     start = saved = time.monotonic()
@@ -260,14 +314,15 @@ def _resume(
     if not state.exists():
         return 0, 0.0, _begun(folder, named)
     said = json.loads(state.read_text())
-    model = load_file(folder / "model.safetensors")
-    average = load_file(folder / "average.safetensors")
-    moments = load_file(folder / "optimiser.safetensors")
+    where = str(device())
+    model = load_file(folder / "model.safetensors", device=where)
+    average = load_file(folder / "average.safetensors", device=where)
+    moments = load_file(folder / "optimiser.safetensors", device=where)
     for k, p in named.items():
         p.data.copy_(model[k])
         if f"{k}#1" in moments:
             optimiser.state[p] = {
-                "step": torch.tensor(float(said["step"])),
+                "step": torch.tensor(float(said["step"]), device=where),
                 "exp_avg": moments[f"{k}#1"],
                 "exp_avg_sq": moments[f"{k}#2"],
             }

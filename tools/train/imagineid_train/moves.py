@@ -20,7 +20,7 @@ from imagineid.ccf.background import dilate, inpaint
 from imagineid.face.flow import MeshFlow
 from imagineid.face.model import load as load_face
 from imagineid.face.model import project
-from imagineid.face.raster import mesh_picture, surface
+from imagineid.face.raster import mesh_picture, mouth_mask, surface
 from imagineid.spec import ARKIT, Size
 from imagineid_train.data import fresh, mapped
 from imagineid_train.loop import ROOT, device
@@ -57,24 +57,37 @@ def firsts(beta: np.ndarray) -> np.ndarray:
     return np.sort(order[:FIRSTS])
 
 
-def cache(size: Size) -> None:
-    """Work out what belongs to every shard; skip those done."""
+def cache(size: Size, share: tuple[int, int] = (0, 1)) -> None:
+    """Work out what belongs to every shard; skip those done.
+
+    Args:
+        size: of the pictures.
+        share: which of how many processes this one is, counted from 0: it does its own shards.
+    """
+    own, processes = share
     for split in ("val", "test", "train"):
         for source, path in shards(split, size.frame_px):
-            out = ROOT / "moves" / f"{source}-{split}" / path.name
-            if fresh(out, path):
+            if int(path.stem.split("-")[1]) % processes != own:
                 continue
-            out.parent.mkdir(parents=True, exist_ok=True)
-            shard = mapped(path)
-            rng = np.random.default_rng([len(source), int(path.stem.split("-")[1])])
-            rows = [
-                _person(shard, i, size, rng if split == "train" else None)
-                for i in range(len(shard["alpha"]))
-            ]
-            temporary = out.with_suffix(".part.npz")
-            np.savez(temporary, **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
-            temporary.replace(out)
-            print(f"moves: {split} {source} {path.name}", flush=True)
+            cache_shard(size, split, source, path)
+
+
+def cache_shard(size: Size, split: str, source: str, path: Path) -> None:
+    """Work out what belongs to the people of one shard, unless that is done."""
+    out = ROOT / "moves" / f"{source}-{split}" / path.name
+    if fresh(out, path):
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shard = mapped(path)
+    rng = np.random.default_rng([len(source), int(path.stem.split("-")[1])])
+    rows = [
+        _person(shard, i, size, rng if split == "train" else None)
+        for i in range(len(shard["alpha"]))
+    ]
+    temporary = out.with_suffix(".part.npz")
+    np.savez(temporary, **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
+    temporary.replace(out)
+    print(f"moves: {split} {source} {path.name}", flush=True)
 
 
 def _person(
@@ -96,6 +109,14 @@ def _person(
         ),
         "mask": np.stack([np.uint8(dilate(m / np.float32(255)) * 255 + 0.5) for m in mask]),
         "spots": np.stack([_spots(model, points) for points, _ in posed]),
+        "mouth": np.stack(
+            [
+                np.packbits(
+                    mouth_mask(model.posed(model.express(rest, b), p), model, size.frame_px)
+                )
+                for b, p in zip(beta, pose, strict=True)
+            ]
+        ),
     }
     flows: list[list[np.ndarray]] = []
     covers: list[list[np.ndarray]] = []
@@ -252,6 +273,12 @@ class Moves:
         matte = np.asarray(self.worlds[shard]["matte"][row, frame])
         side = (self.size.frame_px, self.size.frame_px)
         return cv2.resize(matte, side, interpolation=cv2.INTER_AREA)
+
+    def mouths(self, person: int) -> np.ndarray:
+        """Return the mouth area of each of a person's frames, (F, H, W) bool."""
+        shard, row = self.index[person]
+        side, bits = self.size.frame_px, np.asarray(self.kept[shard]["mouth"][row])
+        return np.unpackbits(bits, axis=-1)[:, : side**2].reshape(-1, side, side).astype(bool)
 
     def spot(self, person: int, frame: int, which: int) -> np.ndarray:
         """Return the middle of mouth (0) or an eye (1, 2), (row, column) as picture shares."""

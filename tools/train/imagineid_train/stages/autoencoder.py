@@ -21,15 +21,25 @@ from imagineid_train.adversary import Adversary, Critic, blurred
 from imagineid_train.autoencoder import detail
 from imagineid_train.crops import Frames
 from imagineid_train.data import sheet, to_image, to_picture
-from imagineid_train.loop import ROOT, Budget, Progress, channels_last, device, load_into
+from imagineid_train.loop import (
+    ROOT,
+    Budget,
+    Progress,
+    channels_last,
+    device,
+    load_into,
+    per_step,
+)
 from imagineid_train.measures import decibels, sharpness
 from imagineid_train.perceptual import Perceptual
 from imagineid_train.stage import Learning, Stage
 
 CROP_PX, BATCH = 192, 6
+ON_GPU = 32
+"""Samples of a batch on a GPU."""
 NOISE = 0.05
 """Standard deviation of the noise on latents that the decoder learns to live with."""
-PERCEPTUAL_EVERY, PERCEPTUAL_CROPS = 2, 2
+PERCEPTUAL_EVERY, PERCEPTUAL_SHARE = 2, 1 / 3
 SHOWN = 8
 """Held-out people on the sheet."""
 
@@ -68,10 +78,10 @@ def learning(
     channels_last((encoder, decoder, critic))
     against = Adversary(critic, 0.04, critic_from, progress)
     perceptual, rng, step = Perceptual().to(device()), np.random.default_rng(0), count()
-    crop = min(CROP_PX, size.frame_px)
+    crop, batch = min(CROP_PX, size.frame_px), per_step(BATCH, ON_GPU)
 
     def loss() -> dict[str, Tensor]:
-        image = people.crops(rng, BATCH, crop).to(device())
+        image = people.crops(rng, batch, crop)
         latent, feature = encoder(image)
         noisy = latent + NOISE * torch.randn_like(latent)
         made = decoder(noisy, feature, masks(rng, feature)).float()
@@ -82,7 +92,7 @@ def learning(
             "size": 1e-3 * latent.float().pow(2).mean(),
         }
         if next(step) % PERCEPTUAL_EVERY == 0:
-            some = slice(0, PERCEPTUAL_CROPS)
+            some = slice(0, round(PERCEPTUAL_SHARE * batch))
             terms["perceptual"] = 0.15 * perceptual(made[some], image[some])
         return terms | against(made, image, blurred(image))
 
@@ -111,7 +121,9 @@ def learning(
         }
 
     budget = Budget(0, rate=rate, rates=(("critic", 0.4),))
-    return Learning({**modules, "critic": critic}, loss, check, budget, 300, progress)
+    return Learning(
+        {**modules, "critic": critic}, loss, check, budget, per_step(300, 1500), progress
+    )
 
 
 def masks(rng: np.random.Generator, like: Tensor) -> Tensor:
@@ -154,4 +166,4 @@ def frozen(size: Size) -> str:
 
     A size without a first decoder of its own has the embedded model's autoencoder.
     """
-    return f"{size.name}/latents" if size.finer else "latents"
+    return f"{size.name}/latents" if size.first_decoder else "latents"

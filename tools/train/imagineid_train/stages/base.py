@@ -24,7 +24,9 @@ from imagineid_train.loop import (
     Budget,
     channels_last,
     device,
+    drawn_ahead,
     load_into,
+    per_step,
     plain_attention,
     trained,
 )
@@ -33,12 +35,16 @@ from imagineid_train.prompts import Naming, dropped, invented, named_in, vocabul
 from imagineid_train.stage import Learning, Stage
 from imagineid_train.stages.autoencoder import frozen
 
-BATCH = 32
-TEXT_ALONE, MESH_ALONE, ONE_STEP = 4, 18, 5
-"""Samples of a batch without an adapter, with the mesh alone, and those of all three conditions
+BATCH, ON_GPU = 32, 192
+"""Samples of a batch, on a CPU and on a GPU."""
+TEXT_ALONE, MESH_ALONE, ONE_STEP = 4 / 32, 18 / 32, 5 / 32
+"""Shares of a batch without an adapter, with the mesh alone, and those of all three conditions
 that start from noise alone, as a frame imagined in one step does."""
-INVENTED, NAMING = 16, 0.2
-"""Captions without a picture in a batch, and how much it counts to know whose each colour is."""
+INVENTED, NAMING = 0.5, 0.2
+"""Captions without a picture, as a share of the batch, and how much it counts to know whose each
+colour is."""
+READERS = 5
+"""Processes that draw captions ahead of a GPU."""
 GUIDANCE = 2.0
 SHOWN = (
     "woman with long red hair",
@@ -57,31 +63,42 @@ def build(size: Size) -> Learning:
     adapter, naming = SpatialAdapter(size).to(device()), Naming(size).to(device())
     plain_attention(unet.model)
     channels_last((unet, adapter))
-    rng, flow = np.random.default_rng(0), Flow()
-    row = torch.arange(BATCH, device=device()).view(-1, 1, 1, 1)
-    steered, coherent = row >= TEXT_ALONE, row >= TEXT_ALONE + MESH_ALONE
-    no_voice = torch.zeros(BATCH, size.pseudo_words, size.text_dim, device=device())
+    flow, batch = Flow(), per_step(BATCH, ON_GPU)
+    row = torch.arange(batch, device=device()).view(-1, 1, 1, 1)
+    steered, coherent = row >= TEXT_ALONE * batch, row >= (TEXT_ALONE + MESH_ALONE) * batch
+    unseen = round(INVENTED * batch)
+    no_voice = torch.zeros(batch, size.pseudo_words, size.text_dim, device=device())
+
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, Tensor, Tensor, Tensor]:
+        """Draw people, frames, tokens of captions, and captions without a picture."""
+        who, which = people.draw(rng, batch)
+        only_words = invented(rng, unseen)
+        return (
+            who,
+            which,
+            dropped(people.tokens(rng, who, words, size), rng),
+            torch.from_numpy(np.stack([words.tokens(c.text, size) for c in only_words])),
+            torch.tensor([named_in(caption) for caption in only_words]),
+        )
+
+    batches, rng = drawn_ahead(draw, 0, READERS), np.random.default_rng(0)
 
     def loss() -> dict[str, Tensor]:
-        who, which = people.draw(rng, BATCH)
-        clean = people.frame[who, which].float().to(device())
+        who, which, tokens, only_words, named = next(batches)
+        clean = people.frame[who, which].float()
         mesh, anchor, neighbour, _ = people.conditions(rng, who, which)
-        tokens = dropped(people.tokens(rng, who, words, size), rng)
         said = text(tokens.to(device()), no_voice)
         residuals = adapter(mesh, anchor * coherent, neighbour * coherent)
-        time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.8, 1.1, BATCH)))).float()
-        time[-ONE_STEP:] = 1.0
+        time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.8, 1.1, batch)))).float()
+        time[-round(ONE_STEP * batch) :] = 1.0
         time, noise = time.to(device()), torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
         made = unet(noisy, time, said, *(r * steered for r in residuals)).float()
-        counts = people.weight[who, which].float().to(device())[:, None]
-        only_words = invented(rng, INVENTED)
-        tokens = torch.from_numpy(np.stack([words.tokens(c.text, size) for c in only_words]))
-        named = torch.tensor([named_in(caption) for caption in only_words], device=device())
-        unseen = text(tokens.to(device()), no_voice[:INVENTED])
+        counts = people.weight[who, which].float()[:, None]
+        unpictured = text(only_words.to(device()), no_voice[:unseen])
         return {
             "flow": (counts * (made - flow.target(clean, noise)).pow(2)).mean(),
-            "naming": NAMING * naming(unseen, named),
+            "naming": NAMING * naming(unpictured, named.to(device())),
         }
 
     held = People.open("val", size)
@@ -92,7 +109,7 @@ def build(size: Size) -> Learning:
         count = min(6, len(held))
         who, which = np.arange(count), np.full(count, 2)
         mesh, anchor, neighbour, _ = held.conditions(np.random.default_rng(1), who, which)
-        true = held.frame[who, which].float().to(device())
+        true = held.frame[who, which].float()
         generator = torch.Generator().manual_seed(0)
         start = torch.randn(mesh.shape, generator=generator).to(device())
         none = torch.zeros(count, size.text_tokens, dtype=torch.long, device=device())
@@ -124,7 +141,7 @@ def build(size: Size) -> Learning:
         "adapter": adapter,
         "naming": naming,
     }
-    return Learning(modules, loss, check, Budget(0, rate=7e-4, average=2000), 1000)
+    return Learning(modules, loss, check, Budget(0, rate=7e-4, average=1000), 2000)
 
 
 def drawing(size: Size) -> FirstDecoder:

@@ -21,15 +21,26 @@ from imagineid_train.adversary import Adversary, Critic
 from imagineid_train.autoencoder import detail
 from imagineid_train.crops import LOOK_AGAIN
 from imagineid_train.data import sheet, to_picture
-from imagineid_train.loop import ROOT, Budget, Progress, channels_last, device, load_into
+from imagineid_train.loop import (
+    ROOT,
+    Budget,
+    Progress,
+    channels_last,
+    device,
+    drawn_ahead,
+    load_into,
+    per_step,
+)
 from imagineid_train.measures import areas, summary
 from imagineid_train.moves import Moves, Views, on_device, whole_frames, windows
 from imagineid_train.perceptual import Perceptual
 from imagineid_train.stage import Learning, Stage
 from imagineid_train.stages.autoencoder import frozen
 
-PAIRS = 3
-"""Windows of a batch, of two neighbouring frames each."""
+PAIRS, ON_GPU = 3, 12
+"""Windows of a batch, of two neighbouring frames each, on a CPU and on a GPU."""
+READERS = 6
+"""Processes that cut windows ahead of a GPU."""
 FREE_AFTER = 0.05
 """Share of the budget until scores may use their whole bound."""
 CRITIC_FROM = 0.3
@@ -68,12 +79,19 @@ def build(size: Size) -> Learning:
         both = (latent, fine, features, views.background, views.mesh)
         return (*both, views.flow, views.cover, views.mask)
 
-    def loss() -> dict[str, Tensor]:
+    pairs, looked = per_step(PAIRS, ON_GPU), count(1)
+
+    def draw(own: np.random.Generator) -> Views:
         nonlocal people
-        done = next(step)
-        if done % LOOK_AGAIN == LOOK_AGAIN - 1:
+        if next(looked) % LOOK_AGAIN == 0:
             people = Moves.open("train", size)
-        views = on_device(windows(people, rng, PAIRS))
+        return windows(people, own, pairs)
+
+    batches = drawn_ahead(draw, 0, READERS)
+
+    def loss() -> dict[str, Tensor]:
+        done = next(step)
+        views = on_device(next(batches))
         freedom = min(1.0, progress.share / FREE_AFTER)
         made, _, drawn, _ = decoder.layers(*seen(views, rng), freedom=freedom)
         true, weight = views.target, views.weight
@@ -127,7 +145,7 @@ def build(size: Size) -> Learning:
 
     budget = Budget(0, rate=1e-3, rates=(("critic", 0.4),), average=300)
     modules: dict[str, nn.Module] = {"decoder": decoder, "critic": critic}
-    return Learning(modules, loss, check, budget, 300, progress)
+    return Learning(modules, loss, check, budget, per_step(300, 1500), progress)
 
 
 def enlarged(first: Tensor) -> Tensor:

@@ -10,11 +10,12 @@ from torch.nn import functional as F
 from imagineid.nn.matte import Matte
 from imagineid.spec import Size
 from imagineid_train.data import to_image
-from imagineid_train.loop import Budget, channels_last, device
+from imagineid_train.loop import Budget, channels_last, device, drawn_ahead, per_step
 from imagineid_train.moves import Moves
 from imagineid_train.stage import Learning, Stage
 
-BATCH = 4
+BATCH, ON_GPU = 4, 16
+"""Pictures of a batch, on a CPU and on a GPU."""
 
 
 def build(size: Size) -> Learning:
@@ -32,10 +33,15 @@ def build(size: Size) -> Learning:
             masks.append(moves.matte(person, frame))
         mask = torch.from_numpy(np.stack(masks)).float()[:, None] / 255
         mask = F.interpolate(mask, size=(side, side), mode="area")
-        return to_image(np.stack(pictures)).to(device()), mask.to(device())
+        return to_image(np.stack(pictures)), mask
+
+    batch = per_step(BATCH, ON_GPU)
+    batches = drawn_ahead(
+        lambda own: pair(people, own.integers(len(people), size=batch), own), 4, workers=3
+    )
 
     def loss() -> dict[str, Tensor]:
-        image, mask = pair(people, rng.integers(len(people), size=BATCH), rng)
+        image, mask = (x.to(device()) for x in next(batches))
         if rng.random() < 0.5:
             small = F.interpolate(image, scale_factor=1 / 4, mode="area")
             image = F.interpolate(small, size=image.shape[-2:], mode="bilinear")
@@ -47,7 +53,8 @@ def build(size: Size) -> Learning:
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        image, mask = pair(held, np.arange(min(16, len(held))), np.random.default_rng(0))
+        drawn = pair(held, np.arange(min(16, len(held))), np.random.default_rng(0))
+        image, mask = (x.to(device()) for x in drawn)
         found, true = matte(image) > 0.5, mask > 0.5
         return {"iou": float((found & true).sum() / (found | true).sum())}
 

@@ -11,11 +11,12 @@ from imagineid.nn.blocks import Residual
 from imagineid.nn.mesh_encoder import MeshEncoder
 from imagineid.spec import Size
 from imagineid_train.data import sheet, to_image, to_picture
-from imagineid_train.loop import ROOT, Budget, channels_last, device
+from imagineid_train.loop import ROOT, Budget, channels_last, device, drawn_ahead, per_step
 from imagineid_train.moves import Moves
 from imagineid_train.stage import Learning, Stage
 
-BATCH = 8
+BATCH, ON_GPU = 8, 32
+"""Mesh pictures of a batch, on a CPU and on a GPU."""
 
 
 class MeshDecoder(nn.Module):
@@ -43,18 +44,22 @@ def build(size: Size) -> Learning:
     encoder, decoder = MeshEncoder(size).to(device()), MeshDecoder(size).to(device())
     channels_last((encoder, decoder))
     people, held = Moves.open("train", size), Moves.open("val", size)
-    rng = np.random.default_rng(0)
+    batch = per_step(BATCH, ON_GPU)
 
-    def draw(moves: Moves, chosen: np.ndarray) -> Tensor:
+    def draw(moves: Moves, chosen: np.ndarray, rng: np.random.Generator) -> Tensor:
         some = []
         for person in chosen:
             shard, row = moves.index[int(person)]
             meshes = moves.kept[shard]["mesh"][row]
             some.append(meshes[int(rng.integers(len(meshes)))])
-        return to_image(np.stack(some)).to(device())
+        return to_image(np.stack(some))
+
+    batches = drawn_ahead(
+        lambda rng: draw(people, rng.integers(len(people), size=batch), rng), 0, workers=2
+    )
 
     def loss() -> dict[str, Tensor]:
-        mesh = draw(people, rng.integers(len(people), size=BATCH))
+        mesh = next(batches).to(device())
         latent = encoder(mesh)
         made = decoder(latent + 0.1 * torch.randn_like(latent)).float()
         error = (made - mesh).abs()
@@ -65,7 +70,7 @@ def build(size: Size) -> Learning:
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        mesh = draw(held, np.arange(min(8, len(held))))
+        mesh = draw(held, np.arange(min(8, len(held))), np.random.default_rng(0)).to(device())
         latent = encoder(mesh)
         made = decoder(latent)
         sheet([to_picture(mesh), to_picture(made)], ROOT / size.name / STAGE.name / "sheet.png")

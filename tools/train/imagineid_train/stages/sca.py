@@ -23,6 +23,7 @@ from imagineid_train.loop import (
     channels_last,
     device,
     load_into,
+    per_step,
     plain_attention,
     trained,
     weights,
@@ -32,7 +33,8 @@ from imagineid_train.prompts import dropped, vocabulary
 from imagineid_train.stage import Learning, Stage
 from imagineid_train.stages.tia import Voices, heard
 
-BATCH = 32
+BATCH, ON_GPU = 32, 128
+"""Samples of a batch, on a CPU and on a GPU."""
 ALL_THREE = 0.8
 """The paper's p: the share of samples that see all three conditions."""
 OWN = 0.5
@@ -85,10 +87,10 @@ def learning(size: Size, voices: Voices | None) -> Learning:
     """F_SC learns; ``voices`` may be None where none are at hand."""
     people, held = People.open("train", size), People.open("val", size)
     steered = Steered(size, voices, f"{size.name}/base")
-    rng, flow = np.random.default_rng(2), Flow()
+    rng, flow, batch = np.random.default_rng(2), Flow(), per_step(BATCH, ON_GPU)
 
     def loss() -> dict[str, Tensor]:
-        who, which = people.draw(rng, BATCH)
+        who, which = people.draw(rng, batch)
         clean = people.frame[who, which].float().to(device())
         mesh, anchor, neighbour, still = people.conditions(rng, who, which)
         said = steered.said(people, rng, who, which)
@@ -100,13 +102,13 @@ def learning(size: Size, voices: Voices | None) -> Learning:
             hidden = people.neighbour[who, which ^ 1].float().to(device())
             mouth = people.weight[who, which ^ 1].to(device())[:, None] > 2
             own = torch.where(mouth, hidden, own)
-            neighbour = torch.where(chance(rng, BATCH, OWN).to(device()), own, neighbour)
-            hold = OPENING * chance(rng, BATCH, HELD).float().to(device())
+            neighbour = torch.where(chance(rng, batch, OWN).to(device()), own, neighbour)
+            hold = OPENING * chance(rng, batch, HELD).float().to(device())
             neighbour = torch.lerp(neighbour, still, hold)
-            neighbour = torch.where(chance(rng, BATCH, STILL).to(device()), still, neighbour)
-        all_three = chance(rng, BATCH, ALL_THREE).to(device())
-        late = rng.random(BATCH) < ONE_STEP
-        free = 1 / (1 + np.exp(-rng.normal(0.6, 1.1, BATCH)))
+            neighbour = torch.where(chance(rng, batch, STILL).to(device()), still, neighbour)
+        all_three = chance(rng, batch, ALL_THREE).to(device())
+        late = rng.random(batch) < ONE_STEP
+        free = 1 / (1 + np.exp(-rng.normal(0.6, 1.1, batch)))
         time = torch.from_numpy(np.where(late, 1.0, free)).float().to(device())
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
         residuals = steered.adapter(mesh, anchor * all_three, neighbour * all_three)

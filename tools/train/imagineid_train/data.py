@@ -137,7 +137,7 @@ def to_image(pictures: np.ndarray) -> Tensor:
 def to_picture(images: Tensor) -> np.ndarray:
     """Turn float (..., 3, H, W) about [-1, 1] into uint8 (..., H, W, 3)."""
     clean = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().byte()
-    out: np.ndarray = clean.movedim(-3, -1).numpy()
+    out: np.ndarray = clean.movedim(-3, -1).numpy(force=True)
     return out
 
 

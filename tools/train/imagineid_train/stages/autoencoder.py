@@ -78,7 +78,7 @@ def learning(
     channels_last((encoder, decoder, critic))
     against = Adversary(critic, 0.04, critic_from, progress)
     perceptual, rng, step = Perceptual().to(device()), np.random.default_rng(0), count()
-    crop, batch = min(CROP_PX, size.frame_px), per_step(BATCH, ON_GPU)
+    crop, batch = min(per_step(CROP_PX, 256), size.frame_px), per_step(BATCH, ON_GPU)
 
     def loss() -> dict[str, Tensor]:
         image = people.crops(rng, batch, crop)

@@ -9,6 +9,8 @@ Source:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,16 @@ from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic
 from imagineid_train.autoencoder import detail
 from imagineid_train.data import sheet, to_picture
-from imagineid_train.loop import ROOT, Budget, Progress, channels_last, device, load_into
+from imagineid_train.loop import (
+    ROOT,
+    Budget,
+    Progress,
+    channels_last,
+    device,
+    drawn_ahead,
+    load_into,
+    per_step,
+)
 from imagineid_train.moves import FIRSTS, Views, on_device, whole_frames
 from imagineid_train.people import People
 from imagineid_train.perceptual import Perceptual
@@ -30,7 +41,19 @@ from imagineid_train.stages.frame_decoder import enlarged
 from imagineid_train.stages.sca import Steered, judge
 from imagineid_train.stages.tia import Voices, heard
 
-BATCH = 4
+BATCH, ON_GPU = 4, 24
+"""Frames of a batch, on a CPU and on a GPU."""
+READERS = 10
+"""Processes that read frames ahead of a GPU."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Frames to imagine: whose (B,) and which (B,), with the views of them."""
+
+    who: np.ndarray
+    which: np.ndarray
+    views: Views
 
 
 def learning(size: Size, voices: Voices | None) -> Learning:
@@ -44,16 +67,24 @@ def learning(size: Size, voices: Voices | None) -> Learning:
     channels_last((encoder, decoder, critic))
     against = Adversary(critic, 0.03, 0.1, progress)
     perceptual, rng = Perceptual().to(device()), np.random.default_rng(3)
+    batch = per_step(BATCH, ON_GPU)
+
+    def seen(source: People, draw: np.random.Generator, count: int) -> Drawn:
+        if source is held:
+            who, which = np.arange(count), np.full(count, 2)
+        else:
+            who, which = source.draw(draw, count)
+        first = draw.integers(FIRSTS, size=count)
+        chosen = [(int(p), int(f), int(n)) for p, f, n in zip(who, first, which, strict=True)]
+        return Drawn(who, which, whole_frames(source.moves, chosen))
 
     def imagined(
-        source: People, draw: np.random.Generator, who: np.ndarray, which: np.ndarray
+        source: People, draw: np.random.Generator, drawn: Drawn
     ) -> tuple[Tensor, Tensor, Views]:
         """Return one-step latents, the frames drawn of them, and what those should be."""
-        first = draw.integers(FIRSTS, size=len(who))
-        chosen = [(int(p), int(f), int(n)) for p, f, n in zip(who, first, which, strict=True)]
-        views = on_device(whole_frames(source.moves, chosen))
-        mesh, anchor, neighbour, _ = source.conditions(draw, who, which)
-        said = steered.said(source, draw, who, which)
+        views = on_device(drawn.views)
+        mesh, anchor, neighbour, _ = source.conditions(draw, drawn.who, drawn.which)
+        said = steered.said(source, draw, drawn.who, drawn.which)
         latent = steered.one_step(torch.randn_like(mesh), said, mesh, anchor, neighbour)
         with torch.no_grad():
             features = encoder.features(views.first).float()
@@ -67,14 +98,16 @@ def learning(size: Size, voices: Voices | None) -> Learning:
         )
         return latent, decoder(latent, *parts, views.mask).float(), views
 
+    batches = drawn_ahead(lambda own: seen(people, own, batch), 3, READERS)
+
     def loss() -> dict[str, Tensor]:
-        who, which = people.draw(rng, BATCH)
-        latent, made, views = imagined(people, rng, who, which)
+        drawn = next(batches)
+        latent, made, views = imagined(people, rng, drawn)
         true, weight = views.target, views.weight
-        clean = people.frame[who, which].float().to(device())
-        counts = people.weight[who, which].float().to(device())[:, None]
+        clean = people.frame[drawn.who, drawn.which].float()
+        counts = people.weight[drawn.who, drawn.which].float()[:, None]
         spots = [people.moves.spot(int(p), int(n), int(rng.integers(3)))
-                 for p, n in zip(who, which, strict=True)]  # fmt: skip
+                 for p, n in zip(drawn.who, drawn.which, strict=True)]  # fmt: skip
         mesh = F.interpolate(views.mesh, size=true.shape[-2:], mode="bilinear")
         near = [about(each, spots) for each in (made, true, mesh)]
         return {
@@ -86,9 +119,8 @@ def learning(size: Size, voices: Voices | None) -> Learning:
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        count = min(6, len(held))
-        who, which = np.arange(count), np.full(count, 2)
-        _, made, views = imagined(held, np.random.default_rng(0), who, which)
+        draw = np.random.default_rng(0)
+        _, made, views = imagined(held, draw, seen(held, draw, min(6, len(held))))
         rows = [to_picture(views.first), to_picture(views.target), to_picture(made)]
         sheet(rows, ROOT / size.name / STAGE.name / "sheet.png")
         return judge(steered, held)

@@ -307,6 +307,7 @@ def _checked(
         module.train()
 
 
+@torch.no_grad()
 def _resume(
     folder: Path, named: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer
 ) -> tuple[int, float, dict[str, Tensor]]:
@@ -323,8 +324,8 @@ def _resume(
         if f"{k}#1" in moments:
             optimiser.state[p] = {
                 "step": torch.tensor(float(said["step"]), device=where),
-                "exp_avg": moments[f"{k}#1"],
-                "exp_avg_sq": moments[f"{k}#2"],
+                "exp_avg": torch.empty_like(p).copy_(moments[f"{k}#1"]),
+                "exp_avg_sq": torch.empty_like(p).copy_(moments[f"{k}#2"]),
             }
     return said["step"], said["seconds"], {k: average[k] for k in named}
 

@@ -106,7 +106,7 @@ def analyze(
     Raises:
         BadSound: it can't be read, or there is nothing to hear.
     """
-    with opened(audio) as sound, progress.stage("listening", 1.0, "") as advance:
+    with opened(audio, progress) as sound, progress.stage("listening", 1.0, "") as advance:
         factors = pipe.encode(sound, advance)
     window = pipe.size.window
     feelings = OverlapAdd(window, len(EMOTIONS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -46,3 +47,22 @@ class Silent:
 
 
 SILENT = Silent()
+
+SHOWN_AFTER_S = 1.0
+"""Seconds after which work that is usually quick is shown."""
+
+
+@contextlib.contextmanager
+def shown_when_slow(progress: Progress, name: str) -> Iterator[Advance]:
+    """Follow a share of the whole, as a stage that is shown only if it takes a second."""
+    with contextlib.ExitStack() as stack:
+        started, advance = time.monotonic(), None
+
+        def report(share: float) -> None:
+            nonlocal advance
+            if advance is None and time.monotonic() - started > SHOWN_AFTER_S:
+                advance = stack.enter_context(progress.stage(name, 1.0, ""))
+            if advance is not None:
+                advance(share)
+
+        yield report

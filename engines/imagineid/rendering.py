@@ -18,7 +18,7 @@ from imagineid.pad.average_voices import parse
 from imagineid.pad.conditioning import Conditioning, cut
 from imagineid.pad.factors import VoiceFactors
 from imagineid.prefetch import Prefetch
-from imagineid.progress import SILENT, Progress
+from imagineid.progress import SILENT, Progress, shown_when_slow
 from imagineid.request import Request
 from imagineid.spec import EMOTIONS, FPS
 from imagineid.video.output import open_writer
@@ -115,7 +115,7 @@ def render(
     request = request or Request()
     request.check()
     path = Path(out) if isinstance(out, (str, os.PathLike)) else None
-    with opened(audio) as recording:
+    with opened(audio, progress) as recording:
         started = time.monotonic()
         request, avatar = avatars.with_avatar(pipe, request, progress)
         request, output = request.with_seed(recording), request.output
@@ -174,7 +174,7 @@ def preview(
         The faces, (H, W, 3) uint8 each, and what is told of them.
     """
     request.check()
-    with opened(audio) as sound:
+    with opened(audio, progress) as sound:
         started = time.monotonic()
         request = request.with_seed(sound)
         announce(pipe, request, sound, progress)
@@ -324,10 +324,12 @@ class _Watched:
 
 
 @contextlib.contextmanager
-def opened(audio: str | os.PathLike[str] | Sound) -> Iterator[Sound]:
+def opened(audio: str | os.PathLike[str] | Sound, progress: Progress = SILENT) -> Iterator[Sound]:
     """Open a recording, unless it is open; the caller's own stays open."""
     if isinstance(audio, Sound):
         yield audio
-    else:
-        with open_sound(audio) as sound:
-            yield sound
+        return
+    with shown_when_slow(progress, "reading") as report:
+        sound = open_sound(audio, report)
+    with sound:
+        yield sound

@@ -14,6 +14,7 @@ from imagineid.batch_inputs import SOUNDS, is_recording
 from imagineid.errors import BadInput, ImagineIDError
 from imagineid.pad.factors import Identity
 from imagineid.progress import SILENT, Progress
+from imagineid.rendering import opened
 
 if TYPE_CHECKING:
     from imagineid.pipeline import Pipeline
@@ -84,7 +85,7 @@ def retrieve(
         BadSound: the speech can't be heard.
         BadInput: none of the recordings can be read.
     """
-    with open_sound(speech) as sound:
+    with opened(speech, progress) as sound:
         who = pipe.encode_identity(sound)
     found, unread = [], []
     with progress.stage("listening", len(paths), "recordings") as advance:

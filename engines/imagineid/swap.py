@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagineid import __version__, swap_store
-from imagineid.audio import open_sound
 from imagineid.audio.decode import open_regular
 from imagineid.errors import BadInput
 from imagineid.files import check_output, check_outputs
 from imagineid.pad.average_voices import parse
 from imagineid.progress import SILENT, Progress
-from imagineid.rendering import metadata_of, warn_unknown, write_video
+from imagineid.rendering import metadata_of, opened, warn_unknown, write_video
 from imagineid.request import Request, joined_prompt
 from imagineid.swap_source import SwapSource, find_source, read_source
 from imagineid.video import VideoWriter
@@ -245,7 +244,7 @@ def _encoder(pipe: Pipeline, progress: Progress) -> Callable[[Path], VoiceFactor
     def encode(path: Path) -> VoiceFactors:
         if path not in known:
             with (
-                open_sound(path) as sound,
+                opened(path, progress) as sound,
                 progress.stage(f"hearing {path.name}", 1.0, "") as advance,
             ):
                 known[path] = pipe.encode(sound, advance)

@@ -61,13 +61,13 @@ def analyze(
     """
     with error_handling(debug):
         from imagineid import analysis, pipeline
-        from imagineid.audio import open_sound
+        from imagineid.rendering import opened
         from imagineid.request import Request
 
         request = Request(seed=seed, pose_from=pose_from, still=still)
         _check(speech, csv, fps, plot, request, overwrite)
         progress = TerminalProgress(quiet)
-        with open_sound(speech) as sound:
+        with opened(speech, progress) as sound:
             found = analysis.analyze(pipeline.load(model, engine=engine), sound, progress)
         if csv is not None:
             analysis.write_curves(csv, found.conditioning, request, fps, overwrite)

@@ -212,11 +212,10 @@ def _make(
     progress: TerminalProgress,
 ) -> dict[str, Any]:
     """Make the video or the sheet; return what is printed as JSON."""
-    from imagineid.audio import open_sound
-    from imagineid.rendering import render
+    from imagineid.rendering import opened, render
 
     started = time.monotonic()
-    with open_sound(audio) as sound:
+    with opened(audio, progress) as sound:
         pipe = choice.load()
         _warn_of_another(pipe, known, progress)
         if preview is not None:

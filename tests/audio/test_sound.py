@@ -14,6 +14,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import imagineid.audio.sound
 from imagineid.audio import mel_filters, mel_spectrogram, mel_windows, open_sound
 from imagineid.audio.padding import PaddedSound
 from imagineid.errors import BadSound
@@ -291,3 +292,43 @@ def test_few_windows_have_the_bits_of_many(speech: Path, frames: int) -> None:
         for first in (0, 13, 64):
             few = mel_windows(sound, first, frames)
             np.testing.assert_array_equal(few, many[first : first + frames])
+
+
+# ---- long recordings
+
+
+def test_a_long_recording_is_read_again_and_gives_the_same_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stereo = np.random.default_rng(1).normal(0, 0.1, (2, 16_000 * 5)).astype(np.float32)
+    path = write_recording(tmp_path / "long.flac", stereo)
+    with open_sound(path) as whole:
+        samples, digest = whole.read(-100, whole.samples + 200), whole.digest()
+    monkeypatch.setattr(imagineid.audio.sound, "LONG_S", 1)
+    monkeypatch.setattr(imagineid.audio.sound, "HELD_S", 1)
+    with open_sound(path) as long:
+        assert isinstance(long._store, imagineid.audio.sound.Redecoded)
+        assert (long.samples, long.digest()) == (len(samples) - 200, digest)
+        for first, count in ((-100, 300), (40_000, 7000), (39_000, 100), (70_000, 10_050), (5, 50)):
+            np.testing.assert_array_equal(
+                long.read(first, count), samples[first + 100 : first + 100 + count]
+            )
+
+
+def test_a_long_recording_that_is_cut_meanwhile_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imagineid.audio.sound, "LONG_S", 1)
+    path = write_recording(tmp_path / "long.wav", tone(5))
+    with open_sound(path) as long:
+        write_recording(path, tone(2))
+        with pytest.raises(BadSound, match="was changed while it was read"):
+            long.read(70_000, 1000)
+
+
+def test_reading_tells_how_far_it_is(tmp_path: Path) -> None:
+    path, shares = write_recording(tmp_path / "a.wav", tone(20)), list[float]()
+    open_sound(path, shares.append).close()
+    assert shares == sorted(shares)
+    assert shares[0] < 0.5
+    assert shares[-1] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from imagineid.video import read_metadata
 from support.command import command, environment, plain
@@ -210,3 +212,52 @@ def test_a_swap_is_kept_too_and_comes_again_without_being_imagined(
     without = plain(tmp_path, *words, "not.mp4", "--no-cache", PLAIN_BLIND="1")
     assert without.returncode == 1
     assert not (tmp_path / "not.mp4").exists()
+
+
+@pytest.mark.slow
+def test_twelve_hours_are_read_in_sight_and_without_a_large_file(tmp_path: Path) -> None:
+    """Progress from the first seconds on; what is decoded does not pile up on the disk."""
+    path, temporary = tmp_path / "long.flac", tmp_path / "tmp"
+    temporary.mkdir()
+    _write_hours(path, 12)
+    with (tmp_path / "told").open("w") as file:
+        process = subprocess.Popen(
+            command("plain_pipeline", "generate", path, "-o", "out.mp4"),
+            cwd=tmp_path,
+            env=environment(TMPDIR=str(temporary), PLAIN_FRAME_S="0.01"),
+            stderr=file,
+        )
+    started, largest, begins = time.monotonic(), 0, dict[str, float]()
+    while time.monotonic() - started < 240 and "imagining" not in begins:
+        told = (tmp_path / "told").read_text()
+        for word in ("reading", "imagining"):
+            if word in told:
+                begins.setdefault(word, time.monotonic() - started)
+        largest = max(largest, _open_bytes(process.pid))
+        assert process.poll() is None, told
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert begins.keys() == {"reading", "imagining"}
+    assert begins["reading"] < 8
+    assert largest < 100e6
+
+
+def _write_hours(path: Path, hours: int) -> None:
+    """Write a minute of a tone that comes and goes, again and again."""
+    minute = (
+        np.sin(np.arange(8000 * 60) / 9) * 3000 * (np.arange(8000 * 60) % 8000 > 4000)
+    ).astype(np.int16)
+    with soundfile.SoundFile(path, "w", 8000, 1, subtype="PCM_16") as file:
+        for _ in range(60 * hours):
+            file.write(minute)
+
+
+def _open_bytes(pid: int) -> int:
+    """Return the size of the deleted files that a process holds open."""
+    total = 0
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            if "(deleted)" in str(link.readlink()):
+                total += link.stat().st_size
+    return total

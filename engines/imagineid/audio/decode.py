@@ -44,7 +44,11 @@ _OTHER = "Give another recording:  imagineid generate OTHER.wav"
 _AGAIN = "Copy or download it again, then:  imagineid generate FILE"
 
 
-def decode(path: Path, notes: list[str] | None = None) -> Iterator[av.AudioFrame]:
+def decode(
+    path: Path,
+    notes: list[str] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Iterator[av.AudioFrame]:
     """Decode the sound of a file: the first track, or the one that speaks.
 
     Gaps in it become silence, so that it stays in step with a picture beside it.
@@ -52,6 +56,7 @@ def decode(path: Path, notes: list[str] | None = None) -> Iterator[av.AudioFrame
     Args:
         path: a file that PyAV reads: wav, flac, mp3, ogg, opus, m4a, a video with sound and more.
         notes: where lines are put that the user should know.
+        on_progress: called with the share of the file that is read, 0 to 1.
 
     Yields:
         The frames of the stream as they are coded: its own rate, channels and sample format.
@@ -81,13 +86,15 @@ def decode(path: Path, notes: list[str] | None = None) -> Iterator[av.AudioFrame
                 expected_s = _declared_seconds(container, stream)
             if notes is not None:
                 notes.extend(f"{path}: {note}" for note in header.notes + found.notes)
-            decoded_s = Fraction(0)
+            decoded_s, size = Fraction(0), path.stat().st_size
             frames = _whole_frames(container, stream, path)
             if not _MUXED.isdisjoint(container.format.name.split(",")):
                 frames = _in_step(frames, _picture_starts(container))
             for frame in frames:
                 decoded_s += Fraction(frame.samples, frame.sample_rate)
                 yield _adjusted(frame, found)
+                if on_progress is not None:
+                    on_progress(min(1.0, file.tell() / max(size, 1)))
     _check_length(path, float(decoded_s), expected_s)
 
 
@@ -96,6 +103,7 @@ def resample(
     sample_format: str,
     target: Callable[[av.AudioFrame], tuple[str, int]],
     notes: list[str] | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Generator[av.AudioFrame, None, None]:
     """Decode a recording and bring it to one format, layout and rate.
 
@@ -105,6 +113,7 @@ def resample(
         target: maps the first frame to the layout's name and the rate wanted; both stay, even
             where the recording changes its own on the way.
         notes: where lines are put that the user should know.
+        on_progress: called with the share of the file that is read, 0 to 1.
 
     Yields:
         Frames without timestamps, without gaps.
@@ -115,7 +124,7 @@ def resample(
     resampler: av.AudioResampler | None = None
     heard: tuple[str, str, int] | None = None
     layout, rate = "", 0
-    for frame in decode(path, notes):
+    for frame in decode(path, notes, on_progress):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         frame.pts = None
         if kind != heard:

@@ -8,29 +8,118 @@ import os
 import tempfile
 import threading
 import weakref
+from collections import deque
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagineid.audio.decode import resample
 from imagineid.audio.survey import mix_weights
-from imagineid.errors import BadOutput
+from imagineid.errors import BadOutput, BadSound
 from imagineid.spec import FPS, SAMPLE_RATE
 
 MIX_S = 30
 """Seconds from which the mix of the channels is decided."""
 
+LONG_S = 1800
+"""A recording longer than this is decoded again as it is read; shorter ones are decoded once, to a
+temporary file of 32 kB a second and channel."""
+
+HELD_S = 240
+"""Seconds of a long recording that are held: windows are read several times."""
+
 Floats = NDArray[np.float32]
+Shorts = NDArray[np.int16]
+
+
+class Store(Protocol):
+    """Where the samples of a recording come from, its channels apart."""
+
+    def read(self, low: int, high: int) -> Shorts:
+        """Return the samples ``low`` to ``high``, (samples, channels)."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class Spool:
+    """Samples in a temporary file without a name, interleaved int16."""
+
+    def __init__(self, file: IO[bytes], channels: int) -> None:
+        self._file, self._channels = file, channels
+
+    def read(self, low: int, high: int) -> Shorts:
+        """Return samples; see :class:`Store`."""
+        self._file.seek(low * self._channels * 2)
+        data = self._file.read((high - low) * self._channels * 2)
+        return np.frombuffer(data, dtype=np.int16).reshape(-1, self._channels)
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+
+class Redecoded:
+    """Samples of a long recording, decoded again as they are read.
+
+    The last :data:`HELD_S` are held; going further back begins at the start again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._blocks: deque[Shorts] = deque()
+        self._first = self._end = 0
+        self._source: Generator[Shorts, None, None] = _decoded(path)
+
+    def read(self, low: int, high: int) -> Shorts:
+        """Return samples; see :class:`Store`.
+
+        Raises:
+            BadSound: the recording is no longer as long as it was.
+        """
+        if low < self._first:
+            self.close()
+            self._source, self._first, self._end = _decoded(self._path), 0, 0
+        while self._end < high:
+            block = next(self._source, None)
+            if block is None:
+                raise BadSound(
+                    f"{self._path} was changed while it was read.\n"
+                    f"Run it again:  imagineid generate {self._path}"
+                )
+            self._blocks.append(block)
+            self._end += len(block)
+            oldest = min(low, self._end - HELD_S * SAMPLE_RATE)
+            while self._first + len(self._blocks[0]) <= oldest:
+                self._first += len(self._blocks.popleft())
+        held = np.concatenate(self._wanted(low, high))
+        return held[: high - low]
+
+    def _wanted(self, low: int, high: int) -> list[Shorts]:
+        """Return the held blocks that overlap ``low`` to ``high``, the first one cut at ``low``."""
+        out, at = [], self._first
+        for block in self._blocks:
+            if at + len(block) > low and at < high:
+                out.append(block[max(0, low - at) :])
+            at += len(block)
+        return out
+
+    def close(self) -> None:
+        """Close the recording."""
+        self._source.close()
+        self._blocks.clear()
 
 
 class Sound:
-    """A recording as 16 kHz mono, kept in a temporary file without a name.
+    """A recording as 16 kHz mono.
 
-    Memory does not grow with its length. Channels are kept apart on disk and mixed when read: a
-    dead channel is left out and one that is turned upside down is turned back. The file goes with
-    a ``with`` block, with :meth:`close`, or at the latest with the object.
+    Neither memory nor temporary files grow with its length beyond :data:`LONG_S`. Channels are kept
+    apart and mixed when read: a dead channel is left out and one that is turned upside down is
+    turned back. What it holds goes with a ``with`` block, with :meth:`close`, or at the latest with
+    the object.
 
     Attributes:
         path: the recording.
@@ -40,13 +129,16 @@ class Sound:
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, path: Path, spool: IO[bytes], samples: int, mix: Floats) -> None:
+    def __init__(
+        self, path: Path, store: Store, samples: int, mix: Floats, digest: str = ""
+    ) -> None:
         self.path = path
         self.samples = samples
-        self._spool = spool
+        self._store = store
         self._lock = threading.Lock()
         self._mix = mix  # (channels,): the weight of each
-        self._close = weakref.finalize(self, spool.close)
+        self._digest = digest
+        self._close = weakref.finalize(self, store.close)
 
     @property
     def duration_s(self) -> float:
@@ -71,26 +163,22 @@ class Sound:
         out = np.zeros(count, dtype=np.float32)
         low, high = max(first_sample, 0), min(first_sample + count, self.samples)
         if low < high:
-            channels = len(self._mix)
             with self._lock:
-                self._spool.seek(low * channels * 2)
-                data = self._spool.read((high - low) * channels * 2)
-            block = np.frombuffer(data, dtype=np.int16).reshape(-1, channels)
-            mono = block[:, 0] * self._mix[0]
-            for channel in range(1, channels):
-                mono = mono + block[:, channel] * self._mix[channel]
-            out[low - first_sample : high - first_sample] = mono / np.float32(32768.0)
+                block = self._store.read(low, high)
+            out[low - first_sample : high - first_sample] = _mixed(block, self._mix)
         return out
 
     def digest(self) -> str:
         """Return what the recording is, by its samples."""
-        digest = hashlib.blake2b(digest_size=20)
-        for first in range(0, self.samples, 1 << 20):
-            digest.update(self.read(first, min(1 << 20, self.samples - first)).tobytes())
-        return digest.hexdigest()
+        if not self._digest:
+            digest = _new_digest()
+            for first in range(0, self.samples, 1 << 20):
+                digest.update(self.read(first, min(1 << 20, self.samples - first)).tobytes())
+            self._digest = digest.hexdigest()
+        return self._digest
 
     def close(self) -> None:
-        """Give the temporary file back."""
+        """Give back what it holds."""
         self._close()
 
     def __enter__(self) -> Sound:
@@ -100,12 +188,15 @@ class Sound:
         self.close()
 
 
-def open_sound(path: str | os.PathLike[str]) -> Sound:
-    """Open a recording, decoding it once to 16 kHz.
+def open_sound(
+    path: str | os.PathLike[str], on_progress: Callable[[float], None] | None = None
+) -> Sound:
+    """Open a recording, decoding it once from end to end.
 
     Args:
         path: anything PyAV reads as sound: wav, flac, mp3, ogg, m4a, the sound of a video; any
             rate, any channels.
+        on_progress: called with the share of the file that is read, 0 to 1.
 
     Returns:
         The recording, at least 0.2 s of it. Silence is not an error.
@@ -117,7 +208,7 @@ def open_sound(path: str | os.PathLike[str]) -> Sound:
     path, notes = Path(path), list[str]()
     spool = tempfile.TemporaryFile(prefix="imagineid-")
     try:
-        samples, gram = _spool_channels(path, spool, notes)
+        sound = _first_pass(path, spool, notes, on_progress)
     except OSError as error:
         with contextlib.suppress(OSError):  # closing writes once more, to the same full disk
             spool.close()
@@ -128,30 +219,75 @@ def open_sound(path: str | os.PathLike[str]) -> Sound:
     except BaseException:
         spool.close()
         raise
-    sound = Sound(path, spool, samples, mix_weights(gram))
     sound.notes = tuple(notes)
     return sound
 
 
-def _spool_channels(
-    path: Path, spool: IO[bytes], notes: list[str]
-) -> tuple[int, NDArray[np.float64]]:
-    """Write a recording's channels as 16 kHz int16, interleaved.
+def _first_pass(
+    path: Path,
+    spool: IO[bytes],
+    notes: list[str],
+    on_progress: Callable[[float], None] | None,
+) -> Sound:
+    """Read a recording to its end, spooling its channels unless it is long.
 
-    Returns:
-        Its samples, and the channels' products summed over its first :data:`MIX_S`, (channels,
-        channels): a recording that grows is mixed as it was before.
+    Channels are mixed as its first :data:`MIX_S` ask for: a recording that grows is mixed as it was
+    before.
     """
     gram: NDArray[np.float64] | None = None
-    samples = 0
-    for frame in resample(path, "s16", lambda first: (first.layout.name, SAMPLE_RATE), notes):
-        channels = frame.layout.nb_channels
-        block = frame.to_ndarray().reshape(-1, channels)  # (samples, channels) int16
-        spool.write(block.tobytes())
+    samples, channels = 0, 1
+    mix, digest = np.zeros(0, np.float32), None
+    for block in _decoded(path, notes, on_progress):
         if gram is None or samples < MIX_S * SAMPLE_RATE:
             wide = block[: MIX_S * SAMPLE_RATE - samples].astype(np.float64)
             gram = wide.T @ wide if gram is None else gram + wide.T @ wide
+            channels = block.shape[1]
         samples += len(block)
-    spool.flush()
+        if digest is not None:
+            digest.update(_mixed(block, mix).tobytes())
+            continue
+        spool.write(block.tobytes())
+        if samples > LONG_S * SAMPLE_RATE:
+            mix = mix_weights(gram)
+            digest = _spooled_digest(spool, samples, mix)
+            spool.close()
     assert gram is not None  # a recording has one frame at least
-    return samples, gram
+    if digest is not None:
+        return Sound(path, Redecoded(path), samples, mix, digest.hexdigest())
+    spool.flush()
+    return Sound(path, Spool(spool, channels), samples, mix_weights(gram))
+
+
+def _decoded(
+    path: Path,
+    notes: list[str] | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Generator[Shorts, None, None]:
+    """Yield a recording's channels at 16 kHz, (samples, channels) a block."""
+    frames = resample(
+        path, "s16", lambda first: (first.layout.name, SAMPLE_RATE), notes, on_progress
+    )
+    with contextlib.closing(frames):
+        for frame in frames:
+            yield frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+
+
+def _mixed(block: Shorts, mix: Floats) -> Floats:
+    """Return channels (samples, channels) as mono in [-1, 1]."""
+    mono = block[:, 0] * mix[0]
+    for channel in range(1, len(mix)):
+        mono = mono + block[:, channel] * mix[channel]
+    return np.asarray(mono / np.float32(32768.0), np.float32)
+
+
+def _new_digest() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=20)
+
+
+def _spooled_digest(file: IO[bytes], samples: int, mix: Floats) -> hashlib.blake2b:
+    """Return the digest of what is spooled so far, to go on with."""
+    digest, spool = _new_digest(), Spool(file, len(mix))
+    file.flush()
+    for first in range(0, samples, 1 << 20):
+        digest.update(_mixed(spool.read(first, min(first + (1 << 20), samples)), mix).tobytes())
+    return digest

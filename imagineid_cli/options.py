@@ -69,9 +69,20 @@ EXPERTS = "For experts"
 
 # ---- appearance
 
+
+def _as_utf8(text: str | None) -> str | None:
+    """Return what was typed as UTF-8, also where the locale has fewer letters."""
+    try:
+        return text and text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 Prompt = Annotated[
     str | None,
-    typer.Option(metavar="TEXT", help='Appearance of the face, e.g. "red hair, glasses".'),
+    typer.Option(
+        metavar="TEXT", callback=_as_utf8, help='Appearance of the face, e.g. "red hair, glasses".'
+    ),
 ]
 Avatar = Annotated[
     str | None,

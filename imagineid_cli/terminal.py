@@ -46,6 +46,7 @@ def _escaped(c: str) -> str:
 def prepare_streams() -> None:
     """Let no name fail to be printed, and no stream that is closed fail the command."""
     codecs.register_error(ERRORS, _encode_somehow)
+    _ignore_impossible_widths()
     _fill_closed_numbers()
     _keep_stdout_for_results()
     for name in ("stdout", "stderr"):
@@ -54,6 +55,13 @@ def prepare_streams() -> None:
             sys.stderr = _nowhere()
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=ERRORS)
+
+
+def _ignore_impossible_widths() -> None:
+    """Forget a width of the terminal that nothing could be printed in."""
+    width = os.environ.get("COLUMNS", "80").strip()
+    if not (width.isdecimal() and width.strip("0")):
+        del os.environ["COLUMNS"]
 
 
 class _Terminal(io.TextIOWrapper):

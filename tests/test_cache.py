@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imagineid import cache as caching
-from imagineid.cache import Cache, key_of
+from imagineid.cache import Cache, arithmetic_of, key_of
 from imagineid.errors import BadInput
 
 
@@ -129,3 +129,9 @@ def test_a_limit_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch) -> N
             caching.limit_bytes()
     monkeypatch.setenv("IMAGINEID_CACHE_GB", "0.5")
     assert caching.limit_bytes() == 500_000_000
+
+
+def test_the_count_of_threads_changes_no_key() -> None:
+    one, many = (f"onnx (onnxruntime 1.27, {n})" for n in ("1 thread", "16 threads"))
+    assert arithmetic_of(one) == arithmetic_of(many)
+    assert arithmetic_of(one) != arithmetic_of("onnx (onnxruntime 1.28, 1 thread)")

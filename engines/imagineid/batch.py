@@ -16,7 +16,7 @@ from imagineid import signals
 from imagineid.audio import open_sound
 from imagineid.cache import Cache
 from imagineid.errors import BackendMissing, BadInput, BadWeights, ImagineIDError
-from imagineid.files import atomic_output, check_output, sweep, write_errors
+from imagineid.files import atomic_output, check_output, one_line, sweep, write_errors
 from imagineid.rendering import Rendered, render
 from imagineid.request import Request
 
@@ -75,7 +75,8 @@ def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
             )  # fmt: skip
         return Done(task, made)
     except ImagineIDError as error:
-        return Done(task, error=str(error).splitlines()[0])
+        told = str(error).replace(str(task.audio), one_line(task.audio))
+        return Done(task, error=told.splitlines()[0])
     except Exception as error:
         return Done(task, error=f"unexpected error ({type(error).__name__}: {error})")
 

@@ -227,11 +227,12 @@ def whole_number(said: object) -> int:
 
 
 def _is_name(name: str) -> bool:
-    """Return whether the operating system accepts ``name`` as a path."""
+    """Return whether the operating system accepts ``name`` as a path, and it is one line."""
     try:
-        return b"\0" not in os.fsencode(name)
+        os.fsencode(name)
     except UnicodeEncodeError:
         return False
+    return not set("\0\n\r") & set(name)
 
 
 def _bad(path: Path, line: int, what: str) -> BadInput:

@@ -364,3 +364,8 @@ def _names_one_file(folder: Path, one: str, other: str) -> bool:
         return (folder / f"{prefix}{other}").exists()
     finally:
         probe.unlink(missing_ok=True)
+
+
+def one_line(path: Path) -> str:
+    """Return a file's name with its line breaks written out."""
+    return str(path).replace("\n", "\\n").replace("\r", "\\r")

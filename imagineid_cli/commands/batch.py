@@ -139,6 +139,8 @@ def _tell(
     Raises:
         SomeFailed: some did.
     """
+    from imagineid.files import one_line
+
     started = time.monotonic()
     made: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
@@ -147,10 +149,10 @@ def _tell(
     for done in making:
         if done.made is None:
             failed.append({"audio": str(done.task.audio), "error": done.error or ""})
-            say(f"Failed: {done.task.audio}: {done.error}", style="red")
+            say(f"Failed: {one_line(done.task.audio)}: {done.error}", style="red")
             continue
         made.append(done.made.as_json())
-        progress.line(f"{len(made) + len(failed)} of {count}: {done.task.audio}")
+        progress.line(f"{len(made) + len(failed)} of {count}: {one_line(done.task.audio)}")
         if not as_json:
             typer.echo(made[-1]["path"])
     took_s = round(time.monotonic() - started, 2)

@@ -7,6 +7,7 @@ import os
 import pty
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,82 @@ def test_a_name_that_is_not_utf8_gets_its_video(here: Path) -> None:
     assert ended.stdout == os.fsencode(f"{deep}/x.mp4\n")
     assert (here / "caf\udce9.mp4").exists()
     assert (deep / "x.mp4").exists()
+
+
+def test_a_terminal_without_width_still_shows_errors(here: Path) -> None:
+    for width in ("0", "wide"):
+        ended = plain(here, "generate", "missing.wav", COLUMNS=width)
+        assert ended.returncode == 2
+        assert "missing.wav does not exist" in ended.stderr
+
+
+def test_a_prompt_is_understood_where_the_locale_has_fewer_letters(here: Path) -> None:
+    ended = subprocess.run(
+        command("plain_pipeline", "generate", "a.wav", "--prompt", "r\udcc3\udca9d hair"),
+        cwd=here,
+        env=environment(PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LC_ALL="C"),
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert read_metadata(here / "a.mp4")["prompt"] == "réd hair"
+
+
+def test_closed_and_full_streams_do_not_cost_the_video(here: Path) -> None:
+    words = " ".join(command("plain_pipeline", "generate", "a.wav", "--overwrite"))
+    for redirected in ("2>&-", "2>/dev/full"):
+        (here / "a.mp4").unlink(missing_ok=True)
+        ended = subprocess.run(
+            f"{words} {redirected}", shell=True, cwd=here, env=environment(), check=False,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert (ended.returncode, ended.stdout) == (0, b"a.mp4\n"), redirected
+        assert (here / "a.mp4").exists()
+    closed = subprocess.run(
+        f"{words} -o - >&-", shell=True, cwd=here, env=environment(), check=False,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert closed.returncode == 2
+    assert b"Standard output is closed" in closed.stderr
+
+
+def test_a_name_with_a_line_break_stays_one_line(here: Path) -> None:
+    (here / "list.csv").write_text('audio,out\n"a\n.wav",x.mp4\n')
+    listed = plain(here, "batch", "list.csv", "-o", "out")
+    assert listed.returncode == 2
+    assert "has an invalid file name in audio" in listed.stderr
+    many = here / "many"
+    many.mkdir()
+    (many / "bro\nken.wav").write_text("no sound")
+    (here / "a.wav").rename(many / "go\nod.wav")
+    ended = plain(here, "batch", "many", "-o", "out")
+    assert ended.returncode == 4
+    assert "Failed: many/bro\\nken.wav: many/bro\\nken.wav is not a recording" in ended.stderr
+    assert "1 of 2: many/bro" not in ended.stderr
+    assert "2 of 2: many/go\\nod.wav" in ended.stderr
+
+
+def test_the_longest_name_is_refused_before_the_work(here: Path) -> None:
+    long = "n" * 244 + ".wav"  # the name fits, that of the sheet does not
+    (here / "a.wav").rename(here / long)
+    ended = plain(here, "generate", long, "--preview", 2)
+    assert ended.returncode == 2
+    assert "Name another:  -o OUT.png" in ended.stderr
+
+
+@pytest.mark.slow
+def test_too_little_memory_is_told_and_nothing_else_is_printed(here: Path) -> None:
+    limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_AS, (900_000_000,) * 2);"
+    for words in (["generate", "a.wav"], ["analyze", "a.wav"]):
+        ended = subprocess.run(
+            [sys.executable, "-c", f"{limit} import sys; sys.argv = ['imagineid', *{words!r}];"
+             "runpy.run_module('imagineid_cli', run_name='__main__')"],
+            cwd=here, env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 3, ended.stderr
+        assert "There is not enough memory" in ended.stderr
+        assert ended.stdout == ""
+    assert sorted(path.name for path in here.iterdir()) == ["a.wav"]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 from support.bad_server import Server
-from support.small_weights import BASE, MATTING, is_whole, write_manifest
+from support.small_weights import BASE, MATTING, is_whole, listed, write_manifest
 
 TESTS = Path(__file__).parent.parent
 
@@ -102,3 +103,44 @@ def test_ctrl_c_keeps_what_came(home: Path, tmp_path: Path, hub: Server) -> None
     assert (pull.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "Stopped. The same command continues the download."
     assert part.stat().st_size > 0
+
+
+def test_a_name_begun_from_one_address_and_pulled_from_another_holds_only_what_is_listed(
+    home: Path, tmp_path: Path, hub: Server
+) -> None:
+    texts = {"one.txt": b"one " * 50_000, "two.txt": b"two " * 50_000}
+    other = {"three.txt": b"three\n"}
+    for place, files in (("a", texts), ("b", other)):
+        hub.files[f"/{place}/files.json"] = json.dumps({"files": listed(files)}).encode()
+        hub.files |= {f"/{place}/{path}": data for path, data in files.items()}
+    hub.piece_s = 0.02
+    first = start(tmp_path, "pull", "--from", f"{hub.url}/a", "mine")
+    begun = home / "weights" / ".mine.coming"
+    while not list(begun.rglob("one.txt")):
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.005)
+    first.kill()
+    first.communicate()
+    hub.piece_s = 0.0
+    second = start(tmp_path, "pull", "--from", f"{hub.url}/b", "mine")
+    told = second.communicate(timeout=60)
+    assert second.returncode == 0, told
+    held = {path.name for path in (home / "weights/mine").rglob("*") if path.is_file()}
+    assert held == {"three.txt", "files.json"}
+    assert "all files are valid" in start(tmp_path, "verify", "mine").communicate(timeout=60)[0]
+
+
+def test_a_link_in_a_folder_is_not_followed(home: Path, tmp_path: Path, hub: Server) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key.txt").write_text("secret")
+    for name, target in (("file", "../secret/key.txt"), ("folder", "../secret")):
+        mine = tmp_path / name
+        mine.mkdir()
+        (mine / "note.txt").write_text("mine")
+        (mine / ("key.txt" if name == "file" else "sub")).symlink_to(target)
+        pull = start(tmp_path, "pull", "--from", mine, name)
+        out, err = pull.communicate(timeout=60)
+        assert (pull.returncode, out) == (2, ""), err
+        assert "is a link, which is not taken" in err
+        assert not (home / "weights" / name).exists()
+        assert not list((home / "weights").rglob("key.txt"))

@@ -61,7 +61,8 @@ def add_folder(name: str, folder: Path, watch: DownloadListener) -> Path:
         raise BadInput(
             f"The folder {folder} does not exist.\nUse:  --from DIR  or  --from https://..."
         )
-    inside = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    found = (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    inside = sorted(path.relative_to(folder) for path in found)
     paths = [p.as_posix() for p in inside if not any(part.startswith(".") for part in p.parts)]
     names = [path for path in paths if path != LIST]
     if not names:

@@ -72,8 +72,8 @@ def add_folder(name: str, folder: Path, watch: DownloadListener) -> Path:
     listed = _list_of(folder) if LIST in paths else ()
     names = [file.path for file in listed] or names
     for path in names:
-        check_path(path)
         _check_no_link(folder, path)
+        check_path(path)
     with locked(name, watch):
         check_name(name)
         coming = _coming(name)

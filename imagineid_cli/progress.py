@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from imagineid.progress import size_text
 from imagineid_cli.errors import say
 
 if TYPE_CHECKING:
@@ -91,15 +92,6 @@ def _lines(name: str, total: float, unit: str) -> Iterator[Advance]:
 
     yield advance
     say(f"{name}: done in {time.monotonic() - start:.1f} s")
-
-
-def size_text(count: float) -> str:
-    """Format a number of bytes: ``1.7 GB``, ``743 B``."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 class DownloadProgress:

@@ -66,3 +66,12 @@ def shown_when_slow(progress: Progress, name: str) -> Iterator[Advance]:
                 advance(share)
 
         yield report
+
+
+def size_text(count: float) -> str:
+    """Format a number of bytes: ``1.7 GB``, ``743 B``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

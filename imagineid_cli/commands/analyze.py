@@ -73,7 +73,7 @@ def analyze(
             analysis.write_curves(csv, found.conditioning, request, fps, overwrite)
             progress.line(f"curves: {csv}, {fps} frames per second")
         if plot is not None:
-            from imagineid_cli.plots.analysis import draw
+            from imagineid.plots.analysis import draw
 
             draw(plot, speech.name, found, overwrite)
             progress.line(f"picture: {plot}")

@@ -246,8 +246,8 @@ def _sheet(
     progress: TerminalProgress,
 ) -> dict[str, Any]:
     """Write the contact sheet; return what is printed as JSON."""
+    from imagineid.plots.contact_sheet import write_contact_sheet
     from imagineid.rendering import preview
-    from imagineid_cli.plots.contact_sheet import write_contact_sheet
 
     faces, made = preview(pipe, sound, request, count, progress=progress)
     first = made.request.seed or 0

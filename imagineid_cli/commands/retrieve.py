@@ -88,8 +88,8 @@ def _draw(
     progress: TerminalProgress,
 ) -> None:
     """Draw a neutral portrait of each voice, all with one seed, and write them to one picture."""
+    from imagineid.plots.contact_sheet import write_contact_sheet
     from imagineid.retrieval import portraits
-    from imagineid_cli.plots.contact_sheet import write_contact_sheet
 
     shown = matches.found[:FACES]
     faces = portraits(pipe, [matches.sought, *shown], seed, progress)

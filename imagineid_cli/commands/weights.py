@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imagineid.progress import size_text
 from imagineid.signals import Stopped
 from imagineid_cli import options
 from imagineid_cli.errors import error_handling, say
-from imagineid_cli.progress import DownloadProgress, size_text
+from imagineid_cli.progress import DownloadProgress
 
 if TYPE_CHECKING:
     from imagineid.hub.manifest import Item
@@ -58,7 +59,7 @@ def list_(as_json: options.Json = False, debug: options.Debug = False) -> None:
         rows = [_row(models.embedded_weights(), "embedded", accepted=True)]
         for one in everything():
             accepted = is_accepted(one.licence) or not _must_accept(one.name)
-            rows.append(_row(one, state(one), accepted))
+            rows.append(_row(one, one.state, accepted))
         if as_json:
             typer.echo(json.dumps({"home": str(weights_home()), "weights": rows}, indent=2))
             return
@@ -196,15 +197,6 @@ def remove(names: Names, debug: options.Debug = False) -> None:
             store.find(name)
         for name in names:
             say(f"{name}: {size_text(store.remove(name, watch))} were freed")
-
-
-def state(one: LocalWeights) -> str:
-    """Return in a word or two how much of it is installed."""
-    if not one.files:
-        return "damaged"
-    if one.whole:
-        return "here"
-    return f"{one.bytes_here / one.bytes:.0%} here" if one.bytes_here > 0 else "not here"
 
 
 def _row(one: LocalWeights, state: str, accepted: bool) -> dict[str, Any]:

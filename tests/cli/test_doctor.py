@@ -15,11 +15,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from imagineid import backends, models, pipeline
+from imagineid import backends, diagnosis, models, pipeline
 from imagineid.errors import BackendMissing, BadWeights
 from imagineid.models import embedded, find
 from imagineid.selftest import Outcome
-from imagineid_cli.commands import doctor as doctor_module
 from imagineid_cli.main import app
 from support import plain_pipeline
 
@@ -62,7 +61,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     examine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs = {"": ["numpy", "nosuchpackage"], "torch": ["nosuchtorch"], "half": ["numpy", "nosuch"]}
-    monkeypatch.setattr(doctor_module, "_requirements", lambda: needs)
+    monkeypatch.setattr(diagnosis, "_requirements", lambda: needs)
     code, findings = examine()
     assert code == 3
     (problem,) = problems(findings)

@@ -15,8 +15,8 @@ from typer.testing import Result
 
 from imagineid import pipeline
 from imagineid.errors import BackendMissing
+from imagineid.plots.contact_sheet import caption_px
 from imagineid.video import read_metadata
-from imagineid_cli.plots.contact_sheet import caption_px
 from support.command import Run, command, environment
 from support.recordings import durations_s, read_picture, tone, write_recording
 

@@ -24,5 +24,9 @@ class PaddedSound(Sound):
         """Read samples; see :meth:`~imagineid.audio.sound.Sound.read`."""
         return self._inner.read(first_sample - self._pad, count)
 
+    def digest(self) -> str:
+        """Return what the recording and its silence are."""
+        return f"{self._inner.digest()}+{self._pad}"
+
     def close(self) -> None:
         """Do nothing; the recording stays open."""

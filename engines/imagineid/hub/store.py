@@ -63,6 +63,15 @@ class LocalWeights:
         sizes = [file_size(self.path / file.path) == file.bytes for file in self.files]
         return bool(sizes) and all(sizes)
 
+    @property
+    def state(self) -> str:
+        """How much of it is installed, in a word or two."""
+        if not self.files:
+            return "damaged"
+        if self.whole:
+            return "here"
+        return f"{self.bytes_here / self.bytes:.0%} here" if self.bytes_here > 0 else "not here"
+
 
 def local_weights(item: Item) -> LocalWeights:
     """Return the state of an item of the manifest."""

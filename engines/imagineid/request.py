@@ -100,6 +100,20 @@ class Request:
             return "still"
         return None if self.pose_from is None else self.pose_from.name
 
+    def default_output(self, audio: Path, taken: bool = False) -> Path:
+        """Return the recording's name as a video, with what was changed in it.
+
+        Args:
+            audio: the recording.
+            taken: whether a name that is taken will do; else it gets a number.
+        """
+        stem = "-".join([audio.stem, *([self.emotion] if self.emotion else [])])
+        suffix = ".webm" if self.output.framing.transparent else ".mp4"
+        path, number = Path(stem + suffix), 2
+        while path.exists() and not taken:
+            path, number = Path(f"{stem}-{number}{suffix}"), number + 1
+        return path
+
     def check(self, blends: bool = False) -> None:
         """Check all that can be checked before anything is loaded.
 

@@ -120,7 +120,7 @@ def generate(
         if like is not None:
             request = request.over(request_of(known, like))
         taken = resume or overwrite or preview is not None
-        output = output or _default_name(audio, request, taken)
+        output = output or request.default_output(audio, taken)
         if resume and (no_cache or preview is not None or output == PIPE):
             raise BadInput(
                 "--resume continues a video file from cached frames.\n"
@@ -140,22 +140,6 @@ def generate(
             )
         if output != PIPE:
             typer.echo(json.dumps(result, ensure_ascii=False) if as_json else result["path"])
-
-
-def _default_name(audio: Path, request: Request, taken: bool) -> Path:
-    """Return the recording's name as a video, what was changed in it, and a number if it is taken.
-
-    Args:
-        audio: the recording.
-        request: what is asked for.
-        taken: whether a name that is taken will do.
-    """
-    stem = "-".join([audio.stem, *([request.emotion] if request.emotion else [])])
-    suffix = ".webm" if request.output.framing.transparent else ".mp4"
-    path, number = Path(stem + suffix), 2
-    while path.exists() and not taken:
-        path, number = Path(f"{stem}-{number}{suffix}"), number + 1
-    return path
 
 
 def _check(

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imagineid.errors import BadInput, BadOutput
+from imagineid.errors import BadOutput
 from imagineid_cli import options
 from imagineid_cli.errors import error_handling
 from imagineid_cli.progress import TerminalProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
-
-    from imagineid.pipeline import Pipeline
-    from imagineid.video.live_output import LiveSink
+    pass
 
 
 class LiveFormat(str, Enum):
@@ -82,24 +76,29 @@ def live(
     """
     with error_handling(debug):
         from imagineid import avatars, pipeline, signals
-        from imagineid.audio.live_input import Backlog
+        from imagineid.audio.live_input import Backlog, open_chunks, parse_pcm
         from imagineid.live import live as imagine_live
         from imagineid.request import Request
+        from imagineid.video.live_output import open_sink
 
         progress = TerminalProgress(quiet)
         request = Request(
             prompt, seed, head=head, blink=blink, mouth=mouth, avatar=options.face_of(avatar, face)
         )
         request.check()
-        rate, channels = _pcm_of(pcm)
+        rate, channels = parse_pcm(pcm)
         inputs = [Path(source), None if face is None else Path(face)]
         _check_output(output, form, overwrite, inputs)
         pipe = pipeline.load(model, engine=engine)
         request, found = avatars.with_avatar(pipe, request, progress)
         felt = None if emotion is None else pipe.emotion(emotion)
         with contextlib.ExitStack() as stack:
-            sink = _sink(stack, output, form, pipe, request.metadata(), overwrite)
-            backlog = Backlog(_chunks(stack, source, rate, channels, device))
+            known = {"made_by": "imagineid", "model": pipe.model, **request.metadata()}
+            sink = stack.enter_context(
+                open_sink(output, form.value, pipe.size_px, known, overwrite)
+            )
+            sound = stack.enter_context(open_chunks(source, rate, channels, device))
+            backlog = Backlog(sound)
             pictures = imagine_live(
                 pipe, backlog, request.over(Request(seed=0)), found,
                 emotion=felt, waiting_s=None if every_frame else backlog.waiting_s,
@@ -118,16 +117,6 @@ def live(
             typer.echo(output)
 
 
-def _pcm_of(said: str | None) -> tuple[int | None, int]:
-    """Read ``--pcm``: rate and channels; None for a stream with a header."""
-    if said is None:
-        return None, 1
-    found = re.fullmatch(r"(\d{4,6})(?:x(\d))?", said)
-    if found is None:
-        raise BadInput(f"--pcm {said} is no rate.\nTry:  --pcm 16000  or  --pcm 48000x2")
-    return int(found[1]), int(found[2] or 1)
-
-
 def _check_output(
     output: str, form: LiveFormat, overwrite: bool, inputs: Sequence[Path | None]
 ) -> None:
@@ -144,52 +133,3 @@ def _check_output(
     if output not in ("-", "window", "camera"):
         check_outputs([Path(output)], inputs)
         check_output(Path(output), overwrite, f".{form.value}")
-
-
-def _chunks(
-    stack: contextlib.ExitStack, source: str, rate: int | None, channels: int, device: str | None
-) -> Iterator[np.ndarray]:
-    """Open what comes in."""
-    from imagineid.audio.live_input import container_chunks, microphone_chunks, pcm_chunks
-
-    if source == "mic":
-        return microphone_chunks(device)
-    if source == "-":
-        stream: Any = sys.stdin.buffer
-    else:
-        try:
-            stream = stack.enter_context(Path(source).open("rb"))
-        except OSError as error:
-            raise BadInput(
-                f"{source} can't be opened: {error.strerror}.\n"
-                "Give a pipe or a file, - for standard input, or mic"
-            ) from error
-    return container_chunks(stream) if rate is None else pcm_chunks(stream, rate, channels)
-
-
-def _sink(
-    stack: contextlib.ExitStack,
-    output: str,
-    form: LiveFormat,
-    pipe: Pipeline,
-    metadata: dict[str, Any],
-    overwrite: bool,
-) -> LiveSink:
-    """Open where pictures go."""
-    from imagineid.files import atomic_output
-    from imagineid.video import live_output
-
-    if output == "window":
-        return stack.enter_context(live_output.Window(pipe.size_px))
-    if output == "camera":
-        return stack.enter_context(live_output.VirtualCamera(pipe.size_px))
-    stream: Any = sys.stdout.buffer
-    if output != "-":
-        part = stack.enter_context(atomic_output(Path(output), overwrite))
-        stream = stack.enter_context(part.open("wb"))
-    if form is LiveFormat.mp4:
-        known = {"made_by": "imagineid", "model": pipe.model, **metadata}
-        sink = live_output.Mp4Stream(stream, Path(output), pipe.size_px, known)
-        return stack.enter_context(sink)
-    encode = live_output.as_jpeg if form is LiveFormat.mjpeg else live_output.as_raw
-    return stack.enter_context(live_output.PictureStream(stream, Path(output), encode))

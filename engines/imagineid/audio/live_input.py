@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import re
+import sys
 import threading
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, BinaryIO
 
 import av
 import numpy as np
 
 from imagineid.containers import open_stream
-from imagineid.errors import BackendMissing, BadSound
+from imagineid.errors import BackendMissing, BadInput, BadSound
 from imagineid.spec import SAMPLE_RATE
 
 Array = np.ndarray
@@ -193,3 +197,51 @@ class _ReadOnly:
     def read(self, count: int) -> bytes:
         data: bytes = self._read(count)
         return data
+
+
+def parse_pcm(said: str | None) -> tuple[int | None, int]:
+    """Parse the description of headerless sound, such as ``48000x2``.
+
+    Returns:
+        Its rate in Hz and its channels; None for a stream with a header.
+
+    Raises:
+        BadInput: it is no such description.
+    """
+    if said is None:
+        return None, 1
+    found = re.fullmatch(r"(\d{4,6})(?:x(\d))?", said)
+    if found is None:
+        raise BadInput(f"--pcm {said} is no rate.\nTry:  --pcm 16000  or  --pcm 48000x2")
+    return int(found[1]), int(found[2] or 1)
+
+
+@contextlib.contextmanager
+def open_chunks(
+    source: str, rate: int | None, channels: int, device: str | None = None
+) -> Iterator[Iterator[Array]]:
+    """Open sound that comes in.
+
+    Args:
+        source: ``mic``, ``-`` for standard input, or a pipe's or a file's name.
+        rate: of headerless 16-bit PCM, Hz; None for a stream with a header.
+        channels: of headerless PCM.
+        device: name of the microphone; None for the usual one.
+
+    Raises:
+        BadInput: it can't be opened.
+    """
+    if source == "mic":
+        yield microphone_chunks(device)
+        return
+    with contextlib.ExitStack() as stack:
+        stream: BinaryIO = sys.stdin.buffer
+        if source != "-":
+            try:
+                stream = stack.enter_context(Path(source).open("rb"))
+            except OSError as error:
+                raise BadInput(
+                    f"{source} can't be opened: {error.strerror}.\n"
+                    "Give a pipe or a file, - for standard input, or mic"
+                ) from error
+        yield container_chunks(stream) if rate is None else pcm_chunks(stream, rate, channels)

@@ -269,7 +269,8 @@ def _decoded(
     )
     with contextlib.closing(frames):
         for frame in frames:
-            yield frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+            samples = np.asarray(frame.to_ndarray(), np.int16)
+            yield samples.reshape(-1, frame.layout.nb_channels)
 
 
 def _mixed(block: Shorts, mix: Floats) -> Floats:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import av
 import numpy as np
@@ -14,14 +17,12 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from PIL import Image
 
 from imagineid.errors import BackendMissing, BadOutput
-from imagineid.files import write_errors
+from imagineid.files import atomic_output, write_errors
 from imagineid.signals import Stopped
 from imagineid.spec import FPS, SAMPLE_RATE
 from imagineid.video.metadata import metadata_tags
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imagineid.live import LivePicture
 
 JPEG_QUALITY = 90
@@ -253,3 +254,34 @@ class _WriteOnly:
         self._stream.write(data)
         self._stream.flush()
         return len(data)
+
+
+@contextlib.contextmanager
+def open_sink(
+    output: str, form: str, size_px: int, metadata: dict[str, Any], overwrite: bool = False
+) -> Iterator[LiveSink]:
+    """Open where pictures go.
+
+    Args:
+        output: ``window``, ``camera``, ``-`` for standard output, or a file's name.
+        form: ``mp4``, ``mjpeg`` or ``raw``, for standard output and files.
+        size_px: height and width of the pictures.
+        metadata: of an mp4.
+        overwrite: whether a file may be replaced.
+    """
+    with contextlib.ExitStack() as stack:
+        if output == "window":
+            yield stack.enter_context(Window(size_px))
+            return
+        if output == "camera":
+            yield stack.enter_context(VirtualCamera(size_px))
+            return
+        stream: BinaryIO = sys.stdout.buffer
+        if output != "-":
+            part = stack.enter_context(atomic_output(Path(output), overwrite))
+            stream = stack.enter_context(part.open("wb"))
+        if form == "mp4":
+            yield stack.enter_context(Mp4Stream(stream, Path(output), size_px, metadata))
+        else:
+            encode = as_jpeg if form == "mjpeg" else as_raw
+            yield stack.enter_context(PictureStream(stream, Path(output), encode))

@@ -15,6 +15,7 @@ from imagineid.errors import BackendMissing, BadEngine, BadWeights, ImagineIDErr
 from imagineid.spec import FPS, SAMPLE_RATE
 from imagineid_bench import workloads
 from imagineid_bench.machine import described
+from imagineid_bench.ranges import LONGEST_S, MOST_FRAMES, SHORTEST_S, within
 from imagineid_bench.results import Report, Whole
 from imagineid_bench.subprocess_runner import OnProgress, Setting, run_in_subprocess
 
@@ -58,6 +59,16 @@ class Plan:
     chains: tuple[int, ...] = (1, 2, 5, 10)
     agreement_s: float = 2.0
     roofline: bool = True
+
+    def check(self) -> None:
+        """Validate the numbers.
+
+        Raises:
+            BadInput: one is out of range.
+        """
+        within("--seconds", self.seconds, SHORTEST_S, LONGEST_S)
+        within("--reference-frames", self.reference_frames, 0, MOST_FRAMES)
+        within("--agreement", self.agreement_s, SHORTEST_S if self.agreement_s else 0, LONGEST_S)
 
 
 def measured(plan: Plan, show: Shows) -> Report:

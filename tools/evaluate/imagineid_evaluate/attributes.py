@@ -22,8 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imagineid_evaluate.world import WORLD, people
+from imagineid_evaluate.world import people
 from imagineid_world.look import COLOURS, HAIR_COLOURS
+from imagineid_world.people import WORLD
 
 Array = np.ndarray
 SIDE_PX = 112
@@ -94,7 +95,7 @@ class Classifier(nn.Module):
 
 def small(picture: Array) -> Array:
     """Scale a picture (H, W, 3) uint8 to 112 pixels."""
-    return cv2.resize(picture, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA))
 
 
 def to_images(pictures: Array) -> Tensor:
@@ -168,7 +169,8 @@ def train(minutes: float, each: int = 4) -> Classifier:
         step += 1
         if step % 100 == 0:
             print(f"step {step}, {spent:.0%}: {float(loss.detach()):.3f}", flush=True)
-    return model.eval()
+    model.eval()
+    return model
 
 
 @torch.no_grad()
@@ -178,7 +180,7 @@ def judged(model: Classifier, pictures: Array) -> Array:
         torch.stack([logits.argmax(1) for logits in model(to_images(pictures[i : i + 64]))], 1)
         for i in range(0, len(pictures), 64)
     ]
-    return torch.cat(parts).numpy()
+    return np.asarray(torch.cat(parts).numpy())
 
 
 def accuracy(
@@ -228,7 +230,8 @@ def load(path: Path) -> Classifier:
     model = Classifier()
     with np.load(path, allow_pickle=False) as file:
         model.load_state_dict({name: torch.from_numpy(file[name]) for name in file.files})
-    return model.eval()
+    model.eval()
+    return model
 
 
 def main() -> None:

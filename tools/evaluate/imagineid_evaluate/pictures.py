@@ -58,12 +58,12 @@ def hull(points: Array, side: int) -> Array:
 def grown(mask: Array, px: int) -> Array:
     """Return a mask (H, W) bool, larger by ``px`` all around."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * px + 1, 2 * px + 1))
-    return cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel), bool)
 
 
 def grey(picture: Picture) -> Array:
     """Return brightness, (H, W) float32, 0 to 255."""
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
 
 
 def sharpness(picture: Picture, where: Array) -> float:

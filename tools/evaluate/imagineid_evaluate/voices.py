@@ -26,8 +26,8 @@ from imagineid.spec import ARKIT, EMOTIONS
 from imagineid_evaluate.model_under_test import PAD, SIZE, calm, engines
 from imagineid_evaluate.report import Row
 from imagineid_evaluate.sounds import as_sound
-from imagineid_evaluate.world import WORLD, Spoken, utterances
-from imagineid_world.people import Tie, Traits, draw_traits, load_tie
+from imagineid_evaluate.world import Spoken, utterances
+from imagineid_world.people import WORLD, Tie, Traits, draw_traits, load_tie
 
 JAW = ARKIT.index("jawOpen")
 

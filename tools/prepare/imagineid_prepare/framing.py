@@ -42,7 +42,12 @@ def squares(landmarks: Array, fitter: Fitter, size_px: int = 256) -> Array:
     if seen.mean() < SEEN:
         raise BadClip(f"a face is found in {seen.sum()} of {len(seen)} frames")
     points = fitter.points
-    rest = project(points.posed(points.neutral(np.zeros(len(points.shapes))), np.zeros(6)), size_px)
+    rest = project(
+        points.posed(
+            points.neutral(np.zeros(len(points.shapes), np.float32)), np.zeros(6, np.float32)
+        ),
+        size_px,
+    )
     found = landmarks[seen]
     widths = np.linalg.norm(found[:, EYES[0]] - found[:, EYES[1]], axis=1)
     heights = np.linalg.norm(found[:, FOREHEAD] - found[:, NOSE], axis=1)

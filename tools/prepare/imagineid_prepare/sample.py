@@ -45,9 +45,17 @@ NAMED = {
 class Seen(Protocol):
     """What was seen in frames, see :class:`imagineid_evaluate.landmarks.Seen`."""
 
-    landmarks: Any
-    person: Any
-    count: Any
+    @property
+    def landmarks(self) -> Any:
+        """(N, 478, 2) pixels; NaN where no face was seen."""
+
+    @property
+    def person(self) -> Any:
+        """(N, H, W) uint8, 255 on a person."""
+
+    @property
+    def count(self) -> Any:
+        """Faces found, (N,)."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from imagineid_train.conditions import (
     EARLIEST,
     STILL,
     Pictures,
+    asked,
     chance,
     conditions,
     corrupt,
@@ -148,11 +149,7 @@ def run(size: Size, minutes: float) -> None:
             said_text = text(token, no_voice[:8])
             start = torch.randn(mesh.shape, generator=torch.Generator().manual_seed(i))
             residuals = steering if i % 2 else ()  # every other row steered by a mesh
-            step = guided(
-                lambda z, t, y=said_text, d=residuals: unet(z, torch.full((8,), t), y, *d),
-                lambda z, t, d=residuals: unet(z, torch.full((8,), t), unsaid, *d),
-                2.5,
-            )
+            step = guided(asked(unet, said_text, residuals), asked(unet, unsaid, residuals), 2.5)
             latent = sample_euler(step, start, flow.times(20), flow)
             rows.append(to_picture(decoder.draw(decoder.features(latent))))
         true = val.frame[people, frames].float()

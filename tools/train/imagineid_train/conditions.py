@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import count
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imagineid.ccf.rollout import OPENING
@@ -33,6 +34,18 @@ DETAILED = 4.0
 """How much more a pixel of the mouth or an eye counts than any other."""
 
 PERCEPTUAL_EVERY, PERCEPTUAL_PICTURES = 3, 2
+
+
+def asked(
+    unet: nn.Module, said: Tensor, residuals: Sequence[Tensor]
+) -> Callable[[Tensor, float], Tensor]:
+    """Return a function that asks a UNet about latents at one time, under what steers it."""
+
+    def ask(latent: Tensor, time: float) -> Tensor:
+        made: Tensor = unet(latent, torch.full((len(latent),), time), said, *residuals)
+        return made
+
+    return ask
 
 
 def corrupt(neighbour: Tensor, rng: np.random.Generator) -> Tensor:

@@ -92,7 +92,8 @@ class Faces:
     def get(self, person: int, field: str) -> np.ndarray:
         """Return one person's array, e.g. ``get(3, "frame")`` is (8, 256, 256, 3)."""
         shard, row = self.index[person]
-        return self.shards[shard][field][row]
+        out: np.ndarray = self.shards[shard][field][row]
+        return out
 
 
 @cache

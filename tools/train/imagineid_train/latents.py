@@ -46,7 +46,8 @@ def normalise(size: Size) -> None:
     latent = torch.cat([encoder(to_image(faces.get(int(i), "frame")[:1]))[0] for i in some])
     std = latent.std(dim=(0, 2, 3))
     encoder.out.weight /= std.view(-1, 1, 1, 1)
-    encoder.out.bias /= std  # type: ignore[operator]
+    assert encoder.out.bias is not None
+    encoder.out.bias /= std
     decoder.stem.weight *= std.view(1, -1, 1, 1)
     named = {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
     named |= {f"decoder.{k}": v for k, v in decoder.state_dict().items()}
@@ -94,7 +95,7 @@ def cache(size: Size) -> None:
             arrays = {field: np.stack(parts) for field, parts in made.items()}
             arrays["weight"] = _weights(shard, size)
             temporary = out.with_suffix(".part.npz")
-            np.savez(temporary, **arrays)
+            np.savez(temporary, allow_pickle=False, **arrays)
             temporary.replace(out)
             print(f"latents: {split} {path.name}", flush=True)
 

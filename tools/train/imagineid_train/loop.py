@@ -245,7 +245,7 @@ def train(
             terms = loss()
             total = torch.stack([v.float() for v in terms.values()]).sum()
         optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         norm = nn.utils.clip_grad_norm_(named.values(), budget.clip)
         if torch.isfinite(norm):
             optimiser.step()

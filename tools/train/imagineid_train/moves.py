@@ -18,8 +18,8 @@ from torch import Tensor
 
 from imagineid.ccf.background import dilate, inpaint
 from imagineid.face.flow import MeshFlow
+from imagineid.face.model import FaceModel, project
 from imagineid.face.model import load as load_face
-from imagineid.face.model import project
 from imagineid.face.raster import mesh_picture, mouth_mask, surface
 from imagineid.spec import ARKIT, Size
 from imagineid_train.data import fresh, mapped
@@ -85,7 +85,8 @@ def cache_shard(size: Size, split: str, source: str, path: Path) -> None:
         for i in range(len(shard["alpha"]))
     ]
     temporary = out.with_suffix(".part.npz")
-    np.savez(temporary, **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
+    arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+    np.savez(temporary, allow_pickle=False, **arrays)
     temporary.replace(out)
     print(f"moves: {split} {source} {path.name}", flush=True)
 
@@ -136,7 +137,13 @@ def _person(
     }
 
 
-def _posed(model, rest, beta, pose, rng):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _posed(
+    model: FaceModel,
+    rest: np.ndarray,
+    beta: np.ndarray,
+    pose: np.ndarray,
+    rng: np.random.Generator | None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Posed vertices (V, 3) and the pose, perhaps a pixel or two off."""
     if rng is not None and rng.random() < OFF:
         # A pixel of 256 is 1.2 mm where the eyes are.
@@ -146,7 +153,7 @@ def _posed(model, rest, beta, pose, rng):  # type: ignore[no-untyped-def]  # noq
     return model.posed(model.express(rest, beta), pose), pose
 
 
-def _spots(model, points: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _spots(model: FaceModel, points: np.ndarray) -> np.ndarray:
     """Boxes of mouth and eyes as shares of the picture, (3, 4): top, bottom, left, right."""
     out = np.empty((3, 4), np.float32)
     at = project(points, 1)
@@ -238,7 +245,7 @@ class Moves:
             goal = side * cells // latent
             if part.shape[0] == goal:
                 return part
-            return cv2.resize(part, (goal, goal), interpolation=cv2.INTER_AREA)
+            return np.asarray(cv2.resize(part, (goal, goal), interpolation=cv2.INTER_AREA))
 
         mesh_px = self.size.mesh_px
         own = int(kept["first"][row, first])
@@ -265,14 +272,14 @@ class Moves:
         side = (self.size.frame_px, self.size.frame_px)
         if picture.shape[:2] == side:
             return picture
-        return cv2.resize(picture, side, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(picture, side, interpolation=cv2.INTER_AREA))
 
     def matte(self, person: int, frame: int) -> np.ndarray:
         """Return where the person is in a frame, at the model's size, (H, W) uint8."""
         shard, row = self.index[person]
         matte = np.asarray(self.worlds[shard]["matte"][row, frame])
         side = (self.size.frame_px, self.size.frame_px)
-        return cv2.resize(matte, side, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(matte, side, interpolation=cv2.INTER_AREA))
 
     def mouths(self, person: int) -> np.ndarray:
         """Return the mouth area of each of a person's frames, (F, H, W) bool."""

@@ -50,7 +50,8 @@ def cache(size: Size) -> None:
                 if own == shard
             ]
             temporary = out.with_suffix(".part.npz")
-            np.savez(temporary, **{key: np.stack([row[key] for row in rows]) for key in rows[0]})
+            arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+            np.savez(temporary, allow_pickle=False, **arrays)
             temporary.replace(out)
             print(f"latents: {split} {source} {path.name}", flush=True)
 

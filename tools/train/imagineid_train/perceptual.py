@@ -75,7 +75,8 @@ class Perceptual(nn.Module):
 
     def train(self, mode: bool = True) -> Perceptual:  # noqa: ARG002
         """Stay in evaluation mode: the batch statistics are ImageNet's."""
-        return super().train(mode=False)
+        super().train(mode=False)
+        return self
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the distance of two batches (B, 3, H, W) in [-1, 1], a scalar."""

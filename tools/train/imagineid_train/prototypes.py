@@ -55,7 +55,7 @@ def measured(encoder: EmotionEncoder, size: Size) -> np.ndarray:
             if len(found[acted]) >= ENOUGH:
                 continue
             first, last = shard["offsets"][i : i + 2]
-            wave = np.asarray(shard["wave"][first:last], np.float32) / 32768
+            wave = np.asarray(shard["wave"][first:last], np.float32) / np.float32(32768)
             frames = int(np.diff(shard["frame_offsets"][i : i + 2])[0])
             starts = [
                 start for group in batches(window_starts(frames, size.window)) for start in group

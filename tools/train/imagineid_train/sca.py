@@ -26,6 +26,7 @@ from imagineid_train.conditions import (
     HELD,
     STILL,
     Pictures,
+    asked,
     chance,
     conditions,
     corrupt,
@@ -193,8 +194,7 @@ def run(size: Size, minutes: float) -> None:
         said, rows = {}, [_drawn(decoder, true), _drawn(decoder, anchor)]
         for steps in (1, 4, 16):
             door = adapter(mesh, anchor, neighbour)
-            made = sample_euler(lambda z, t, d=door: unet(z, torch.full((n,), t), y, *d), start,
-                        flow.times(steps), flow)  # fmt: skip
+            made = sample_euler(asked(unet, y, door), start, flow.times(steps), flow)
             said[f"coherent_{steps}"] = float((made - true).pow(2).mean())
             rows.append(_drawn(decoder, made))
         door = adapter(mesh, torch.zeros_like(mesh), torch.zeros_like(mesh))
@@ -209,4 +209,4 @@ def run(size: Size, minutes: float) -> None:
 
 
 def _drawn(decoder: torch.nn.Module, latent: Tensor) -> np.ndarray:
-    return to_picture(decoder.draw(decoder.features(latent)))  # type: ignore[operator]
+    return to_picture(decoder.draw(decoder.features(latent)))

@@ -134,7 +134,7 @@ def _beside_the_voice(made: dict[str, nn.Module], size: Size) -> Callable[[], No
     def write_files() -> None:
         folder = DIRECTORY / size.name
         np.save(folder / EMOTIONS_FILE, emotions)
-        np.savez(folder / VOICES_FILE, **voices)  # type: ignore[arg-type]
+        np.savez(folder / VOICES_FILE, allow_pickle=False, **voices)
 
     return write_files
 

@@ -27,7 +27,7 @@ def windowed(mels: np.ndarray, frames: int) -> np.ndarray:
     """Cut mel frames (B, T, 80) into A, (B, frames, 1280)."""
     at = (MELS_A_SECOND * np.arange(frames) // FPS)[:, None] + np.arange(MEL_FRAMES)
     cut = mels[:, at]  # (B, frames, 16, 80)
-    return cut.transpose(0, 1, 3, 2).reshape(len(mels), frames, MELS * MEL_FRAMES)
+    return np.asarray(cut.transpose(0, 1, 3, 2).reshape(len(mels), frames, MELS * MEL_FRAMES))
 
 
 def floored(rng: np.random.Generator, mels: np.ndarray) -> np.ndarray:
@@ -50,7 +50,7 @@ def breathed(rng: np.random.Generator, mels: np.ndarray, phone: np.ndarray) -> n
         mels: (B, T, 80) in [-4, 4].
         phone: what is said in each video frame, (B, F); 0 is nothing.
     """
-    out = mels.copy()
+    out: np.ndarray = mels.copy()
     loud = np.percentile(mels, 95, axis=(1, 2))
     for row in np.flatnonzero(rng.random(len(mels)) < BREATHE):
         pauses = _runs(phone[row] == 0, PAUSE_FRAMES)
@@ -124,4 +124,4 @@ def without_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
     loud = rng.random() < 0.5
     wave = levelled(wave, len(wave)) if loud else wave * factor(-rng.uniform(20, 80))
     heard = mel_spectrogram(np.asarray(wave, np.float32))
-    return windowed(heard[None, : mels_under(frames)], frames)[0].astype(np.float32)
+    return np.asarray(windowed(heard[None, : mels_under(frames)], frames)[0], np.float32)

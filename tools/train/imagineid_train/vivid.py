@@ -82,7 +82,7 @@ def strengthened(
             stray = ((moved - mean) / spread).pow(2).mean()
             loss = off.pow(2).sum(dim=-1).mean() + HELD * stray
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
         out.append(moved.detach().cpu().numpy())
         with torch.no_grad():

@@ -93,7 +93,7 @@ class Voices:
             if not fresh(cache, path):
                 cache.parent.mkdir(parents=True, exist_ok=True)
                 temporary = cache.with_suffix(f".{os.getpid()}.npz")
-                np.savez(temporary, **_hear(shard, seed=hash_of(path.name)))
+                np.savez(temporary, allow_pickle=False, **_hear(shard, hash_of(path.name)))
                 temporary.replace(cache)
             parts.append(shard | mapped(cache))
         return cls._join(parts)
@@ -146,7 +146,7 @@ class Voices:
         low, high = self.mel_bounds[utterance], self.mel_bounds[utterance + 1]
         start = low + MELS_A_SECOND * first // FPS
         at = np.minimum(start + np.arange(mels_under(frames)), high - 1)
-        return self.mels[version, at].astype(np.float32)
+        return np.asarray(self.mels[version, at], np.float32)
 
 
 def _traits(row: np.ndarray) -> Traits:

@@ -150,4 +150,4 @@ def paint(look: Look, size: int) -> F32:
         picture = _landscape(rng, size)
     else:
         picture = _lights(rng, base, size)
-    return np.clip(picture, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(picture, 0, 1), np.float32)

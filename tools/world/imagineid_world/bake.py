@@ -93,7 +93,7 @@ def coefficients(
     root = np.sqrt(np.repeat(weight, 3))
     basis = (shapes.reshape(len(shapes), -1) * root).astype(np.float64)
     seen = (points - mean).reshape(len(points), -1) * root
-    return np.linalg.solve(basis @ basis.T, basis @ seen.T).T.astype(np.float32)
+    return np.asarray(np.linalg.solve(basis @ basis.T, basis @ seen.T).T, np.float32)
 
 
 def tie(features: NDArray[np.float64], alpha: NDArray[np.float32], seed: int) -> people.Tie:

@@ -148,7 +148,8 @@ def drawing(size: Size) -> FirstDecoder:
     """Return the first frame's decoder, as far as it has been trained."""
     decoder, later = FirstDecoder(size), f"{size.name}/first_decoder"
     load_into(decoder, later if trained(later) else frozen(size), "decoder")
-    return decoder.to(device())
+    decoder.to(device())
+    return decoder
 
 
 def sample(

@@ -56,7 +56,10 @@ def latents(encoder: Encoder, target: Tensor, rng: np.random.Generator | None) -
     if rng is None:
         return latent
     shape = (len(latent), 1, 1, 1)
-    draw = lambda low, high: torch.from_numpy(rng.uniform(low, high, shape)).to(latent)  # noqa: E731
+
+    def draw(low: float, high: float) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, shape)).to(latent)
+
     latent = draw(0.8, 1.05) * latent + draw(0, 0.4) * torch.randn_like(latent)
     return latent * (draw(0, 1) > NO_LATENT)
 
@@ -137,7 +140,7 @@ def build(size: Size) -> Learning:
             [np.stack([rows[name][i] for name in rows]) for i in range(min(6, len(shown)))],
             ROOT / size.name / STAGE.name / "sheet.png",
         )
-        out = {}
+        out: dict[str, float] = {}
         for name in ("moved", "made"):
             found = summary([(p[name], p["true"], where) for p, where in judged])
             out |= {f"{name}_{key}": value for key, value in found.items()}

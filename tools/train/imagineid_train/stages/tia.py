@@ -29,7 +29,8 @@ def heard(size: Size) -> Voices:
     """Return voices of the world as frozen PAD hears them, matched to faces."""
     from imagineid_train.voice_matching import VoiceMatcher
 
-    return VoiceMatcher(size, "train").match
+    found: Voices = VoiceMatcher(size, "train").match
+    return found
 
 
 def learning(size: Size, voices: Voices) -> Learning:

@@ -42,7 +42,7 @@ class Background:
 
 def of_photograph(framed: Framed, place: str, mirrored: bool) -> Background:
     """Another photograph's background, its person filled in."""
-    picture = without_person(framed.picture, framed.person.astype(np.float32) / 255)
+    picture = without_person(framed.picture, framed.person.astype(np.float32) / np.float32(255))
     if mirrored:
         picture = np.ascontiguousarray(picture[:, ::-1])
     return Background(picture, place, main_colour(picture) if place == "plain" else "")
@@ -81,7 +81,7 @@ def main_colour(picture: F32) -> str:
 
 
 def _flat(name: str, side: int, rng: np.random.Generator) -> F32:
-    return np.broadcast_to(to_rgb(cloth_target(name, rng)), (side, side, 3)).copy()
+    return np.array(np.broadcast_to(to_rgb(cloth_target(name, rng)), (side, side, 3)))
 
 
 def _vignette(side: int, depth: float) -> F32:

@@ -142,16 +142,16 @@ def _without_lashes(photo: U8, band: U8) -> U8:
     known *= smoothstep(0.5, 0.85, grey / (np.median(grey[ring]) + 1))  # no liner, no brow
     total, weight = np.zeros_like(source), np.full((*grey.shape, 1), 1e-4, np.float32)
     for across, down, share in ((5, 2.5, 1.0), (10, 5, 0.05), (25, 15, 0.001)):
-        blur = {"ksize": (0, 0), "sigmaX": across * unit, "sigmaY": down * unit}
-        total += share * cv2.GaussianBlur(source * known[..., None], **blur)
-        weight += share * cv2.GaussianBlur(known, **blur)[..., None]
+        wide, high = across * unit, down * unit
+        total += share * cv2.GaussianBlur(source * known[..., None], (0, 0), wide, sigmaY=high)
+        weight += share * cv2.GaussianBlur(known, (0, 0), wide, sigmaY=high)[..., None]
     fill = total / weight
     grain = source - cv2.GaussianBlur(source, (0, 0), 1.5 * unit)
     strength = min(6.0, 1.5 * float(np.median(np.abs(grain[ring]))))
     noise = np.random.default_rng(0).normal(0, 1, grey.shape).astype(np.float32)
     fill += strength * cv2.GaussianBlur(noise, (0, 0), 0.8)[..., None]
     hole = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 0.7 * unit)[..., None]
-    out = photo.copy()
+    out: NDArray[np.uint8] = photo.copy()
     out[box] = np.clip(source * (1 - hole) + fill * hole, 0, 255)
     return out
 

@@ -234,15 +234,15 @@ def _distance(lab: F32, samples: F32) -> F32:
         cover = np.cov(own.T) + np.diag([60.0, 12.0, 12.0])
         away = (lab - centre).reshape(-1, 3)
         costs.append((away @ np.linalg.inv(cover) * away).sum(1))
-    return np.min(costs, axis=0).reshape(lab.shape[:2]).astype(np.float32)
+    return np.asarray(np.min(costs, axis=0).reshape(lab.shape[:2]), np.float32)
 
 
 def _shares(costs: dict[str, F32], photo: NDArray[np.uint8], unit: float) -> dict[str, F32]:
     """Soft shares of each kind (they sum to 1), smoothed along the photograph's edges."""
     stack = np.stack(list(costs.values()))
     odds = np.exp(-0.5 * np.minimum(stack - stack.min(0), 40))
-    odds /= odds.sum(0)
-    guide = photo.astype(np.float32) / 255
+    odds = np.asarray(odds / odds.sum(0), np.float32)
+    guide = np.asarray(photo / np.float32(255), np.float32)
     fine = np.clip(guided(odds.transpose(1, 2, 0), guide, round(5 * unit), 1e-3), 0, 1)
     fine /= fine.sum(-1, keepdims=True) + 1e-4
     return {name: fine[..., k] for k, name in enumerate(costs)}

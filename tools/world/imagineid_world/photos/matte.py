@@ -43,8 +43,8 @@ def cut_out(photo: NDArray[np.uint8], mask: NDArray[np.uint8], landmarks: F32) -
     face = np.zeros((side, side), np.uint8)
     hull = cv2.convexHull(landmarks[:468].astype(np.float32)).astype(np.int32)
     cv2.fillConvexPoly(face, hull, 1)
-    coarse = np.maximum(mask.astype(np.float32) / 255, face)
-    guide = photo.astype(np.float32) / 255
+    coarse = np.maximum(mask.astype(np.float32) / np.float32(255), face, dtype=np.float32)
+    guide = np.asarray(photo / np.float32(255), np.float32)
     radius = max(2, round(GUIDE_RADIUS * side))
     fine = guided(smoothstep(0.2, 0.8, coarse), guide, radius, GUIDE_EPSILON)
     matte = np.maximum(smoothstep(0.12, 0.92, fine), face)
@@ -66,7 +66,10 @@ def guided(values: F32, guide: F32, radius: int, epsilon: float) -> F32:
     small = cv2.resize(guide, half, interpolation=cv2.INTER_AREA)
     few = cv2.resize(stack, half, interpolation=cv2.INTER_AREA).reshape(*small.shape[:2], -1)
     window = (radius | 1, radius | 1)
-    mean = lambda x: cv2.blur(np.ascontiguousarray(x), window)  # noqa: E731
+
+    def mean(x: F32) -> F32:
+        return np.asarray(cv2.blur(np.ascontiguousarray(x), window))
+
     average = mean(small)
     spread = np.empty((*small.shape[:2], 3, 3), np.float32)
     for i in range(3):
@@ -96,10 +99,9 @@ def _foreground(photo: F32, matte: F32) -> F32:
     person, ground = photo, photo
     for size in (91, 7):
         window = (size, size)
-        blur = lambda x: cv2.blur(x, window)  # noqa: B023, E731
         weight = cv2.blur(matte, window)[..., None]
-        smooth = blur(person * share) / (weight + 1e-4)
-        ground = blur(ground * (1 - share)) / (1 - weight + 1e-4)
+        smooth = cv2.blur(person * share, window) / (weight + 1e-4)
+        ground = cv2.blur(ground * (1 - share), window) / (1 - weight + 1e-4)
         person = smooth + share * (photo - share * smooth - (1 - share) * ground)
         person = np.clip(person, 0, 255)
     return np.asarray(person, np.float32)

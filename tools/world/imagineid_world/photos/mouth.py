@@ -73,7 +73,7 @@ class Lips:
         order = np.argsort(columns)
         apart = smoothstep(*OPENING_M, gap)[order]
         share = np.interp(face.model.mean[face.outer_lips, 0], columns[order], apart)[:, None]
-        out = self.closed.copy()
+        out: F32 = self.closed.copy()
         own = face.outer_lips
         out[own] = self.closed[own] * (1 - share) + self.open[own] * share
         return out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -77,7 +77,8 @@ class Geometry:
         """Where skin of the lower face that looks at the camera lies, (N, 2) pixels."""
         face = self.face
         own = (face.region == SKIN) & (self.facing > 0.6) & (face.model.mean[:, 1] < 0)
-        return self.places[own]
+        out: F32 = self.places[own]
+        return out
 
 
 def _residuals(face: Anatomy, residual: F32) -> F32:
@@ -225,9 +226,11 @@ def _stiff_about_eyes(shape: Geometry, seen: Surface, places: F32) -> F32:
     face, size = shape.face, seen.size
     screen = project(seen.points, size) / size - 0.5
     ruling = np.flatnonzero((face.belt > 0.3) & (shape.inner > 0.2) & (face.lids < 0.1))
-    basis = lambda q: np.stack(  # noqa: E731
-        [np.ones(len(q)), q[:, 0], q[:, 1], q[:, 0] ** 2, q[:, 0] * q[:, 1], q[:, 1] ** 2], 1
-    )
+
+    def basis(q: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        x, y = q[:, 0], q[:, 1]
+        return np.stack([np.ones(len(q)), x, y, x**2, x * y, y**2], 1)
+
     weights = np.linalg.lstsq(basis(screen[ruling]), shape.places[ruling], rcond=None)[0]
     share = seen.mix(face.belt) * (1 - smoothstep(0.05, 0.25, seen.mix(face.lids)))
     at = np.stack([seen.pixel % size + 0.5, seen.pixel // size + 0.5], 1) / size - 0.5

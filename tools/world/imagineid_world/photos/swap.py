@@ -64,7 +64,10 @@ def exchange(picture: F32, head: Geometry, other: F32, donor: Geometry) -> F32 |
     # Light that differs slowly over the face follows the head's.
     slow = head.side / 14
     solid = seen.spread(np.ones(len(share), np.float32))[..., None]
-    blur = lambda x: cv2.GaussianBlur(x * solid, (0, 0), slow)  # noqa: E731
+
+    def blur(x: F32) -> F32:
+        return np.asarray(cv2.GaussianBlur(x * solid, (0, 0), slow))
+
     base = cv2.GaussianBlur(solid, (0, 0), slow)[..., None] + 1e-3
     gain = (blur(picture) / base + 8) / (blur(face) / base + 8)
     face = np.clip(face * np.clip(gain, 0.6, 1.6), 0, 255)

@@ -270,7 +270,7 @@ class _Draft:
         target = recolour.skin_target(name, self.rng)
         target *= exposure
         old, new = (recolour.to_rgb(lab) / 255 for lab in (mean, target))
-        gain = np.clip((new + 0.02) ** 2.2 / (old + 0.02) ** 2.2, 0.25, 3.0)
+        gain = np.asarray(np.clip((new + 0.02) ** 2.2 / (old + 0.02) ** 2.2, 0.25, 3.0), np.float32)
         mask = np.clip(layers.skin + 0.6 * layers.beard, 0, 1)
         self._put(recolour.shade(self.cutout.person, mask, gain), "skin", skin=name, people="")
 

@@ -33,7 +33,7 @@ def one_of(names: Sequence[str], help: str, panel: str | None = None) -> Any:
     )
 
 
-def chains_of(said: str) -> int | None:
+def chains_of(text: str) -> int | None:
     """Read ``--chains``: None for ``auto``.
 
     Raises:
@@ -42,11 +42,11 @@ def chains_of(said: str) -> int | None:
     from imagineid.errors import BadInput
     from imagineid.request import CHAINS
 
-    if said == "auto":
+    if text == "auto":
         return None
-    if said.isdecimal() and 1 <= int(said) <= CHAINS:
-        return int(said)
-    raise BadInput(f"--chains {said} is neither auto nor 1 to {CHAINS}.\nTry:  --chains auto")
+    if text.isdecimal() and 1 <= int(text) <= CHAINS:
+        return int(text)
+    raise BadInput(f"--chains {text} is neither auto nor 1 to {CHAINS}.\nTry:  --chains auto")
 
 
 def face_of(avatar: str | None, face: Path | None) -> str | None:

@@ -237,11 +237,11 @@ def with_avatar(
     Raises:
         BadInput: there is none, or it is damaged.
     """
-    said = request.avatar
-    if said is None:
+    name = request.avatar
+    if name is None:
         return request, None
-    path = Path(said)
-    avatar = of_video(pipe, path) if path.suffix and path.suffix != SUFFIX else load(said)
+    path = Path(name)
+    avatar = of_video(pipe, path) if path.suffix and path.suffix != SUFFIX else load(name)
     if avatar.model_digest != pipe.digest:
         progress.warn(f"the avatar was made by another {avatar.model}: the face may differ")
     return request.over(Request(prompt=avatar.prompt, seed=avatar.seed)), avatar

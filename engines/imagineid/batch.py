@@ -75,8 +75,8 @@ def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
             )  # fmt: skip
         return Done(task, made)
     except ImagineIDError as error:
-        told = str(error).replace(str(task.audio), one_line(task.audio))
-        return Done(task, error=told.splitlines()[0])
+        message = str(error).replace(str(task.audio), one_line(task.audio))
+        return Done(task, error=message.splitlines()[0])
     except Exception as error:
         return Done(task, error=f"unexpected error ({type(error).__name__}: {error})")
 
@@ -141,17 +141,17 @@ def _answer(
 ) -> Iterator[Done]:
     """Receive a worker's result and send it the next task."""
     try:
-        said = ready.recv()
+        answer = ready.recv()
     except (EOFError, OSError):
         running.pop(ready).join(STOP_S)
         if task := doing.pop(ready, None):
             yield Done(task, error=DIED)
         return
-    if isinstance(said, str):
-        raise BadWeights(said)
+    if isinstance(answer, str):
+        raise BadWeights(answer)
     doing.pop(ready, None)
-    if said is not None:
-        yield said
+    if answer is not None:
+        yield answer
     if left:
         doing[ready] = left.pop(0)
         ready.send(doing[ready])

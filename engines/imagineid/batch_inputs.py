@@ -215,15 +215,15 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, request: 
     return Item(audio, folder / str(row.get("out", f"{audio.stem}.mp4")), own)
 
 
-def whole_number(said: object) -> int:
+def whole_number(value: object) -> int:
     """Return a number that a list gives, as a number or as digits.
 
     Raises:
         ValueError: it is no whole number.
     """
-    if isinstance(said, bool) or not isinstance(said, (int, str)):
-        raise ValueError(f"{said!r} is no whole number")
-    return int(said)
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise ValueError(f"{value!r} is no whole number")
+    return int(value)
 
 
 def _is_name(name: str) -> bool:

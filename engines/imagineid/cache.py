@@ -43,12 +43,12 @@ def limit_bytes() -> int:
     Raises:
         BadInput: IMAGINEID_CACHE_GB is not a number.
     """
-    said = os.environ.get("IMAGINEID_CACHE_GB", str(LIMIT_GB))
+    value = os.environ.get("IMAGINEID_CACHE_GB", str(LIMIT_GB))
     try:
-        return int(float(said) * GIGABYTE)
+        return int(float(value) * GIGABYTE)
     except (ValueError, OverflowError) as error:
         raise BadInput(
-            f"IMAGINEID_CACHE_GB is {said!r}: not a number of gigabytes.\n"
+            f"IMAGINEID_CACHE_GB is {value!r}: not a number of gigabytes.\n"
             f"Set it:  export IMAGINEID_CACHE_GB={LIMIT_GB:g}"
         ) from error
 
@@ -172,19 +172,19 @@ class Cache:
         Raises:
             BadOutput: some can't be deleted.
         """
-        pieces, freed, kept = self._pieces(), 0, ""
+        pieces, freed, failure = self._pieces(), 0, ""
         for _, size, path in pieces:
             try:
                 path.unlink()
                 freed += size
             except OSError as error:
-                kept = f"{path} can't be removed: {error.strerror}."
+                failure = f"{path} can't be removed: {error.strerror}."
         for folder in (*self.folder.glob("??"), self.folder):
             with contextlib.suppress(OSError):  # the folder has other files
                 folder.rmdir()
         self._bytes = None
-        if kept:
-            raise BadOutput(f"{kept}\nCheck the permissions:  ls -ld {self.folder}")
+        if failure:
+            raise BadOutput(f"{failure}\nCheck the permissions:  ls -ld {self.folder}")
         return freed
 
     def _path(self, key: str) -> Path:

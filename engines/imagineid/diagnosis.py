@@ -29,13 +29,13 @@ class Finding:
         area: python, packages, extras, engine, weights, disk, memory or test.
         level: ``good``; ``note`` if something may be missing; ``problem`` if generate won't work.
         text: what was found.
-        mend: the command that fixes it, or "".
+        fix: the command that fixes it, or "".
     """
 
     area: str
     level: str
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine(debug: bool = False) -> Iterator[Finding]:
@@ -61,12 +61,12 @@ def _safely(check: Callable[[], Iterator[Finding]], debug: bool) -> Iterator[Fin
     except Exception as error:
         if debug:
             raise
-        said = f"{type(error).__name__}: {error}"
-        mend = "See where:  imagineid doctor --debug"
+        text = f"{type(error).__name__}: {error}"
+        fix = "See where:  imagineid doctor --debug"
         if isinstance(error, ImportError):
-            mend = "Install again:  pip install --force-reinstall imagineid"
+            fix = "Install again:  pip install --force-reinstall imagineid"
         level = "problem" if area in ("engine", "test") else "note"
-        yield Finding(area, level, said, mend)
+        yield Finding(area, level, text, fix)
 
 
 def _python() -> Iterator[Finding]:
@@ -104,16 +104,16 @@ def _extras() -> Iterator[Finding]:
         if len(lacks) == len(have):
             absent.append(extra)
         elif lacks:
-            mend = f"Complete it:  pip install 'imagineid[{extra}]'"
+            fix = f"Complete it:  pip install 'imagineid[{extra}]'"
             yield Finding(
-                "extras", "good", f"[{extra}] incomplete, without {', '.join(lacks)}", mend
+                "extras", "good", f"[{extra}] incomplete, without {', '.join(lacks)}", fix
             )
         else:
             found = ", ".join(f"{name} {version}" for name, version in have)
             yield Finding("extras", "good", f"[{extra}]: {found}")
     if absent:
-        mend = f"If you want one:  pip install 'imagineid[{absent[0]}]'"
-        yield Finding("extras", "good", f"not installed: {', '.join(absent)}", mend)
+        fix = f"If you want one:  pip install 'imagineid[{absent[0]}]'"
+        yield Finding("extras", "good", f"not installed: {', '.join(absent)}", fix)
 
 
 def _engine() -> Iterator[Finding]:
@@ -131,8 +131,8 @@ def _engine() -> Iterator[Finding]:
             line = backends.choose(name, mini)[1]
         except Exception as error:  # a driver's library may raise anything
             first, *rest = (str(error) or type(error).__name__).splitlines()
-            mend = rest[-1] if rest and isinstance(error, ImagineIDError) else ""
-            yield Finding("engine", "good", f"{name} can't be used: {first}", mend)
+            fix = rest[-1] if rest and isinstance(error, ImagineIDError) else ""
+            yield Finding("engine", "good", f"{name} can't be used: {first}", fix)
         else:
             if line != chosen:
                 yield Finding("engine", "good", f"{name}: {line}")
@@ -147,8 +147,8 @@ def _weights() -> Iterator[Finding]:
     mini = embedded_weights()
     text = f"mini, embedded, {size_text(mini.bytes)}, in {mini.path}"
     if wrong := faults(mini):
-        mend = "Install again:  pip install --force-reinstall imagineid"
-        yield Finding("weights", "problem", "; ".join(wrong), mend)
+        fix = "Install again:  pip install --force-reinstall imagineid"
+        yield Finding("weights", "problem", "; ".join(wrong), fix)
     else:
         yield Finding("weights", "good", f"{text}: all files are valid")
     absent = []
@@ -160,10 +160,10 @@ def _weights() -> Iterator[Finding]:
         elif how == "not here":
             absent.append(one.name)
         else:
-            mend = f"Complete it:  imagineid weights pull {one.name}"
+            fix = f"Complete it:  imagineid weights pull {one.name}"
             if how == "damaged" or one.what.startswith("from "):
-                mend = f"Add it again:  imagineid weights remove {one.name}"
-            yield Finding("weights", "note", f"{one.name}: {how}", mend)
+                fix = f"Add it again:  imagineid weights remove {one.name}"
+            yield Finding("weights", "note", f"{one.name}: {how}", fix)
     if absent:
         text = f"not downloaded, not needed by mini: {', '.join(absent)}; folder: {weights_home()}"
         yield Finding("weights", "good", text)
@@ -178,18 +178,18 @@ def _disk() -> Iterator[Finding]:
         free = shutil.disk_usage(place).free
         text = f"{size_text(free)} free for {what}, {place}"
         if not os.access(place, os.W_OK):
-            level, mend = "note", "Write elsewhere:  imagineid generate SPEECH -o DIR/OUT.mp4"
+            level, fix = "note", "Write elsewhere:  imagineid generate SPEECH -o DIR/OUT.mp4"
             if what != "this folder":
-                level, mend = "problem", "Name another place:  export TMPDIR=DIR"
-            yield Finding("disk", level, f"{place} is not writable", mend)
+                level, fix = "problem", "Name another place:  export TMPDIR=DIR"
+            yield Finding("disk", level, f"{place} is not writable", fix)
         elif free < ENOUGH_DISK:
             yield Finding("disk", "note", text, f"Find large files:  du -sh {place}/*")
         else:
             yield Finding("disk", "good", text)
-    kept = home()
-    if kept.exists():
-        files = [path.stat().st_size for path in kept.rglob("*") if path.is_file()]
-        yield Finding("disk", "good", f"{size_text(sum(files))} kept in {kept}")
+    folder = home()
+    if folder.exists():
+        files = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+        yield Finding("disk", "good", f"{size_text(sum(files))} kept in {folder}")
 
 
 def _memory() -> Iterator[Finding]:
@@ -213,8 +213,8 @@ def _test() -> Iterator[Finding]:
 
     outcome = run_selftest()
     if outcome.wrong:
-        mend = "Install again:  pip install --force-reinstall imagineid"
-        yield Finding("test", "problem", f"the embedded model ran, but {outcome.wrong}", mend)
+        fix = "Install again:  pip install --force-reinstall imagineid"
+        yield Finding("test", "problem", f"the embedded model ran, but {outcome.wrong}", fix)
         return
     minute_s = 60 * 25 * outcome.frame_s
     speed = f"loaded in {outcome.load_s:.1f} s, {1 / outcome.frame_s:.1f} frames a second now"

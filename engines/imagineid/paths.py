@@ -41,13 +41,13 @@ def videos_home() -> Path:
 
 
 def _given() -> Path | None:
-    said = os.environ.get("IMAGINEID_HOME")
-    if not said:
+    value = os.environ.get("IMAGINEID_HOME")
+    if not value:
         return None
     try:
-        return Path(said).expanduser().absolute()
+        return Path(value).expanduser().absolute()
     except RuntimeError as error:
         raise BadInput(
-            f"IMAGINEID_HOME is {said}, and there is no such home.\n"
+            f"IMAGINEID_HOME is {value}, and there is no such home.\n"
             "Set it:  export IMAGINEID_HOME=DIR"
         ) from error

@@ -112,14 +112,14 @@ class Pipeline:
         """Return one of the eight emotions by name, as a typical voice feels it."""
         return prototypes.read(self.folder, name)
 
-    def corrected(self, heard: VoiceFactors, told: Speaker) -> VoiceFactors:
+    def corrected(self, heard: VoiceFactors, speaker: Speaker) -> VoiceFactors:
         """Return what was heard with another sex or age of its speaker, and the face with them.
 
         Raises:
             BadWeights: the model has no average voices.
         """
         voices = average_voices.read(self.folder)
-        return replace(heard, identity=voices.correct(heard.identity, told))
+        return replace(heard, identity=voices.correct(heard.identity, speaker))
 
     def express(self, heard: VoiceFactors) -> Conditioning:
         """Make the expression of what was heard or mixed."""
@@ -128,8 +128,8 @@ class Pipeline:
     def portrait(self, who: Identity, seed: int) -> Array:
         """Imagine somebody at rest who says nothing, (H, W, 3) uint8."""
         window, silence = self.size.window, np.full(1, -100, np.float32)
-        said = Content(np.zeros((window, self.size.linguistic), np.float32), silence)
-        voice = self.express(VoiceFactors(who, said, self.emotion("neutral")))
+        conditional = Content(np.zeros((window, self.size.linguistic), np.float32), silence)
+        voice = self.express(VoiceFactors(who, conditional, self.emotion("neutral")))
         at_rest = replace(voice, expression=np.zeros_like(voice.expression))
         (frame,) = self.imagine(at_rest, Request(seed=seed, chains=1), motion=still(1))
         return frame
@@ -153,7 +153,7 @@ class Pipeline:
             return np.asarray(made["text"])
 
         person = with_person(prompt, factors.gender, factors.age)
-        return Text(said=encode(self.whole_prompt(person)), unsaid=encode(""))
+        return Text(conditional=encode(self.whole_prompt(person)), unconditional=encode(""))
 
     def whole_prompt(self, prompt: str) -> str:
         """Return ``prompt`` behind the model's own, which asks for a good picture of a face."""

@@ -152,8 +152,8 @@ def render(
             progress.warn("no speech was heard: the mouth rests, and the face is a guess")
         if cache and cache.trouble:
             progress.warn(cache.trouble)
-        if remember and (blocks_kept := heard.blocks):
-            whole = with_face(pipe, VoiceFactors.join(blocks_kept), request, avatar)
+        if remember and (parts := heard.blocks):
+            whole = with_face(pipe, VoiceFactors.join(parts), request, avatar)
             swap_store.keep(metadata["kept"], whole, opening if face is None else face)
         if remember and path:
             swap_store.remember_last(path)

@@ -209,9 +209,9 @@ def joined_prompt(before: str, more: str) -> str:
     """
     added = [phrase.strip() for phrase in more.split(",") if phrase.strip()]
     things = {phrase.split()[-1].lower() for phrase in added}
-    kept = [phrase.strip() for phrase in before.split(",") if phrase.strip()]
-    kept = [phrase for phrase in kept if phrase.split()[-1].lower() not in things]
-    joined = ", ".join([*kept, *added])
+    phrases = [phrase.strip() for phrase in before.split(",") if phrase.strip()]
+    phrases = [phrase for phrase in phrases if phrase.split()[-1].lower() not in things]
+    joined = ", ".join([*phrases, *added])
     return joined if len(joined) <= PROMPT_CHARACTERS else more
 
 

@@ -83,8 +83,8 @@ def remember_last(video: Path) -> None:
 def last_video() -> Path | None:
     """Return the last video; None if there is none or it was moved."""
     try:
-        said = read_json(home() / LAST)
-        path = Path(said["video"])
+        record = read_json(home() / LAST)
+        path = Path(record["video"])
         return path if path.is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

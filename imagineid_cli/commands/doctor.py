@@ -45,5 +45,5 @@ def doctor(as_json: options.Json = False, debug: options.Debug = False) -> None:
 def _show(finding: Finding) -> None:
     mark = MARKS[finding.level]
     say(f"{mark:<8} {finding.area:<9} {finding.text}", style=STYLES[finding.level])
-    if finding.mend:
-        say(f"{'':<18} {finding.mend}")
+    if finding.fix:
+        say(f"{'':<18} {finding.fix}")

@@ -65,8 +65,8 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     code, findings = examine()
     assert code == 3
     (problem,) = problems(findings)
-    assert problem["mend"] == "Install:  pip install nosuchpackage"
-    extras = {finding["mend"] for finding in about(findings, "extras")}
+    assert problem["fix"] == "Install:  pip install nosuchpackage"
+    extras = {finding["fix"] for finding in about(findings, "extras")}
     assert extras == {
         "Complete it:  pip install 'imagineid[half]'",
         "If you want one:  pip install 'imagineid[torch]'",
@@ -82,7 +82,7 @@ def test_a_missing_engine_is_a_problem(
     monkeypatch.setattr(backends, "choose", choose)
     code, findings = examine()
     assert code == 3
-    assert about(findings, "engine")[0]["mend"] == "Install it:  pip install 'imagineid[cpu]'"
+    assert about(findings, "engine")[0]["fix"] == "Install it:  pip install 'imagineid[cpu]'"
 
 
 def test_missing_weights_are_a_problem(
@@ -93,7 +93,7 @@ def test_missing_weights_are_a_problem(
     assert code == 3
     (problem,) = problems(findings)
     assert "The mini model lacks" in problem["text"]
-    assert "pip install --force-reinstall imagineid" in problem["mend"]
+    assert "pip install --force-reinstall imagineid" in problem["fix"]
 
 
 def test_a_half_fetched_download_is_a_note(examine: Callable[..., Any], tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_half_fetched_download_is_a_note(examine: Callable[..., Any], tmp_path
     (note,) = [f for f in about(findings, "weights") if f["level"] == "note"]
     assert code == 0
     assert note["text"] == "sd15/matting: 50% here"
-    assert note["mend"] == "Complete it:  imagineid weights pull sd15/matting"
+    assert note["fix"] == "Complete it:  imagineid weights pull sd15/matting"
 
 
 def test_a_model_that_makes_nonsense_is_found_out(

@@ -39,8 +39,8 @@ def test_every_word_that_is_offered_is_known_to_the_model() -> None:
 
 def test_a_voice_is_heard_in_words(studio: Studio, speech: Path) -> None:
     voice = studio.hear(speech)
-    assert voice.said.startswith("female")
-    assert "about 34" in voice.said
+    assert voice.description.startswith("female")
+    assert "about 34" in voice.description
     assert (voice.sex, voice.age) == ("woman", 34)
     assert voice.seconds == pytest.approx(8.29, abs=0.01)
 

@@ -67,7 +67,7 @@ def test_a_stage_takes_two_steps_and_goes_on(stage: Stage, root: Path) -> None:
 
 def test_an_unknown_stage_is_named_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"no stage decoder .*frame_decoder"):
-        moving.run(MOVING, ["decoder"], None)
+        moving.RECIPE.run(MOVING, ["decoder"], None)
 
 
 def test_meshes_and_flows_of_held_out_people_are_exact(root: Path) -> None:

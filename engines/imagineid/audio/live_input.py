@@ -199,7 +199,7 @@ class _ReadOnly:
         return data
 
 
-def parse_pcm(said: str | None) -> tuple[int | None, int]:
+def parse_pcm(text: str | None) -> tuple[int | None, int]:
     """Parse the description of headerless sound, such as ``48000x2``.
 
     Returns:
@@ -208,11 +208,11 @@ def parse_pcm(said: str | None) -> tuple[int | None, int]:
     Raises:
         BadInput: it is no such description.
     """
-    if said is None:
+    if text is None:
         return None, 1
-    found = re.fullmatch(r"(\d{4,6})(?:x(\d))?", said)
+    found = re.fullmatch(r"(\d{4,6})(?:x(\d))?", text)
     if found is None:
-        raise BadInput(f"--pcm {said} is no rate.\nTry:  --pcm 16000  or  --pcm 48000x2")
+        raise BadInput(f"--pcm {text} is no rate.\nTry:  --pcm 16000  or  --pcm 48000x2")
     return int(found[1]), int(found[2] or 1)
 
 

@@ -157,9 +157,9 @@ def use_xformers(module: Any) -> None:
             continue
         model: Any = part
         model.enable_xformers_memory_efficient_attention()
-        kept = {type(p).__name__ for p in model.attn_processors.values()}
-        if any("XFormers" not in name for name in kept):
+        processors = {type(p).__name__ for p in model.attn_processors.values()}
+        if any("XFormers" not in name for name in processors):
             raise BadEngine(
-                f"diffusers uses {', '.join(sorted(kept))} although xformers was requested.\n"
+                f"diffusers uses {', '.join(sorted(processors))} although xformers was requested.\n"
                 "Use:  --attention sdpa"
             )

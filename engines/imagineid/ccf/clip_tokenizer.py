@@ -112,8 +112,8 @@ def _padding(marks: Path) -> str:
     """Return the padding's name: CLIP's end mark, or what Stable Diffusion 2 has in its place."""
     if not marks.is_file():
         return END
-    said = read_json(marks).get("pad_token", END)
-    return str(said["content"] if isinstance(said, dict) else said)
+    token = read_json(marks).get("pad_token", END)
+    return str(token["content"] if isinstance(token, dict) else token)
 
 
 def _last(vocabulary: Path) -> int:

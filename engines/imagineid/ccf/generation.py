@@ -30,8 +30,8 @@ Engines = Mapping[str, "Engine"]
 class Text:
     """Y of the prompt and of the empty prompt, both with pseudo-words, (1, M + N, D)."""
 
-    said: Array
-    unsaid: Array
+    conditional: Array
+    unconditional: Array
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def first_frame(
 
         return ask
 
-    step = guided(denoiser(text.said), denoiser(text.unsaid), guidance)
+    step = guided(denoiser(text.conditional), denoiser(text.unconditional), guidance)
     latent = sampling(step, start).astype(np.float32)
     side = size.feature_px
     made = engines["decoder"](
@@ -134,7 +134,7 @@ def encode_scene(
     if "frame_decoder" in engines:
         moving = MovingScene(to_images(enlarge(frame)[None]), encoded["background"], background)
     return Scene(
-        text=text.said,
+        text=text.conditional,
         initial_noise=start,
         anchor=encoded["latent"],
         background=engines["encoder"](image=background)["background"],

@@ -127,8 +127,8 @@ class Diffusion:
         alphas = alpha_bar(self.config)
         if isinstance(time, (int, float)):
             last = 1.0 if self.config.set_alpha_to_one else float(alphas[0])
-            kept = last if time < 0 else float(alphas[round(time * self.config.train_steps)])
-            return kept**0.5, (1 - kept) ** 0.5
+            alpha = last if time < 0 else float(alphas[round(time * self.config.train_steps)])
+            return alpha**0.5, (1 - alpha) ** 0.5
         index = (time * self.config.train_steps).round()
         if hasattr(time, "new_tensor"):  # torch
             found = time.new_tensor(alphas)[index.long()]

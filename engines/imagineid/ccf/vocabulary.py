@@ -69,13 +69,13 @@ class Vocabulary:
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
         """Read a vocabulary from JSON: ``{"known": [...], "alike": {...}}``."""
-        said = read_json(path)
-        return cls(tuple(said["known"]), dict(said["alike"]))
+        content = read_json(path)
+        return cls(tuple(content["known"]), dict(content["alike"]))
 
     def write(self, path: Path) -> None:
         """Write JSON that :meth:`read` reads."""
-        said = {"known": list(self.known), "alike": dict(self.alike)}
-        path.write_text(json.dumps(said, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+        content = {"known": list(self.known), "alike": dict(self.alike)}
+        path.write_text(json.dumps(content, indent=0, sort_keys=True) + "\n", encoding="utf-8")
 
     def __len__(self) -> int:
         """Number of tokens, the empty one included: the rows of the embedding."""

@@ -48,13 +48,13 @@ def frame_controls(
         blink: frequency of blinks, 1 is the default; of a given motion, it scales the lids and
             is limited to 1.
     """
-    told: deque[Array] = deque()
+    pending: deque[Array] = deque()
 
     def levels() -> Iterator[float]:
         for part in parts:
             for beta, level in zip(part.expression, part.level_db, strict=True):
-                told.append(beta)
-                told.append(level)
+                pending.append(beta)
+                pending.append(level)
                 yield float(level)
 
     def given(motion: Motion) -> Iterator[FrameMotion]:
@@ -66,7 +66,7 @@ def frame_controls(
     blinks_a_second = BLINKS_A_SECOND * blink
     made = frame_motions(levels(), seed, blinks_a_second) if motion is None else given(motion)
     for move in made:
-        beta, level = told.popleft(), told.popleft()
+        beta, level = pending.popleft(), pending.popleft()
         yield FrameControls(np.clip(np.maximum(beta, move.eyes), 0, 1), move.pose, float(level))
 
 

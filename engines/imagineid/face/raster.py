@@ -118,8 +118,8 @@ def spans(
     last = np.floor(np.clip(right, -1, size) - 0.5).astype(np.int32)
     np.minimum(last, size - 1, out=last)
     length = last - first + 1
-    kept = np.flatnonzero(length > 0)
-    return which[kept], row[kept], first[kept], length[kept]
+    covered = np.flatnonzero(length > 0)
+    return which[covered], row[covered], first[covered], length[covered]
 
 
 def pixels(
@@ -288,14 +288,14 @@ def _hull(points: F32) -> list[tuple[float, float]]:
     ordered = sorted({(float(x), float(y)) for x, y in points})
 
     def half(walk: list[tuple[float, float]]) -> list[tuple[float, float]]:
-        kept: list[tuple[float, float]] = []
+        hull: list[tuple[float, float]] = []
         for x, y in walk:
-            while len(kept) > 1:
-                (ax, ay), (bx, by) = kept[-2:]
+            while len(hull) > 1:
+                (ax, ay), (bx, by) = hull[-2:]
                 if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
                     break
-                kept.pop()
-            kept.append((x, y))
-        return kept[:-1]
+                hull.pop()
+            hull.append((x, y))
+        return hull[:-1]
 
     return half(ordered) + half(ordered[::-1])

@@ -100,10 +100,10 @@ def fetch(
                     counter.watch.line(f"{file.path} from {reason}; trying {host(following)}")
     except OSError as error:
         raise cannot_write(target, error) from error
-    kept = "Continue later" if part.size() else "Try again later"
+    hint = "Continue later" if part.size() else "Try again later"
     raise DownloadFailed(
         f"{file.path} could not be downloaded ({reason}).\n"
-        f"{kept}:  imagineid weights pull {counter.name}"
+        f"{hint}:  imagineid weights pull {counter.name}"
     )
 
 

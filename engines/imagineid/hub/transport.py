@@ -204,8 +204,8 @@ def _reasons(patience: RetryPolicy) -> Iterator[None]:
             raise TransferFailed("the connection was refused", again=False) from error
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise TransferFailed("its certificate is not trusted", again=False) from error
-        said = str(reason) or type(reason).__name__
-        raise TransferFailed(f"the connection broke ({said})", again=True) from error
+        message = str(reason) or type(reason).__name__
+        raise TransferFailed(f"the connection broke ({message})", again=True) from error
 
 
 def _status(error: urllib.error.HTTPError) -> TransferFailed:
@@ -219,8 +219,10 @@ def _status(error: urllib.error.HTTPError) -> TransferFailed:
         403: "it is forbidden",
         404: "the server does not have it",
     }
-    said = meaning.get(error.code, str(error.reason).splitlines()[0] if error.reason else "")
+    message = meaning.get(error.code, str(error.reason).splitlines()[0] if error.reason else "")
     if 300 <= error.code < 400:
-        said = "too many redirects, or to an address that is not allowed"
+        message = "too many redirects, or to an address that is not allowed"
     pause_s = float(after) if after.isdigit() else 0.0
-    return TransferFailed(f"the server answers {error.code}: {said}", again=again, pause_s=pause_s)
+    return TransferFailed(
+        f"the server answers {error.code}: {message}", again=again, pause_s=pause_s
+    )

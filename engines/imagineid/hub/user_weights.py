@@ -228,9 +228,9 @@ def _list_at(address: str, sum_: str, patience: RetryPolicy) -> tuple[File, ...]
             raise TransferFailed("its SHA-256 differs from the given one", again=False)
         return read_files(parse_json(came))
     except (TransferFailed, ValueError, TypeError) as error:
-        said = str(error) if isinstance(error, TransferFailed) else "it is not JSON"
+        reason = str(error) if isinstance(error, TransferFailed) else "it is not JSON"
         raise DownloadFailed(
-            f"{split_off_password(address)} can't be used: {said}.\n"
+            f"{split_off_password(address)} can't be used: {reason}.\n"
             "Give the address of a folder with that list, or of a file:  --from URL --sha256 SUM"
         ) from error
 

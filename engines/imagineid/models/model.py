@@ -174,10 +174,14 @@ def read(folder: Path) -> Model:
     """
     remedy = f"Export it again:  imagineid export --overwrite -o {folder}"
     try:
-        said = _card(folder)
-        name, files, size = str(said["name"]), read_files(said), _size(said["size"])
-        prompt, parts = str(said.get("prompt", "")), dict(said.get("parts", {}))
-        model = Model(name, folder, size, said["precision"], files, prompt, parts)
+        description = _card(folder)
+        name, files, size = (
+            str(description["name"]),
+            read_files(description),
+            _size(description["size"]),
+        )
+        prompt, parts = str(description.get("prompt", "")), dict(description.get("parts", {}))
+        model = Model(name, folder, size, description["precision"], files, prompt, parts)
         known = model.precision in ("fp16", "fp32", "stored", "adapters")
     except (OSError, ValueError, KeyError, TypeError, BadInput):
         known = False
@@ -225,7 +229,7 @@ def write_model_file(model: Model, seeds: Mapping[str, int] | None = None) -> No
             seeds = _card(model.folder).get("seeds", {})
         except (OSError, ValueError):
             seeds = {}
-    said = {
+    description = {
         "made_by": f"imagineid {__version__}",
         "name": model.name,
         "precision": model.precision,
@@ -235,7 +239,9 @@ def write_model_file(model: Model, seeds: Mapping[str, int] | None = None) -> No
         "seeds": seeds,
         "files": [asdict(file) for file in files_of(model.folder, MODEL_FILE)],
     }
-    (model.folder / MODEL_FILE).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    (model.folder / MODEL_FILE).write_text(
+        json.dumps(description, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def _card(folder: Path) -> dict[str, Any]:
@@ -244,24 +250,24 @@ def _card(folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: it is no JSON object, or far too long.
     """
-    said = read_json(folder / MODEL_FILE, CARD_BYTES)
-    if not isinstance(said, dict):
+    description = read_json(folder / MODEL_FILE, CARD_BYTES)
+    if not isinstance(description, dict):
         raise ValueError("no object")
-    return said
+    return description
 
 
-def _size(said: dict[str, Any]) -> Size:
+def _size(description: dict[str, Any]) -> Size:
     """Return the Size of a dictionary from JSON.
 
     Raises:
         TypeError: a number is missing, unknown or of another type.
         ValueError: a number or a value of its schedule is invalid.
     """
-    if set(said) != {field.name for field in fields(Size)}:
+    if set(description) != {field.name for field in fields(Size)}:
         raise TypeError("other numbers than a Size has")
-    schedule = ScheduleConfig(**_tuples(said["schedule"]))
+    schedule = ScheduleConfig(**_tuples(description["schedule"]))
     schedule.check()
-    size = Size(**{**_tuples(said), "schedule": schedule})
+    size = Size(**{**_tuples(description), "schedule": schedule})
     for each in fields(Size):
         if not _is_like(getattr(size, each.name), getattr(MINI, each.name)):
             raise ValueError(f"{each.name} can't be {getattr(size, each.name)!r}")
@@ -283,6 +289,6 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value <= MOST
 
 
-def _tuples(said: dict[str, Any]) -> dict[str, Any]:
-    """Return ``said`` with JSON's lists as tuples."""
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in said.items()}
+def _tuples(description: dict[str, Any]) -> dict[str, Any]:
+    """Return ``description`` with JSON's lists as tuples."""
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in description.items()}

@@ -88,20 +88,20 @@ class AverageVoices:
         )
         return shape, identity
 
-    def correct(self, heard: Identity, told: Speaker) -> Identity:
+    def correct(self, identity: Identity, speaker: Speaker) -> Identity:
         """Return who was heard with another sex or age; what is their own stays.
 
         The difference between the average voices is added, so that two women of 25 remain two.
         """
-        sex, age = told.sex or heard.gender, told.age or heard.age
-        before, after = self.at(heard.gender, heard.age), self.at(sex, age)
-        logit = float(heard.traits[0])
-        if told.sex is not None:
+        sex, age = speaker.sex or identity.gender, speaker.age or identity.age
+        before, after = self.at(identity.gender, identity.age), self.at(sex, age)
+        logit = float(identity.traits[0])
+        if speaker.sex is not None:
             logit = SURE if sex == "male" else -SURE
         return replace(
-            heard,
-            shape=np.asarray(heard.shape + after[0] - before[0], np.float32),
-            theta=np.asarray(heard.theta + after[1] - before[1], np.float32),
+            identity,
+            shape=np.asarray(identity.shape + after[0] - before[0], np.float32),
+            theta=np.asarray(identity.theta + after[1] - before[1], np.float32),
             traits=np.array([logit, age / 100], np.float32),
         )
 

@@ -68,7 +68,7 @@ def encode_blocks(
         them. The identity is that of the first part.
     """
     starts = window_starts(sound.frames, size.window)
-    said = OverlapAdd(size.window, size.linguistic)
+    linguistic = OverlapAdd(size.window, size.linguistic)
     whole, first = max(sound.frames, size.window), 0
     who: Identity | None = None
     before: Emotion | None = None
@@ -85,14 +85,14 @@ def encode_blocks(
                 weight = speech_share(levels(sound, start, start + size.window) + gain)
                 if persons is not None:
                     people.add(weight, *(persons[n][row] for n in ("shape", "identity", "traits")))
-                said.add(start, felt["linguistic"][row])
+                linguistic.add(start, felt["linguistic"][row])
                 thetas.append(found["emotion"][row])
                 shares.append(_softmax(found["emotions"][row]))
                 speech.append(weight)
         who = who or Identity(*people.result())
         last = own[-1] == starts[-1]
         stop = whole if last else starts[starts.index(own[-1]) + 1]
-        content = Content(said.take(stop), levels(sound, first, stop))
+        content = Content(linguistic.take(stop), levels(sound, first, stop))
         emotion = Emotion(*(np.asarray(x, np.float32) for x in (thetas, shares, speech)))
         shown = emotion.settle(calm, before) if calm else emotion
         yield VoiceFactors(who, content, shown)

@@ -93,11 +93,11 @@ class Framing:
             read_background(self.background, (16, 16))
 
 
-def read_background(said: str, size: tuple[int, int]) -> Array:
+def read_background(background: str, size: tuple[int, int]) -> Array:
     """Return a background as a picture.
 
     Args:
-        said: a colour, as ``#00ff00`` or ``white``, or the path of a picture.
+        background: a colour, as ``#00ff00`` or ``white``, or the path of a picture.
         size: width and height; a picture is cropped about its centre to their shape.
 
     Returns:
@@ -107,13 +107,13 @@ def read_background(said: str, size: tuple[int, int]) -> Array:
         BadInput: it is neither.
     """
     try:
-        return np.asarray(Image.new("RGB", size, ImageColor.getrgb(said)[:3]))
+        return np.asarray(Image.new("RGB", size, ImageColor.getrgb(background)[:3]))
     except ValueError:
         pass
-    path = Path(said)
+    path = Path(background)
     if not path.is_file():
         raise BadInput(
-            f"The background {said} is neither a colour nor an existing picture.\n"
+            f"The background {background} is neither a colour nor an existing picture.\n"
             "Try:  --background transparent, --background '#00ff00' or --background PICTURE.jpg"
         )
     try:

@@ -108,18 +108,18 @@ class OutputOptions:
     def metadata(self) -> dict[str, Any]:
         """Return the entries for the metadata: values that differ from the default."""
         framing, usual = self.framing, Framing()
-        said: dict[str, Any] = {
+        metadata: dict[str, Any] = {
             name: getattr(framing, name)
             for name in ("size_px", "aspect", "background")
             if getattr(framing, name) != getattr(usual, name)
         }
         if self.fps != FPS:
-            said["fps"] = self.fps
+            metadata["fps"] = self.fps
         if self.pad_s:
-            said["pad_s"] = self.pad_s
+            metadata["pad_s"] = self.pad_s
         if self.subtitles is not None:
-            said["subtitles"] = self.subtitles.name
-        return said
+            metadata["subtitles"] = self.subtitles.name
+        return metadata
 
 
 class FinishingWriter:

@@ -37,16 +37,16 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--layout", default="auto", choices=("auto", *LAYOUTS))
     parser.add_argument("--size", type=int, default=512, choices=SIZES, help="side of the crops")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
-    said = parser.parse_args(words)
+    args = parser.parse_args(words)
     try:
-        print(_prepare(said), flush=True)
+        print(_prepare(args), flush=True)
     except ImagineIDError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _prepare(said: argparse.Namespace) -> str:
+def _prepare(args: argparse.Namespace) -> str:
     """Write all shards that are missing, and the report; return its one line.
 
     Raises:
@@ -54,43 +54,43 @@ def _prepare(said: argparse.Namespace) -> str:
         BadOutput: the data can't be written.
         BackendMissing: MediaPipe is not there.
     """
-    if said.workers < 1:
+    if args.workers < 1:
         raise BadInput("--workers must be 1 or more.\nTry:  --workers 2")
-    shards = deal(find_clips(said.clips, said.layout))
+    shards = deal(find_clips(args.clips, args.layout))
     with_phones = find_spec("pocketsphinx") is not None
-    if any(not is_written(said.output, *shard, said.size) for shard in shards):
-        load_tools(said.size, with_phones).look([np.zeros((64, 64, 3), np.uint8)])  # is it there?
+    if any(not is_written(args.output, *shard, args.size) for shard in shards):
+        load_tools(args.size, with_phones).look([np.zeros((64, 64, 3), np.uint8)])  # is it there?
     try:
-        said.output.mkdir(parents=True, exist_ok=True)
+        args.output.mkdir(parents=True, exist_ok=True)
         rows: dict[int, list[dict[str, Any]]] = {}
-        for number, made in _written(said, shards, with_phones):
+        for number, made in _written(args, shards, with_phones):
             rows[number] = made
             problems = sum("problem" in row for row in made)
             print(
                 f"shard {number}: {len(made) - problems} samples, {problems} problems", flush=True
             )
-        return write_report(said.output, [row for number in sorted(rows) for row in rows[number]])
+        return write_report(args.output, [row for number in sorted(rows) for row in rows[number]])
     except OSError as error:
         raise BadOutput(
-            f"{said.output} can't be written: {error.strerror or error}.\n"
+            f"{args.output} can't be written: {error.strerror or error}.\n"
             "Name another place:  -o DIR"
         ) from error
 
 
-def _written(said: argparse.Namespace, shards: list[Any], with_phones: bool) -> Any:
+def _written(args: argparse.Namespace, shards: list[Any], with_phones: bool) -> Any:
     """Yield each shard's number and rows as it is done, in this process or in several.
 
     Raises:
         BadOutput: a worker was ended.
     """
-    tools = partial(load_tools, said.size, with_phones)
-    if said.workers == 1:
+    tools = partial(load_tools, args.size, with_phones)
+    if args.workers == 1:
         for number, clips in shards:
-            yield number, write_shard(said.output, number, clips, said.size, tools)
+            yield number, write_shard(args.output, number, clips, args.size, tools)
         return
-    with ProcessPoolExecutor(said.workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
         asked = {
-            pool.submit(write_shard, said.output, number, clips, said.size, tools): number
+            pool.submit(write_shard, args.output, number, clips, args.size, tools): number
             for number, clips in shards
         }
         try:

@@ -162,9 +162,9 @@ def _wanted(
     avatar: str,
 ) -> Wanted:
     """Read the controls that decide the face."""
-    said = ", ".join([*(words or []), *([prompt.strip()] if prompt.strip() else [])])
+    description = ", ".join([*(words or []), *([prompt.strip()] if prompt.strip() else [])])
     name = "" if avatar == NO_AVATAR else avatar
-    return Wanted(said, sex, age, emotion, strength, int(seed), name)
+    return Wanted(description, sex, age, emotion, strength, int(seed), name)
 
 
 def _hear(studio: Studio) -> Callable[[str | None], str]:
@@ -175,7 +175,8 @@ def _hear(studio: Studio) -> Callable[[str | None], str]:
             voice = studio.hear(Path(audio))
         except ImagineIDError as error:
             return f"⚠ {error}"
-        return f"**Heard:** {voice.said} ({voice.seconds:.1f} s). Correct it below if it is wrong."
+        heard = f"**Heard:** {voice.description} ({voice.seconds:.1f} s)."
+        return f"{heard} Correct it below if it is wrong."
 
     return hear
 

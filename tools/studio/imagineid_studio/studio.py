@@ -52,7 +52,7 @@ class Voice:
 
     path: Path
     seconds: float
-    said: str
+    description: str
     sex: str
     age: int
     emotion: str

@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from imagineid.nn.autoencoder import Decoder, Encoder, reconstruct
 from imagineid.spec import Size
 from imagineid_train.data import Faces, boxes, sheet, to_image, to_picture
-from imagineid_train.loop import ROOT, Budget, channels_last, train
+from imagineid_train.loop import ROOT, Budget, channels_last
 from imagineid_train.perceptual import Perceptual
+from imagineid_train.stage import Learning, Stage
 
 NAME, DECODER = "autoencoder", "decoder"
 NOISE = 0.03
@@ -82,31 +83,30 @@ class Crops:
         return crops, torch.from_numpy(weight)
 
 
-def run(size: Size, minutes: float) -> None:
-    """Train both halves for ``minutes`` in all."""
+def build(size: Size) -> Learning:
+    """Train both halves."""
     encoder, decoder = Encoder(size), Decoder(size)
     channels_last((encoder, decoder))
-    _learn(NAME, encoder, decoder, {"encoder": encoder, "decoder": decoder}, minutes, RATE)
+    return _learning(NAME, encoder, decoder, {"encoder": encoder, "decoder": decoder}, RATE)
 
 
-def run_decoder(size: Size, minutes: float) -> None:
+def build_decoder(size: Size) -> Learning:
     """Go on with the decoder alone, the encoder and so every kept latent as they are."""
     from imagineid_train.latents import networks
 
     encoder, decoder = networks(size)
     decoder.requires_grad_(requires_grad=True)
     decoder.blend.requires_grad_(requires_grad=False)
-    _learn(DECODER, encoder, decoder, {"decoder": decoder}, minutes, RATE / 3)
+    return _learning(DECODER, encoder, decoder, {"decoder": decoder}, RATE / 3)
 
 
-def _learn(
+def _learning(
     stage: str,
     encoder: Encoder,
     decoder: Decoder,
     modules: dict[str, nn.Module],
-    minutes: float,
     rate: float,
-) -> None:
+) -> Learning:
     """Minimise the reconstruction's error, leaving a sheet of held-out ones at each check."""
     draw, held = Crops(0), Faces.open("val")
     perceptual, step = Perceptual(), count()
@@ -140,4 +140,8 @@ def _learn(
             "latent_std": float(encoder(shown)[0].std()),
         }
 
-    train(stage, modules, loss, Budget(minutes, rate=rate), check, check_every=1000)
+    return Learning(modules, loss, check, Budget(0, rate=rate), 1000)
+
+
+STAGE = Stage(NAME, 45.0, build, by_size=False)
+DECODER_STAGE = Stage(DECODER, 30.0, build_decoder, by_size=False)

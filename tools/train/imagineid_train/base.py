@@ -40,9 +40,9 @@ from imagineid_train.loop import (
     laid_out,
     load_into,
     plain_attention,
-    train,
 )
 from imagineid_train.prompts import Captions, Naming, dropped, invented, named_in, vocabulary
+from imagineid_train.stage import Learning, Stage
 
 NAME = "base"
 BATCH = 32
@@ -65,8 +65,8 @@ SHOWN = (
 )
 
 
-def run(size: Size, minutes: float) -> None:
-    """Train the UNet and the text encoder for ``minutes`` in all."""
+def build(size: Size) -> Learning:
+    """Train the UNet and the text encoder."""
     words, latents = vocabulary(), Latents.open("train")
     unet, text = BaseUNet(size), TextEncoder(size, len(words))
     adapter, naming = SpatialAdapter(size), Naming(size)
@@ -170,4 +170,7 @@ def run(size: Size, minutes: float) -> None:
         return said | {"copying": float((anchor - true).pow(2).mean())}
 
     modules = {"unet": unet, "text": text, "adapter": adapter, "naming": naming}
-    train(NAME, modules, loss, Budget(minutes, rate=7e-4), check, check_every=500)
+    return Learning(modules, loss, check, Budget(0, rate=7e-4), 500)
+
+
+STAGE = Stage(NAME, 60.0, build, by_size=False)

@@ -15,8 +15,9 @@ from imagineid.face.model import load as load_face
 from imagineid.nn.content import ContentDecoder, ContentEncoder
 from imagineid.nn.identity import IdentityEncoder
 from imagineid.spec import ARKIT, MOUTH, Size
-from imagineid_train.loop import Budget, device, load_into, train
+from imagineid_train.loop import Budget, device, load_into
 from imagineid_train.spectrograms import without_speech
+from imagineid_train.stage import Learning, Stage
 from imagineid_train.voices import WARP_MUCH, Voices, Windows
 
 NAME, READER = "content", "reader"
@@ -97,7 +98,7 @@ class Reader(nn.Module):
         return out
 
 
-def run_reader(size: Size, minutes: float) -> None:
+def build_reader(size: Size) -> Learning:
     """Train the expert on true curves, with a little noise so that it stays calm off them."""
     reader = Reader().to(device())
     draw = Windows(Voices.open("train"), size.window, 0, knowing="content")
@@ -114,11 +115,11 @@ def run_reader(size: Size, minutes: float) -> None:
         right = reader(batch.content).argmax(1) == batch.phone
         return {"phones": float(right.float().mean())}
 
-    train(READER, {"reader": reader}, loss, Budget(minutes, rate=1e-3), check)
+    return Learning({"reader": reader}, loss, check, Budget(0, rate=1e-3))
 
 
-def run(size: Size, minutes: float) -> None:
-    """Train Phi_E^c and Phi_D^c for ``minutes`` in all."""
+def build(size: Size) -> Learning:
+    """Train Phi_E^c and Phi_D^c."""
     identity = load_into(IdentityEncoder(size), "identity", "identity").to(device())
     reader = load_into(Reader(), READER, "reader").to(device())
     encoder, decoder = ContentEncoder(size).to(device()), ContentDecoder(size).to(device())
@@ -159,11 +160,14 @@ def run(size: Size, minutes: float) -> None:
     def check() -> dict[str, float]:
         return scored(made_voices) | {f"real_{k}": v for k, v in scored(readers).items()}
 
-    train(
-        NAME,
+    return Learning(
         {"content": encoder, "mouth": decoder},
         loss,
-        Budget(minutes, rate=8e-4, decay=0.05),
         check,
+        Budget(0, rate=8e-4, decay=0.05),
         EVERY,
     )
+
+
+READER_STAGE = Stage(READER, 2.0, build_reader, by_size=False)
+STAGE = Stage(NAME, 15.0, build, by_size=False)

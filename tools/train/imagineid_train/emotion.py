@@ -14,8 +14,9 @@ from imagineid.nn.identity import IdentityEncoder
 from imagineid.spec import Size
 from imagineid_train.content import JAW, Motion, closes
 from imagineid_train.identity import anchored, contrast, strayed
-from imagineid_train.loop import Budget, device, load_into, train
+from imagineid_train.loop import Budget, device, load_into
 from imagineid_train.spectrograms import without_speech
+from imagineid_train.stage import Learning, Stage
 from imagineid_train.voices import WARP_MUCH, Voices, Windows
 
 NAME = "emotion"
@@ -56,8 +57,8 @@ def accuracy(encoder: EmotionEncoder, windows: Windows) -> dict[str, float]:
     return out
 
 
-def run(size: Size, minutes: float) -> None:
-    """Train Phi_E^e and Phi_D^e for ``minutes`` in all."""
+def build(size: Size) -> Learning:
+    """Train Phi_E^e and Phi_D^e."""
     identity = load_into(IdentityEncoder(size), "identity", "identity").to(device())
     content = load_into(ContentEncoder(size), "content", "content").to(device())
     encoder, decoder = EmotionEncoder(size).to(device()), ExpressionDecoder(size).to(device())
@@ -111,11 +112,13 @@ def run(size: Size, minutes: float) -> None:
             "closes": closes(motion, made, batch.full),
         } | accuracy(encoder, held)
 
-    train(
-        NAME,
+    return Learning(
         {"emotion": encoder, "expression": decoder},
         loss,
-        Budget(minutes, rate=8e-4, decay=0.05),
         check,
+        Budget(0, rate=8e-4, decay=0.05),
         EVERY,
     )
+
+
+STAGE = Stage(NAME, 15.0, build, by_size=False)

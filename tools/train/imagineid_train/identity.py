@@ -19,7 +19,8 @@ from torch.nn import functional as F
 
 from imagineid.nn.identity import IdentityEncoder
 from imagineid.spec import Size
-from imagineid_train.loop import LAID_OUT, ROOT, Budget, device, laid_out, train
+from imagineid_train.loop import LAID_OUT, ROOT, Budget, device, laid_out
+from imagineid_train.stage import Learning, Stage
 from imagineid_train.voices import Batch, Voices, Windows
 from imagineid_world.recordings import FIRST_SPEAKER
 
@@ -114,8 +115,8 @@ def score(encoder: IdentityEncoder, windows: Windows) -> dict[str, float]:
     return out
 
 
-def run(size: Size, minutes: float) -> None:
-    """Train Phi_E^id for ``minutes`` in all."""
+def build(size: Size) -> Learning:
+    """Train Phi_E^id."""
     encoder = IdentityEncoder(size).to(device())
     before = anchored(NAME, "identity", encoder)
     draw = Windows(Voices.open("train"), size.window, 0)
@@ -145,4 +146,7 @@ def run(size: Size, minutes: float) -> None:
     def check() -> dict[str, float]:
         return score(encoder, held)
 
-    train(NAME, {"identity": encoder}, loss, Budget(minutes, rate=1e-3, decay=0.05), check, EVERY)
+    return Learning({"identity": encoder}, loss, check, Budget(0, rate=1e-3, decay=0.05), EVERY)
+
+
+STAGE = Stage(NAME, 15.0, build, by_size=False)

@@ -17,8 +17,9 @@ from imagineid.spec import Size
 from imagineid_train.autoencoder import PERCEPTUAL_EVERY, detail, psnr
 from imagineid_train.data import Faces, sheet, to_image, to_picture
 from imagineid_train.latents import networks
-from imagineid_train.loop import ROOT, Budget, channels_last, load_into, train
+from imagineid_train.loop import ROOT, Budget, channels_last, load_into
 from imagineid_train.perceptual import Perceptual
+from imagineid_train.stage import Learning, Stage
 
 NAME, MATTE = "mba", "matte"
 BATCH = 4
@@ -59,8 +60,8 @@ def _begin(encoder: Encoder, decoder: Decoder, image: Tensor) -> None:
     decoder.blend.bias.copy_(found[-1])
 
 
-def run(size: Size, minutes: float) -> None:
-    """Train MBA's convolution for ``minutes`` in all."""
+def build(size: Size) -> Learning:
+    """Train MBA's convolution."""
     encoder, decoder = networks(size)
     train_set, held = Faces.open("train"), Faces.open("val")
     rng, perceptual, step = np.random.default_rng(3), Perceptual(), count()
@@ -94,10 +95,10 @@ def run(size: Size, minutes: float) -> None:
         )
         return {"psnr": float(psnr(out, image).mean())}
 
-    train(NAME, {"blend": decoder.blend}, loss, Budget(minutes, rate=1e-3), check, 200)
+    return Learning({"blend": decoder.blend}, loss, check, Budget(0, rate=1e-3), 200)
 
 
-def run_matte(size: Size, minutes: float) -> None:
+def build_matte(size: Size) -> Learning:
     """Train the matte network for ``minutes`` in all, on frames and on their reconstructions."""
     encoder, decoder = networks(size)
     matte = Matte(size)
@@ -130,7 +131,7 @@ def run_matte(size: Size, minutes: float) -> None:
         found, true = matte(image) > 0.5, mask > 0.5
         return {"iou": float((found & true).sum() / (found | true).sum())}
 
-    train(MATTE, {"matte": matte}, loss, Budget(minutes, rate=1e-3), check, 200)
+    return Learning({"matte": matte}, loss, check, Budget(0, rate=1e-3), 200)
 
 
 def autoencoder(size: Size) -> tuple[Encoder, Decoder]:
@@ -138,3 +139,7 @@ def autoencoder(size: Size) -> tuple[Encoder, Decoder]:
     encoder, decoder = networks(size)
     load_into(decoder.blend, NAME, "blend")
     return encoder, decoder
+
+
+STAGE = Stage(NAME, 5.0, build, by_size=False)
+MATTE_STAGE = Stage(MATTE, 5.0, build_matte, by_size=False)

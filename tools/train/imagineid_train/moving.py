@@ -9,11 +9,11 @@ goes on from its last checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from imagineid.spec import MINI, MINI_512, Size
+from imagineid.spec import MINI, MINI_512
 from imagineid_train import moves, people
+from imagineid_train.stage import Recipe, Step
 from imagineid_train.stages import STAGES, autoencoder
 
 MOVING_256 = replace(MINI, name="mini-256", frame_decoder=MINI_512.frame_decoder)
@@ -21,7 +21,7 @@ MOVING_256 = replace(MINI, name="mini-256", frame_decoder=MINI_512.frame_decoder
 
 SIZES = {size.name: size for size in (MINI_512, MOVING_256)}
 
-STEPS: dict[str, Callable[[Size], None]] = {
+STEPS: dict[str, Step] = {
     "moves": moves.cache,
     "normalise": autoencoder.normalise,
     "latents": people.cache,
@@ -32,24 +32,4 @@ _BEFORE = {"autoencoder": ("moves",), "mesh_encoder": ("normalise",), "base": ("
 ORDER = tuple(name for stage in STAGES for name in (*_BEFORE.get(stage.name, ()), stage.name))
 """Stages and steps in turn."""
 
-
-def run(size: Size, names: Sequence[str], minutes: float | None) -> None:
-    """Run the stages named, or all in order.
-
-    Args:
-        size: one of :data:`SIZES`.
-        names: of :data:`ORDER`.
-        minutes: of training in all; None: each stage's usual ones.
-
-    Raises:
-        ValueError: there is no such stage.
-    """
-    unknown = [name for name in names if name not in ORDER]
-    if unknown:
-        raise ValueError(f"no stage {unknown[0]} at {size.name}; there are {', '.join(ORDER)}")
-    stages = {stage.name: stage for stage in STAGES}
-    for name in names or ORDER:
-        if name in STEPS:
-            STEPS[name](size)
-        else:
-            stages[name].run(size, minutes)
+RECIPE = Recipe(STAGES, STEPS, ORDER)

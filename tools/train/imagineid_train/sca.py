@@ -40,11 +40,11 @@ from imagineid_train.loop import (
     laid_out,
     load_into,
     plain_attention,
-    train,
     trained,
     weights,
 )
 from imagineid_train.prompts import Captions, dropped, vocabulary
+from imagineid_train.stage import Learning, Stage
 from imagineid_train.voice_matching import VoiceMatcher, feelings
 
 NAME = "sca"
@@ -108,8 +108,8 @@ class Frames:
         return chosen[:, 0], chosen[:, 1]
 
 
-def run(size: Size, minutes: float) -> None:
-    """Train F_SC for ``minutes`` in all."""
+def build(size: Size) -> Learning:
+    """Train F_SC."""
     words, latents, held = vocabulary(), Latents.open("train"), Latents.open("val")
     unet = BaseUNet(size)
     load_into(unet, "base", "unet")
@@ -205,8 +205,11 @@ def run(size: Size, minutes: float) -> None:
         sheet(rows, ROOT / NAME / "sheet.png")
         return said | {"copying": float((anchor - true).pow(2).mean())}
 
-    train(NAME, {"adapter": adapter}, loss, Budget(minutes, rate=1e-3), check, check_every=600)
+    return Learning({"adapter": adapter}, loss, check, Budget(0, rate=1e-3), 600)
 
 
 def _drawn(decoder: torch.nn.Module, latent: Tensor) -> np.ndarray:
     return to_picture(decoder.draw(decoder.features(latent)))
+
+
+STAGE = Stage(NAME, 60.0, build, by_size=False)

@@ -11,16 +11,17 @@ from imagineid.nn.text import TextEncoder, TextInversion
 from imagineid.nn.unet import BaseUNet
 from imagineid.spec import Size
 from imagineid_train.latents import Latents
-from imagineid_train.loop import Budget, load_into, plain_attention, train
+from imagineid_train.loop import Budget, load_into, plain_attention
 from imagineid_train.prompts import Captions, dropped, vocabulary
+from imagineid_train.stage import Learning, Stage
 from imagineid_train.voice_matching import VoiceMatcher, feelings
 
 NAME = "tia"
 BATCH = 32
 
 
-def run(size: Size, minutes: float) -> None:
-    """Train F_TI for ``minutes`` in all."""
+def build(size: Size) -> Learning:
+    """Train F_TI."""
     words, latents = vocabulary(), Latents.open("train")
     unet = BaseUNet(size)
     load_into(unet, "base", "unet")
@@ -42,4 +43,7 @@ def run(size: Size, minutes: float) -> None:
         made = unet(noisy, time, text(tokens, inversion(identity, emotion)))
         return {"flow": (made.float() - flow.target(clean, noise)).pow(2).mean()}
 
-    train(NAME, {"inversion": inversion}, loss, Budget(minutes, rate=5e-4))
+    return Learning({"inversion": inversion}, loss, None, Budget(0, rate=5e-4))
+
+
+STAGE = Stage(NAME, 10.0, build, by_size=False)

@@ -16,7 +16,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from imagineid.errors import BadOutput
 
@@ -369,3 +369,16 @@ def _names_one_file(folder: Path, one: str, other: str) -> bool:
 def one_line(path: Path) -> str:
     """Return a file's name with its line breaks written out."""
     return str(path).replace("\n", "\\n").replace("\r", "\\r")
+
+
+class WriteOnly:
+    """A stream that can only be written, so that nothing tries to seek in it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        """Write and flush."""
+        self._stream.write(data)
+        self._stream.flush()
+        return len(data)

@@ -17,7 +17,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from PIL import Image
 
 from imagineid.errors import BackendMissing, BadOutput
-from imagineid.files import atomic_output, write_errors
+from imagineid.files import WriteOnly, atomic_output, write_errors
 from imagineid.signals import Stopped
 from imagineid.spec import FPS, SAMPLE_RATE
 from imagineid.video.metadata import metadata_tags
@@ -73,7 +73,7 @@ class Mp4Stream:
             "frag_duration": str(1_000_000 // FPS),
             "flush_packets": "1",
         }
-        target = _WriteOnly(self._stream)
+        target = WriteOnly(self._stream)
         self._container = av.open(target, "w", format="mp4", options=options)
         self._container.metadata.update(metadata_tags(self._metadata))
         self._picture = self._container.add_stream("libx264", rate=FPS)
@@ -242,18 +242,6 @@ class VirtualCamera:
     def write(self, picture: LivePicture) -> None:
         """Send one picture."""
         self._camera.send(np.ascontiguousarray(picture.frame))
-
-
-class _WriteOnly:
-    """A write-only stream, so that nothing tries to seek."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def write(self, data: bytes) -> int:
-        self._stream.write(data)
-        self._stream.flush()
-        return len(data)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from av.video.reformatter import (
 )
 from numpy.typing import NDArray
 
-from imagineid.files import atomic_output, check_output, in_plain_text, write_errors
+from imagineid.files import WriteOnly, atomic_output, check_output, in_plain_text, write_errors
 from imagineid.spec import FPS
 from imagineid.video.formats import MP4, format_of
 from imagineid.video.metadata import metadata_tags
@@ -100,7 +100,7 @@ class VideoWriter:
                 target: Any = f"file:{stack.enter_context(in_plain_text(part))}"
                 options = dict(form.container_options)
             else:
-                target, options = _Pipe(self._stream), _FRAGMENTS
+                target, options = WriteOnly(self._stream), _FRAGMENTS
             self._container = av.open(target, "w", format=form.container, options=options)
             stack.push(self._close_container)
             self._container.metadata.update(metadata_tags(self._metadata))
@@ -191,15 +191,3 @@ class VideoWriter:
             with contextlib.suppress(Exception):
                 self._container.close()
         return False
-
-
-class _Pipe:
-    """A write-only stream, so that nothing tries to seek."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def write(self, data: bytes) -> int:
-        self._stream.write(data)
-        self._stream.flush()
-        return len(data)

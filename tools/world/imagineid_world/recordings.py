@@ -18,12 +18,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +29,10 @@ from numpy.typing import NDArray
 from imagineid.audio import open_sound
 from imagineid.spec import EMOTIONS, FPS, SAMPLE_RATE
 from imagineid_world.alignment import SPEECH, agreement, aligned, recognised
-from imagineid_world.articulation import Phone, curves, phone_index
+from imagineid_world.articulation import Phone, curves
 from imagineid_world.people import WORLD, Traits, usual_pitch, usual_tract
 from imagineid_world.persona import pitch_track
+from imagineid_world.voice_shards import write_voices
 
 KNOWN = ("content", "emotion", "sex", "age")
 """What a recording may tell, in the order of the columns of ``known``."""
@@ -161,29 +160,8 @@ def _traits(wave: NDArray[np.float32], row: dict[str, str]) -> Traits:
 
 def write(path: Path, heard: list[Recording]) -> float:
     """Write a shard and its side file; seconds of sound in it."""
-    frames = [len(r.content) for r in heard]
-    samples = [len(r.wave) for r in heard]
-    arrays: dict[str, Any] = {
-        "wave": np.concatenate([r.wave for r in heard]),
-        "offsets": np.concatenate([[0], np.cumsum(samples)]).astype(np.int64),
-        "content": np.concatenate([r.content for r in heard]),
-        "full": np.concatenate([r.full for r in heard]),
-        "frame_offsets": np.concatenate([[0], np.cumsum(frames)]).astype(np.int64),
-        "phone": np.concatenate([phone_index(r.phones, len(r.content)) for r in heard]),
-        "speaker": np.array([r.speaker for r in heard], np.int32),
-        "emotion": np.array([r.emotion for r in heard], np.int8),
-        "strength": np.array([r.strength for r in heard], np.float32),
-        "traits": np.stack([r.traits.array() for r in heard]),
-        "known": np.stack([r.known for r in heard]),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
     notes = [{"text": r.text, "voice": r.corpus, "phones": r.phones} for r in heard]
-    path.with_suffix(".json").write_text(json.dumps(notes), encoding="utf-8")
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        np.savez(file, **arrays)
-    temporary.replace(path)
-    return sum(samples) / SAMPLE_RATE
+    return write_voices(path, heard, notes, known=np.stack([r.known for r in heard]))
 
 
 def shards(index: list[dict[str, str]]) -> Iterator[tuple[str, list[dict[str, str]]]]:

@@ -16,19 +16,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagineid.spec import EMOTIONS, FPS, SAMPLE_RATE
 from imagineid_world import persona
-from imagineid_world.articulation import Phone, curves, phone_index
+from imagineid_world.articulation import Phone, curves
 from imagineid_world.bank import SECOND_CAST, VOICES, Bank, Voice, bank_at, voices_of_splits
 from imagineid_world.emotions import PROSODY, Prosody
 from imagineid_world.people import WORLD, Traits, draw_traits
 from imagineid_world.split import write_split
 from imagineid_world.texts import CALIBRATION
+from imagineid_world.voice_shards import write_voices
 
 SPLITS = ("train", "val", "test")
 SPEAKERS = 14
@@ -220,22 +220,7 @@ def shard(studio: Studio, split: str, number: int, seed: int) -> Iterator[Uttera
 
 def write(path: Path, spoken: list[Utterance]) -> float:
     """Write a shard and its side file; seconds of sound in it."""
-    frames = [len(u.content) for u in spoken]
-    samples = [len(u.wave) for u in spoken]
-    arrays: dict[str, Any] = {
-        "wave": np.concatenate([u.wave for u in spoken]),
-        "offsets": np.concatenate([[0], np.cumsum(samples)]).astype(np.int64),
-        "content": np.concatenate([u.content for u in spoken]),
-        "full": np.concatenate([u.full for u in spoken]),
-        "frame_offsets": np.concatenate([[0], np.cumsum(frames)]).astype(np.int64),
-        "phone": np.concatenate([phone_index(u.phones, len(u.content)) for u in spoken]),
-        "speaker": np.array([u.speaker for u in spoken], np.int32),
-        "emotion": np.array([u.emotion for u in spoken], np.int8),
-        "strength": np.array([u.strength for u in spoken], np.float32),
-        "traits": np.stack([u.traits.array() for u in spoken]),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    told = [
+    notes = [
         {
             "text": u.text,
             "voice": u.voice,
@@ -243,12 +228,7 @@ def write(path: Path, spoken: list[Utterance]) -> float:
         }
         for u in spoken
     ]
-    path.with_suffix(".json").write_text(json.dumps(told), encoding="utf-8")
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        np.savez(file, **arrays)
-    temporary.replace(path)
-    return sum(samples) / SAMPLE_RATE
+    return write_voices(path, spoken, notes)
 
 
 def schedule(hours: float) -> list[tuple[str, int]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -95,3 +97,29 @@ def test_pictures_come_at_25_a_second(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(BadInput, match="not a video"):
         list(reference._pictures(tmp_path / "text.mp4"))
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_video_that_a_phone_stored_lying_is_upright(turns: int, tmp_path: Path) -> None:
+    upright = np.zeros((64, 96, 3), np.uint8)
+    upright[:32, :, 0] = 200  # red above
+    upright[:, 48:, 2] = 200  # blue on the right
+    stored = np.ascontiguousarray(np.rot90(upright, -turns))
+    path = tmp_path / "phone.mp4"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = stored.shape[:2]
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(stored, "rgb24")))
+        container.mux(stream.encode(None))
+    cos, sin = (1, 0, -1, 0)[turns], (0, 1, 0, -1)[turns]
+    # Players turn by the matrix of the track: clockwise where its second number is 1.
+    matrix = struct.pack(">9i", cos << 16, -sin << 16, 0, sin << 16, cos << 16, 0, 0, 0, 1 << 30)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44
+    data[at : at + 36] = matrix
+    path.write_bytes(data)
+    for picture in reference._pictures(path):
+        assert picture.shape == upright.shape
+        assert np.abs(picture[8:24, 8:40] - upright[8:24, 8:40].astype(int)).mean() < 30
+        assert np.abs(picture[40:56, 60:88] - upright[40:56, 60:88].astype(int)).mean() < 30

@@ -162,7 +162,7 @@ def _landmarks(path: Path, most: int) -> Array:
 
 
 def _pictures(path: Path) -> Iterator[Array]:
-    """Decode a video to 25 frames a second, each (H, W, 3) uint8, :data:`LARGEST_PX` at most."""
+    """Decode to 25 frames a second, upright, (H, W, 3) uint8, :data:`LARGEST_PX` at most."""
     try:
         with open_media(path) as container:
             if not container.streams.video:
@@ -179,7 +179,7 @@ def _pictures(path: Path) -> Iterator[Array]:
                     max(16, round(frame.height * scale)),
                     "rgb24",
                 )
-                picture = small.to_ndarray()
+                picture = np.rot90(small.to_ndarray(), round(frame.rotation / 90))
                 while due <= (time - start) * FPS + 0.5:
                     yield picture
                     due += 1

@@ -61,13 +61,14 @@ def analyze(
     """
     with error_handling(debug):
         from imagineid import analysis, pipeline
+        from imagineid.audio.standard_input import named
         from imagineid.rendering import opened
         from imagineid.request import Request
 
         request = Request(seed=seed, pose_from=pose_from, still=still)
         _check(speech, csv, fps, plot, request, overwrite)
         progress = TerminalProgress(quiet)
-        with opened(speech, progress) as sound:
+        with named(speech) as path, opened(path, progress) as sound:
             found = analysis.analyze(pipeline.load(model, engine=engine), sound, progress)
         if csv is not None:
             analysis.write_curves(csv, found.conditioning, request, fps, overwrite)

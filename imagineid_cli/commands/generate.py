@@ -31,7 +31,7 @@ PREVIEWS = 64
 
 def generate(
     audio: Annotated[
-        Path, typer.Argument(metavar="AUDIO", help="A recording, or a video with sound.")
+        Path, typer.Argument(metavar="AUDIO", help="A recording, a video with sound, or - (stdin).")
     ],
     prompt: options.Prompt = None,
     output: Annotated[
@@ -120,11 +120,12 @@ def generate(
         if like is not None:
             request = request.over(request_of(known, like))
         taken = resume or overwrite or preview is not None
-        output = output or request.default_output(audio, taken)
-        if resume and (no_cache or preview is not None or output == PIPE):
+        source = Path("standard-input") if audio == PIPE else audio
+        output = output or request.default_output(source, taken)
+        if resume and (no_cache or preview is not None or PIPE in (audio, output)):
             raise BadInput(
                 "--resume continues a video file from cached frames.\n"
-                "Remove --no-cache, --preview and -o -"
+                "Remove --no-cache and --preview, and name files instead of -"
             )
         if resume and (done := resuming.finished(audio, output, request)):
             progress.line(f"{output} is already finished")
@@ -196,10 +197,11 @@ def _make(
     progress: TerminalProgress,
 ) -> dict[str, Any]:
     """Make the video or the sheet; return what is printed as JSON."""
+    from imagineid.audio.standard_input import named
     from imagineid.rendering import opened, render
 
     started = time.monotonic()
-    with opened(audio, progress) as sound:
+    with named(audio) as path, opened(path, progress) as sound:
         pipe = choice.load()
         _warn_of_another(pipe, known, progress)
         if preview is not None:

@@ -273,3 +273,21 @@ def test_forget_removes_what_was_kept_of_voices(here: Path) -> None:
     assert not list(home.rglob("*.npz"))
     assert not list(home.rglob("*.mp4"))
     assert (here / "a.mp4").exists()
+
+
+def test_standard_input_is_a_recording_too(here: Path) -> None:
+    data = (here / "a.wav").read_bytes()
+    for words in (("generate", "-"), ("generate", "-", "-o", "b.mp4"), ("analyze", "-", "--json")):
+        ended = subprocess.run(
+            command("plain_pipeline", *words), cwd=here, env=environment(TMPDIR=str(here)),
+            input=data, capture_output=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+    names = sorted(path.name for path in here.iterdir())
+    assert names == ["a.wav", "b.mp4", "standard-input.mp4"]
+    empty = subprocess.run(
+        command("plain_pipeline", "generate", "-"), cwd=here, env=environment(),
+        input=b"", capture_output=True, check=False,
+    )  # fmt: skip
+    assert empty.returncode == 2
+    assert b"standard-input is empty" in empty.stderr

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from imagineid.errors import BadInput
-from imagineid.files import open_regular_file
+from imagineid.files import one_line, open_regular_file
 from imagineid.json_files import parse_json
 from imagineid.progress import SILENT, Progress
 from imagineid.request import Request
@@ -44,6 +44,14 @@ class Item:
     request: Request
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Files of folders and patterns that are not taken: videos made here, and what has no sound."""
+
+    own: list[Path]
+    others: list[Path]
+
+
 def find_items(
     inputs: Sequence[str],
     folder: Path,
@@ -63,10 +71,11 @@ def find_items(
     Raises:
         BadInput: there is nothing in them, a list can't be read, or two videos share a place.
     """
-    own: list[Path] = []
-    found = [item for name in inputs for item in _items(name, folder, request, anywhere, own)]
-    if own:
-        progress.line(f"{len(own)} left out: videos of imagineid, such as {own[0]}")
+    left = LeftOut([], [])
+    found = [item for name in inputs for item in _items(name, folder, request, anywhere, left)]
+    for paths, what in ((left.own, "videos of imagineid"), (left.others, "not recordings")):
+        if paths:
+            progress.line(f"{len(paths)} left out: {what}, such as {one_line(paths[0])}")
     if not found:
         raise BadInput(
             f"There is no recording in {', '.join(inputs)}.\n"
@@ -112,9 +121,9 @@ def _matching(pattern: str) -> list[Path]:
 
 
 def _items(
-    name: str, folder: Path, request: Request, anywhere: bool, own: list[Path]
+    name: str, folder: Path, request: Request, anywhere: bool, left: LeftOut
 ) -> Iterator[Item]:
-    """Yield what one input stands for; videos that were made here go to ``own``."""
+    """Yield what one input stands for; what is not taken goes to ``left``."""
     path = Path(name)
     if path.suffix.lower() in (".csv", ".jsonl"):
         for line, row in _rows(path):
@@ -127,14 +136,16 @@ def _items(
             yield item
         return
     if path.is_dir():
-        paths = sorted(filter(is_recording, path.iterdir()))
+        files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        paths = [p for p in files if is_recording(p)]
+        left.others.extend(p for p in files if p not in paths)
     elif glob.has_magic(name) and not path.exists():
         paths = [found for found in _matching(name) if found.is_file()]
     else:
         paths = [path]  # a missing file is reported with the other failures
     if paths != [path]:
-        own += [found for found in paths if is_own_video(found)]
-        paths = [found for found in paths if found not in own]
+        left.own.extend(found for found in paths if is_own_video(found))
+        paths = [found for found in paths if found not in left.own]
     for audio in paths:
         yield Item(audio, folder / f"{audio.stem}.mp4", request)
 

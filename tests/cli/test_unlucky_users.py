@@ -53,8 +53,13 @@ def test_a_batch_into_its_own_folder_makes_no_videos_of_its_videos(here: Path) -
         ended = plain(here, "batch", ".", "-o", ".", "--resume")
         assert ended.returncode == 0, ended.stderr
     assert "1 left out: videos of imagineid, such as a.mp4" in ended.stderr
+    assert "not recordings" not in ended.stderr
+    for name in ("notes.txt", "._a.wav", "cover.jpg"):
+        (here / name).write_text("no sound")
+    told = plain(here, "batch", ".", "-o", "out").stderr
+    assert "2 left out: not recordings, such as cover.jpg" in told
     assert "1 already finished" in ended.stderr
-    assert sorted(path.name for path in here.iterdir()) == ["a.mp4", "a.wav"]
+    assert {path.name for path in here.glob("*.*4")} == {"a.mp4"}
 
 
 @pytest.mark.parametrize("place", ["../../x.mp4", "/ABSOLUTE/x.mp4"])

@@ -56,11 +56,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """How a task ended: what was made, or one line on what went wrong."""
+    """How a task ended: what was made, or one line on what went wrong, and notes on its sound."""
 
     task: Task
     made: Rendered | None = None
     error: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
@@ -73,7 +74,7 @@ def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
                 pipe, sound, task.output, task.request,
                 cache=cache, overwrite=task.overwrite, remember=True,
             )  # fmt: skip
-        return Done(task, made)
+        return Done(task, made, notes=sound.notes)
     except ImagineIDError as error:
         message = str(error).replace(str(task.audio), one_line(task.audio))
         return Done(task, error=message.splitlines()[0])

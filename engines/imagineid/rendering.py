@@ -262,8 +262,6 @@ def announce(pipe: Pipeline, request: Request, sound: Sound, progress: Progress)
     """Print recording, model and seed, and warn about unknown words of the prompt."""
     progress.line(f"{sound.path}: {sound.duration_s:.1f} s of sound, {sound.frames} frames")
     progress.line(f"model {pipe.model}, {pipe.engine_line}; seed {request.seed}")
-    for note in sound.notes:
-        progress.warn(note)
     warn_unknown(pipe, request, progress)
 
 
@@ -332,4 +330,6 @@ def opened(audio: str | os.PathLike[str] | Sound, progress: Progress = SILENT) -
     with shown_when_slow(progress, "reading") as report:
         sound = open_sound(audio, report)
     with sound:
+        for note in sound.notes:
+            progress.warn(note)
         yield sound

@@ -147,6 +147,8 @@ def _tell(
     if before:
         progress.line(f"{len(before)} already finished")
     for done in making:
+        for note in done.notes:
+            progress.warn(note)
         if done.made is None:
             failed.append({"audio": str(done.task.audio), "error": done.error or ""})
             say(f"Failed: {one_line(done.task.audio)}: {done.error}", style="red")

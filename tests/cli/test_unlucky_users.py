@@ -296,3 +296,21 @@ def test_standard_input_is_a_recording_too(here: Path) -> None:
     )  # fmt: skip
     assert empty.returncode == 2
     assert b"standard-input is empty" in empty.stderr
+
+
+@pytest.mark.slow
+def test_every_command_says_what_was_odd_in_a_recording(here: Path) -> None:
+    soundfile.write(here / "loud.wav", 20_000 * tone(0.5)[0], 16_000, subtype="FLOAT")
+    assert plain(here, "generate", "a.wav", "-o", "base.mp4").returncode == 0
+    for words in (
+        ("generate", "loud.wav", "-o", "loud.mp4"),
+        ("analyze", "loud.wav"),
+        ("swap", "base.mp4", "--emotion-from", "loud.wav"),
+        ("batch", "loud.wav", "-o", "out"),
+    ):
+        ended = plain(here, *words)
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stderr.count("Warning: loud.wav: its samples reach") == 1, (
+            words,
+            ended.stderr,
+        )

@@ -10,9 +10,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 from imagineid.files import remove_parts
 
@@ -34,6 +35,9 @@ GRACE_S = 8.0
 """What cleaning up may take; then the process ends with what is cleaned until then."""
 
 
+AGAIN_S = 0.02
+"""After so many seconds a signal that was lost in a destructor is sent again."""
+
 _timers: list[threading.Timer] = []
 
 
@@ -46,6 +50,27 @@ def install() -> None:
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
             signal.signal(number, _stop)
+    sys.unraisablehook = _send_again_unless(sys.unraisablehook)
+
+
+def _send_again_unless(usual: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Return a hook for what is raised in a destructor, where Python would drop it.
+
+    A signal may come there, as anywhere; it is sent again when the destructor has ended.
+    """
+
+    def hook(unraised: Any) -> None:
+        stopped = unraised.exc_value
+        if not isinstance(stopped, Stopped):
+            usual(unraised)
+            return
+        number = int(str(stopped.code)) - 128
+        signal.signal(number, _stop)
+        timer = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
+
+    return hook
 
 
 def _stop(number: int, _frame: object) -> NoReturn:

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -109,6 +110,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing(typed: str, here: Path) -> None:
         began = time.monotonic()
         try:
             _, told = process.communicate(timeout=4 * ENDS_S)
+            gone = is_gone(process.pid)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -116,8 +118,33 @@ def test_ctrl_c_at_any_moment_leaves_nothing(typed: str, here: Path) -> None:
         assert process.returncode in (0, 130, -signal.SIGINT), (twice, told)
         assert "Traceback" not in told
         assert "Unexpected error" not in told
-        assert members(process.pid) == []
+        assert gone
         assert leftovers(here) == []
+
+
+LOST = """
+import os, signal, time
+from imagineid import signals
+signals.install()
+def generator():
+    try:
+        yield
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+one = generator()
+next(one)
+del one
+time.sleep(3)
+print("went on")
+"""
+
+
+def test_a_signal_that_comes_in_a_destructor_is_not_lost() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LOST], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
 ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGABRT"]

@@ -34,13 +34,13 @@ NEUTRAL = EMOTIONS.index("neutral")
 
 LEANINGS = {
     "neutral": 0.5,
-    "angry": 0.25,
+    "angry": 0.5,
     "contempt": -0.25,
     "disgusted": 1.0,
-    "fear": 0.25,
-    "happy": -0.25,
+    "fear": 0.5,
+    "happy": 0.0,
     "sad": 0.5,
-    "surprised": 0.5,
+    "surprised": 0.25,
 }
 """Added to the logits of emotions; chosen on val, where made and recorded voices feel each as often
 as people do, and not as often as in training."""

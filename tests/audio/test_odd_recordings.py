@@ -13,6 +13,8 @@ import pytest
 import soundfile
 
 from imagineid.audio import open_sound
+from imagineid.audio.decode import silence
+from imagineid.audio.survey import packed, samples_of
 from imagineid.errors import BadSound
 from support.recordings import add_picture, tone, write_recording
 
@@ -202,3 +204,19 @@ def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
     odd = tmp_path / "caf\udce9.mp3"
     (tmp_path / "a.mp3").rename(odd)
     assert seconds(odd) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("layout", ["7.1", "9 channels", "14 channels"])
+@pytest.mark.parametrize("form", ["fltp", "s16p"])
+def test_many_planes_are_read_without_touching_foreign_memory(layout: str, form: str) -> None:
+    channels = av.AudioLayout(layout).nb_channels
+    whole = np.arange(100 * channels).reshape(1, -1) / 4096  # interleaved
+    one = av.AudioFrame.from_ndarray(whole.astype(np.float32), format="flt", layout=layout)
+    one.sample_rate = 16_000
+    (planar,) = av.AudioResampler(form, layout, 16_000).resample(one)
+    samples = samples_of(planar)
+    assert samples.shape == (channels, 100)
+    expected = np.clip(whole.reshape(100, channels).T, -1, 1 - 2**-15)
+    np.testing.assert_allclose(np.clip(samples, -1, 1 - 2**-15), expected, atol=1e-3)
+    (quiet,) = silence(64, planar)
+    assert not packed(quiet).to_ndarray().any()

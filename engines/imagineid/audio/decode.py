@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from imagineid.audio.headers import guess_kind, is_encrypted, read_header
-from imagineid.audio.survey import LOUDEST, Survey, samples_of, survey
+from imagineid.audio.survey import LOUDEST, PLANES, Survey, packed, samples_of, survey
 from imagineid.containers import open_container
 from imagineid.errors import BadSound
 
@@ -239,9 +239,12 @@ def _in_step(frames: Iterator[av.AudioFrame], starts: Fraction | None) -> Iterat
 def silence(samples: int, like: av.AudioFrame) -> Iterator[av.AudioFrame]:
     """Yield silence in the format of another frame."""
     nothing = b"\x80" if like.format.name.startswith("u8") else b"\0"
+    form = like.format
+    if form.is_planar and like.layout.nb_channels >= PLANES:
+        form = form.packed
     for start in range(0, samples, SILENCE_SAMPLES):
         count = min(SILENCE_SAMPLES, samples - start)
-        frame = av.AudioFrame(format=like.format.name, layout=like.layout.name, samples=count)
+        frame = av.AudioFrame(format=form.name, layout=like.layout.name, samples=count)
         for plane in frame.planes:
             plane.update(nothing * plane.buffer_size)
         frame.sample_rate = like.sample_rate
@@ -283,7 +286,9 @@ def _check_rate(frame: av.AudioFrame, path: Path) -> None:
 
 def _check_numbers(frame: av.AudioFrame, path: Path) -> None:
     """Refuse NaN and infinity, which only float formats can hold."""
-    if frame.format.name.startswith(("flt", "dbl")) and not np.isfinite(frame.to_ndarray()).all():
+    if not frame.format.name.startswith(("flt", "dbl")):
+        return
+    if not np.isfinite(packed(frame).to_ndarray()).all():
         raise BadSound(f"{path} holds samples that are not numbers (NaN or infinity).\n{_OTHER}")
 
 

@@ -21,6 +21,9 @@ SURVEY_S = 30.0
 NAMED_CHANNELS = 8
 """More channels than that have no layout that could be mixed."""
 
+PLANES = 8
+"""From so many planes on they are not read, see :func:`packed`."""
+
 SILENT_RMS = 1e-3
 """A track quieter than this (-60 dB) does not speak."""
 
@@ -56,8 +59,24 @@ def survey(path: Path) -> Survey:
     return _survey(os.path.realpath(path), status.st_size, status.st_mtime_ns)
 
 
+def packed(frame: av.AudioFrame) -> av.AudioFrame:
+    """Return a frame whose samples can be read: with many planes, interleaved.
+
+    FFmpeg has room for eight pointers to planes, and PyAV counts planes up to the first pointer
+    that is null, so that it reads foreign memory where there are eight or more.
+    """
+    if not frame.format.is_planar or frame.layout.nb_channels < PLANES:
+        return frame
+    to = av.AudioResampler(frame.format.packed.name, frame.layout.name, frame.sample_rate)
+    pts, frame.pts = frame.pts, None
+    (made,) = to.resample(frame)
+    frame.pts = pts
+    return made
+
+
 def samples_of(frame: av.AudioFrame) -> NDArray[np.float32]:
     """Return a frame's samples, (channels, samples), integers brought to [-1, 1]."""
+    frame = packed(frame)
     array = frame.to_ndarray()
     if not frame.format.is_planar:
         array = array.reshape(-1, frame.layout.nb_channels).T

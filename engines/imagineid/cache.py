@@ -238,6 +238,8 @@ def _read(path: Path) -> Frames:
     """
     with open_media(path) as container:
         stream = container.streams.video[0]
+        if stream.codec_context is None:  # of no known codec
+            raise ValueError(f"{path} is damaged")
         stream.codec_context.thread_count = 1
         pictures = [f.to_ndarray(format="rgb24") for f in container.decode(stream)]
         frames: Frames = np.stack(pictures).astype(np.uint8, copy=False)

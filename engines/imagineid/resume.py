@@ -50,7 +50,7 @@ def with_begun_seed(audio: Path, output: Path, request: Request) -> Request:
         known = read_json(_note(output))
         if (known["audio"], known["prompt"]) == (str(audio.resolve()), request.words):
             return Request(seed=int(known["seed"])).over(request)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         pass
     return request
 

@@ -214,6 +214,18 @@ def test_a_swap_is_kept_too_and_comes_again_without_being_imagined(
     assert not (tmp_path / "not.mp4").exists()
 
 
+def test_a_note_of_an_endless_seed_is_no_note(tmp_path: Path, sound: Path) -> None:
+    from imagineid import resume
+    from imagineid.request import Request
+
+    output, request = tmp_path / "a.mp4", Request()
+    resume.begin(sound, output, Request(seed=3))
+    note = resume._note(output)
+    assert resume.with_begun_seed(sound, output, request).seed == 3
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"seed": float("inf")}))
+    assert resume.with_begun_seed(sound, output, request).seed is None
+
+
 @pytest.mark.slow
 def test_twelve_hours_are_read_in_sight_and_without_a_large_file(tmp_path: Path) -> None:
     """Progress from the first seconds on; what is decoded does not pile up on the disk."""

@@ -13,7 +13,7 @@ import soundfile
 
 from support import plain_pipeline
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="runs where torch is: pip install -e '.[torch]'")
 FOLDER = Path(__file__).parent.parent / "examples" / "comfyui_imagineid"
 
 

@@ -137,15 +137,17 @@ def _items(
         return
     if path.is_dir():
         files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
-        paths = [p for p in files if is_recording(p)]
-        left.others.extend(p for p in files if p not in paths)
+        paths: list[Path] = []
+        for file in files:
+            (paths if is_recording(file) else left.others).append(file)
     elif glob.has_magic(name) and not path.exists():
         paths = [found for found in _matching(name) if found.is_file()]
     else:
         paths = [path]  # a missing file is reported with the other failures
     if paths != [path]:
-        left.own.extend(found for found in paths if is_own_video(found))
-        paths = [found for found in paths if found not in left.own]
+        own = {found for found in paths if is_own_video(found)}
+        left.own.extend(sorted(own))
+        paths = [found for found in paths if found not in own]
     for audio in paths:
         yield Item(audio, folder / f"{audio.stem}.mp4", request)
 

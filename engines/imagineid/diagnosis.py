@@ -195,10 +195,10 @@ def _disk() -> Iterator[Finding]:
 def _memory() -> Iterator[Finding]:
     """Free memory, where the system reports it."""
     try:
-        told_by_system = Path("/proc/meminfo").read_text(encoding="utf-8")
+        meminfo = Path("/proc/meminfo").read_text(encoding="utf-8")
     except OSError:
         return
-    kibibytes = {key: int(value) for key, value in re.findall(r"(\w+):\s+(\d+) kB", told_by_system)}
+    kibibytes = {key: int(value) for key, value in re.findall(r"(\w+):\s+(\d+) kB", meminfo)}
     free, whole = kibibytes["MemAvailable"] * 1024, kibibytes["MemTotal"] * 1024
     text = f"{size_text(free)} of {size_text(whole)} free"
     if free < ENOUGH_MEMORY:

@@ -128,8 +128,8 @@ class Pipeline:
     def portrait(self, who: Identity, seed: int) -> Array:
         """Imagine somebody at rest who says nothing, (H, W, 3) uint8."""
         window, silence = self.size.window, np.full(1, -100, np.float32)
-        conditional = Content(np.zeros((window, self.size.linguistic), np.float32), silence)
-        voice = self.express(VoiceFactors(who, conditional, self.emotion("neutral")))
+        silent = Content(np.zeros((window, self.size.linguistic), np.float32), silence)
+        voice = self.express(VoiceFactors(who, silent, self.emotion("neutral")))
         at_rest = replace(voice, expression=np.zeros_like(voice.expression))
         (frame,) = self.imagine(at_rest, Request(seed=seed, chains=1), motion=still(1))
         return frame

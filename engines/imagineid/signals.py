@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
 from typing import Any, NoReturn
 
 from imagineid.files import remove_parts
@@ -110,6 +109,8 @@ def hidden_from_children() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    from multiprocessing import resource_tracker
+
     resource_tracker.ensure_running()  # started within the block, it would unblock them
     before = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL)
     try:

@@ -310,7 +310,4 @@ def test_every_command_says_what_was_odd_in_a_recording(here: Path) -> None:
     ):
         ended = plain(here, *words)
         assert ended.returncode == 0, ended.stderr
-        assert ended.stderr.count("Warning: loud.wav: its samples reach") == 1, (
-            words,
-            ended.stderr,
-        )
+        assert ended.stderr.count("Warning: loud.wav: its samples reach") == 1, words

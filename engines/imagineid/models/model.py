@@ -175,11 +175,8 @@ def read(folder: Path) -> Model:
     remedy = f"Export it again:  imagineid export --overwrite -o {folder}"
     try:
         description = _card(folder)
-        name, files, size = (
-            str(description["name"]),
-            read_files(description),
-            _size(description["size"]),
-        )
+        name, size = str(description["name"]), _size(description["size"])
+        files = read_files(description)
         prompt, parts = str(description.get("prompt", "")), dict(description.get("parts", {}))
         model = Model(name, folder, size, description["precision"], files, prompt, parts)
         known = model.precision in ("fp16", "fp32", "stored", "adapters")

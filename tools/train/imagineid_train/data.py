@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -49,6 +51,14 @@ def mapped(path: Path) -> dict[str, np.ndarray]:
                 path, dtype, "r", file.tell(), shape, "F" if fortran else "C"
             )
     return arrays
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as an uncompressed .npz, which gets its name when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary, named = path.with_suffix(f".{os.getpid()}.part.npz"), dict[str, Any](arrays)
+    np.savez(temporary, **named)
+    temporary.replace(path)
 
 
 def fresh(made: Path, source: Path) -> bool:

@@ -13,7 +13,15 @@ from torch import Tensor
 from imagineid.nn.autoencoder import Decoder, Encoder
 from imagineid.spec import Size
 from imagineid_train import autoencoder
-from imagineid_train.data import FACES, Faces, boxes, fresh, mapped, to_image
+from imagineid_train.data import (
+    FACES,
+    Faces,
+    boxes,
+    fresh,
+    mapped,
+    to_image,
+    write_arrays,
+)
 from imagineid_train.loop import ROOT, channels_last, fast_dtype, load_into, trained, weights
 
 NAME = "latents"
@@ -81,7 +89,6 @@ def cache(size: Size) -> None:
             out = ROOT / NAME / split / path.name
             if fresh(out, path):
                 continue
-            out.parent.mkdir(parents=True, exist_ok=True)
             shard = mapped(path)
             people = len(shard["alpha"])
             made: dict[str, list[np.ndarray]] = {field: [] for field in FIELDS}
@@ -94,9 +101,7 @@ def cache(size: Size) -> None:
                     made[field].append(part)
             arrays = {field: np.stack(parts) for field, parts in made.items()}
             arrays["weight"] = _weights(shard, size)
-            temporary = out.with_suffix(".part.npz")
-            np.savez(temporary, allow_pickle=False, **arrays)
-            temporary.replace(out)
+            write_arrays(out, arrays)
             print(f"latents: {split} {path.name}", flush=True)
 
 

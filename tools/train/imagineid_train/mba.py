@@ -99,7 +99,7 @@ def build(size: Size) -> Learning:
 
 
 def build_matte(size: Size) -> Learning:
-    """Train the matte network for ``minutes`` in all, on frames and on their reconstructions."""
+    """Train the matte network, on frames and on their reconstructions."""
     encoder, decoder = networks(size)
     matte = Matte(size)
     channels_last((matte,))

@@ -22,7 +22,7 @@ from imagineid.face.model import FaceModel, project
 from imagineid.face.model import load as load_face
 from imagineid.face.raster import mesh_picture, mouth_mask, surface
 from imagineid.spec import ARKIT, Size
-from imagineid_train.data import fresh, mapped
+from imagineid_train.data import fresh, mapped, write_arrays
 from imagineid_train.loop import ROOT, device
 from imagineid_world.people import WORLD
 
@@ -77,17 +77,13 @@ def cache_shard(size: Size, split: str, source: str, path: Path) -> None:
     out = ROOT / "moves" / f"{source}-{split}" / path.name
     if fresh(out, path):
         return
-    out.parent.mkdir(parents=True, exist_ok=True)
     shard = mapped(path)
     rng = np.random.default_rng([len(source), int(path.stem.split("-")[1])])
     rows = [
         _person(shard, i, size, rng if split == "train" else None)
         for i in range(len(shard["alpha"]))
     ]
-    temporary = out.with_suffix(".part.npz")
-    arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-    np.savez(temporary, allow_pickle=False, **arrays)
-    temporary.replace(out)
+    write_arrays(out, {key: np.stack([row[key] for row in rows]) for key in rows[0]})
     print(f"moves: {split} {source} {path.name}", flush=True)
 
 

@@ -14,7 +14,7 @@ from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.nn.autoencoder import Encoder
 from imagineid.nn.mesh_encoder import MeshEncoder
 from imagineid.spec import EMOTIONS, Size
-from imagineid_train.data import fresh, mapped
+from imagineid_train.data import fresh, mapped, write_arrays
 from imagineid_train.loop import ROOT, device, load_into
 from imagineid_train.moves import Moves
 from imagineid_train.prompts import shortened
@@ -43,16 +43,12 @@ def cache(size: Size) -> None:
             out = _kept(size, source, split, path)
             if fresh(out, moves.kept_paths[shard]):
                 continue
-            out.parent.mkdir(parents=True, exist_ok=True)
             rows = [
                 _encoded(moves, person, encoder, mesh_encoder)
                 for person, (own, _) in enumerate(moves.index)
                 if own == shard
             ]
-            temporary = out.with_suffix(".part.npz")
-            arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
-            np.savez(temporary, allow_pickle=False, **arrays)
-            temporary.replace(out)
+            write_arrays(out, {key: np.stack([row[key] for row in rows]) for key in rows[0]})
             print(f"latents: {split} {source} {path.name}", flush=True)
 
 
@@ -153,9 +149,7 @@ class People:
         notes = [json.loads(moves.paths[s][1].with_suffix(".json").read_text()) for s in chosen]
         people = [note for shard in notes for note in shard]
         fields = {
-            field: torch.from_numpy(np.concatenate([np.asarray(s[field]) for s in kept])).to(
-                device()
-            )
+            field: torch.from_numpy(np.concatenate([np.asarray(s[field]) for s in kept]))
             for field in (*FIELDS, "weight")
         }
         return cls(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -134,7 +135,7 @@ def _beside_the_voice(made: dict[str, nn.Module], size: Size) -> Callable[[], No
     def write_files() -> None:
         folder = DIRECTORY / size.name
         np.save(folder / EMOTIONS_FILE, emotions)
-        np.savez(folder / VOICES_FILE, allow_pickle=False, **voices)
+        np.savez(folder / VOICES_FILE, **dict[str, Any](voices))
 
     return write_files
 

@@ -36,8 +36,8 @@ class Learning:
 class Stage:
     """One stage; ``build`` makes its modules and loss for a size.
 
-    Its checkpoint lies under ``<root>/<size>/<name>``, or, unless ``by_size``, ``<root>/<name>``:
-    what listens is the same at every size.
+    Its checkpoint lies under ``<root>/<size>/<name>`` or, unless ``by_size``, ``<root>/<name>``, as
+    those of the embedded model do: its PAD serves the other sizes, too.
     """
 
     name: str

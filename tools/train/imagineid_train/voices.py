@@ -6,7 +6,6 @@ the checkpoints; windows are cut from them.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from imagineid.audio import mel_spectrogram
 from imagineid.spec import FPS, HOP_SAMPLES, MEL_FRAMES, MELS
-from imagineid_train.data import RECORDINGS, VOICES, fresh, mapped
+from imagineid_train.data import RECORDINGS, VOICES, fresh, mapped, write_arrays
 from imagineid_train.loop import ROOT, device
 from imagineid_train.sound import recorded
 from imagineid_train.spectrograms import (
@@ -91,10 +90,7 @@ class Voices:
             cache = ROOT / "mels" / path.parent.parent.name / split / path.name
             shard = mapped(path)
             if not fresh(cache, path):
-                cache.parent.mkdir(parents=True, exist_ok=True)
-                temporary = cache.with_suffix(f".{os.getpid()}.npz")
-                np.savez(temporary, allow_pickle=False, **_hear(shard, hash_of(path.name)))
-                temporary.replace(cache)
+                write_arrays(cache, _hear(shard, hash_of(path.name)))
             parts.append(shard | mapped(cache))
         return cls._join(parts)
 

@@ -86,6 +86,6 @@ def write_voices(
     path.with_suffix(".json").write_text(json.dumps(notes), encoding="utf-8")
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, **arrays)
     temporary.replace(path)
     return sum(samples) / SAMPLE_RATE

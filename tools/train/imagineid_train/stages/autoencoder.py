@@ -34,9 +34,10 @@ from imagineid_train.measures import decibels, sharpness
 from imagineid_train.perceptual import Perceptual
 from imagineid_train.stage import Learning, Stage
 
-CROP_PX, BATCH = 192, 6
-ON_GPU = 32
-"""Samples of a batch on a GPU."""
+CROP_PX, CROP_PX_ON_GPU = 192, 256
+"""Side of a crop, on a CPU and on a GPU."""
+BATCH, ON_GPU = 6, 32
+"""Crops of a batch, on a CPU and on a GPU."""
 NOISE = 0.05
 """Standard deviation of the noise on latents that the decoder learns to live with."""
 PERCEPTUAL_EVERY, PERCEPTUAL_SHARE = 2, 1 / 3
@@ -78,7 +79,7 @@ def learning(
     channels_last((encoder, decoder, critic))
     against = Adversary(critic, 0.04, critic_from, progress)
     perceptual, rng, step = Perceptual().to(device()), np.random.default_rng(0), count()
-    crop, batch = min(per_step(CROP_PX, 256), size.frame_px), per_step(BATCH, ON_GPU)
+    crop, batch = min(per_step(CROP_PX, CROP_PX_ON_GPU), size.frame_px), per_step(BATCH, ON_GPU)
 
     def loss() -> dict[str, Tensor]:
         image = people.crops(rng, batch, crop)

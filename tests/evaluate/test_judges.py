@@ -25,12 +25,12 @@ def face() -> FaceModel:
 
 def test_the_lips_told_lie_where_the_mesh_is_drawn(face: FaceModel) -> None:
     points = face.vertices(np.zeros(80), np.zeros(52), np.zeros(6))
-    told = landmarks.told_lips(face, points, 256)
+    told = landmarks.expected_lips(face, points, 256)
     named = dict(zip(landmarks.LIPS, told, strict=True))
     assert np.allclose(named[13], project(points[face.landmarks["lip_upper_inner_middle"]], 256))
     assert named[61][0] < named[0][0] < named[291][0]  # left is the viewer's
     assert named[0][1] < named[13][1] <= named[14][1] + 1 < named[17][1]
-    assert np.allclose(landmarks.told_lips(face, points, 512), 2 * told, atol=1e-3)
+    assert np.allclose(landmarks.expected_lips(face, points, 512), 2 * told, atol=1e-3)
 
 
 def test_a_constant_difference_of_conventions_is_taken_away() -> None:

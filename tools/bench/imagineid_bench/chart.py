@@ -101,10 +101,10 @@ def _panel(pen: ImageDraw.ImageDraw, top: int, panel: Panel) -> None:
     pen.text((RIGHT, top), panel.title, INK, ImageFont.load_default(16))
     room = WIDTH - MARGIN - VALUE
     longest = max(length for _, length, _ in panel.bars) or 1.0
-    for number, (name, length, told) in enumerate(panel.bars):
+    for number, (name, length, label) in enumerate(panel.bars):
         y = top + HEAD + ROW * number
         right = MARGIN + room * length / longest
         pen.text((MARGIN - 12, y + ROW / 2), name, INK, ImageFont.load_default(14), anchor="rm")
         pen.line((MARGIN, y, MARGIN, y + ROW), fill=PALE)
         pen.rectangle((MARGIN, y + 4, max(MARGIN + 1, right), y + ROW - 4), fill=panel.colour)
-        pen.text((right + 10, y + ROW / 2), told, INK, ImageFont.load_default(14), anchor="lm")
+        pen.text((right + 10, y + ROW / 2), label, INK, ImageFont.load_default(14), anchor="lm")

@@ -98,14 +98,14 @@ class Energy:
         self._over.set()
         if self._thread:
             self._thread.join()
-        told = [
+        readings = [
             (now - before) % wrap / 1e6
             for zone, before in zip(self._packages, self._before, strict=True)
             if before is not None and (now := _microjoules(zone)) is not None
             for wrap in [_number(zone / "max_energy_range_uj") or 2**62]
         ]
-        if told or self._card_j:
-            self.joules = sum(told) + self._card_j
+        if readings or self._card_j:
+            self.joules = sum(readings) + self._card_j
 
     def _watch(self) -> None:
         """Add up the card's power over time."""

@@ -90,10 +90,10 @@ def measured(plan: Plan, show: Shows) -> Report:
         for seconds in plan.lengths:
             setting = replace(best, audio=sounds.of(seconds))
             report.lengths.append(_once(setting, seconds, f"{seconds:g} s", show, made))
-        for many in plan.chains:
-            setting = replace(best, chains=many)
+        for count in plan.chains:
+            setting = replace(best, chains=count)
             report.chains.append(
-                _once(setting, plan.seconds, f"{many} chain{'s' if many > 1 else ''}", show, made)
+                _once(setting, plan.seconds, f"{count} chain{'s' if count > 1 else ''}", show, made)
             )
         if plan.agreement_s:
             setting = replace(best, audio=sounds.of(plan.agreement_s), steps=plan.reference_steps)

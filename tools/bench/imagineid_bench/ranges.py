@@ -16,15 +16,15 @@ MOST_FRAMES = 1000
 """Most frames of Algorithm 1 as published: hours on a laptop."""
 
 
-def parse_engines(said: str) -> tuple[str, ...] | None:
+def parse_engines(text: str) -> tuple[str, ...] | None:
     """Parse ``--engines``: None for all that work here.
 
     Raises:
         BadInput: a backend is unknown.
     """
-    if said == "all":
+    if text == "all":
         return None
-    named = tuple(dict.fromkeys(name.strip() for name in said.split(",")))
+    named = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     if unknown := [name for name in named if name not in ENGINES[1:]]:
         known = ",".join(ENGINES[1:])
         raise BadInput(f"Unknown backend {unknown[0]!r}.\nUse:  --engines {known}")
@@ -32,20 +32,20 @@ def parse_engines(said: str) -> tuple[str, ...] | None:
 
 
 def parse_numbers(
-    option: str, said: str, kind: type[Number], least: Number, most: Number
+    option: str, text: str, kind: type[Number], least: Number, most: Number
 ) -> tuple[Number, ...]:
     """Parse a comma-separated list of numbers; "0" is an empty list.
 
     Raises:
         BadInput: it is not a list of numbers, or one is out of range.
     """
-    if said.strip() == "0":
+    if text.strip() == "0":
         return ()
     try:
-        numbers = tuple(dict.fromkeys(kind(word) for word in said.split(",")))
+        numbers = tuple(dict.fromkeys(kind(word) for word in text.split(",")))
     except ValueError:
         raise BadInput(
-            f"{option} {said!r} is not a list of numbers.\nTry:  {option} {least:g},{2 * least:g}"
+            f"{option} {text!r} is not a list of numbers.\nTry:  {option} {least:g},{2 * least:g}"
         ) from None
     for number in numbers:
         within(option, number, least, most)

@@ -80,8 +80,8 @@ def cost_of(graph: Path, inputs: Mapping[str, Array]) -> Cost:
             str(graph), options, providers=["CPUExecutionProvider"]
         )
         outputs = session.run(None, dict(inputs))
-        told = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    nodes = [e["args"] for e in told if e["name"].endswith("_kernel_time")]
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    nodes = [e["args"] for e in events if e["name"].endswith("_kernel_time")]
     weights = sum(int(node["parameter_size"]) for node in nodes)
     ports = sum(array.nbytes for array in [*inputs.values(), *outputs])
     return Cost(sum(flops_of(node) for node in nodes), weights + ports)
@@ -93,7 +93,7 @@ def flops_of(node: Mapping[str, Any]) -> float:
     if kind not in ("Conv", "ConvTranspose", "MatMul", "Gemm"):
         return 0.0
     shapes = [*node["input_type_shape"][:2], node["output_type_shape"][0]]
-    a, b, out = ([int(side) for side in next(iter(told.values()))] for told in shapes)
+    a, b, out = ([int(side) for side in next(iter(shape.values()))] for shape in shapes)
     if kind == "Conv":  # each output is a sum over a filter's channels and taps
         return 2.0 * math.prod(out) * math.prod(b[1:])
     if kind == "ConvTranspose":  # each input is spread over a filter's channels and taps
@@ -128,13 +128,13 @@ def of_processor() -> Limits:
     a = np.random.default_rng(0).standard_normal((GEMM, GEMM)).astype(np.float32)
     product = np.empty_like(a)
     gemm_s = best_s(lambda: np.matmul(a, a, out=product))
-    many = threads()
-    parts = [np.ones(COPY_BYTES // many // 4, np.float32) for _ in range(many)]
+    count = threads()
+    parts = [np.ones(COPY_BYTES // count // 4, np.float32) for _ in range(count)]
     copies = [np.empty_like(part) for part in parts]
-    with ThreadPoolExecutor(many) as pool:
+    with ThreadPoolExecutor(count) as pool:
         copy_s = best_s(lambda: list(pool.map(np.copyto, copies, parts)))
     moved = 2 * sum(part.nbytes for part in parts)  # read and written
-    return Limits(f"{many} cores, float32", 2 * GEMM**3 / gemm_s, moved / copy_s)
+    return Limits(f"{count} cores, float32", 2 * GEMM**3 / gemm_s, moved / copy_s)
 
 
 def of_card() -> Limits:

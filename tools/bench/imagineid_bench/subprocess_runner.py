@@ -64,17 +64,17 @@ def run_in_subprocess(work: Work[T], setting: Setting, tell: OnProgress) -> T:
     theirs.close()
     try:
         while True:
-            kind, said = ours.recv()
+            kind, message = ours.recv()
             if kind == "done":
-                tell(said)
+                tell(message)
             elif kind == "made":
-                made: T = said
+                made: T = message
                 return made
             elif kind == "bug":
-                what, where = said
+                what, where = message
                 raise RuntimeError(what) from RuntimeError(where)
             else:
-                raise _again(*said)
+                raise _again(*message)
     except EOFError:
         child.join()
         raise RuntimeError(f"the process that measured was ended with {child.exitcode}") from None
@@ -97,15 +97,15 @@ def _no_interrupt() -> Iterator[None]:
 def _child(parent: Connection, work: Work[Any], setting: Setting) -> None:
     """Run in the new process."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    said: tuple[str, Any]
+    message: tuple[str, Any]
     try:
-        said = "made", work(setting, lambda done: parent.send(("done", done)))
+        message = "made", work(setting, lambda done: parent.send(("done", done)))
     except ImagineIDError as error:
-        said = "error", (type(error), str(error))
+        message = "error", (type(error), str(error))
     except Exception as error:
-        said = "bug", (f"{type(error).__name__}: {error}", traceback.format_exc())
+        message = "bug", (f"{type(error).__name__}: {error}", traceback.format_exc())
     with contextlib.suppress(BrokenPipeError):
-        parent.send(said)
+        parent.send(message)
 
 
 def _again(kind: type[ImagineIDError], message: str) -> ImagineIDError:

@@ -79,16 +79,16 @@ def _end_to_end(report: Report) -> Table:
     heads = ("", "frames/s", "real-time factor", "times", "first frame", "memory", "energy")
     rows, note = [], ""
     if slow := report.as_written:
-        told = slow.as_json()
+        figures = slow.as_json()
         rows.append(
             [
-                f"as published, {told['frames']} frames",
-                f"{told['fps']:.3g}",
+                f"as published, {figures['frames']} frames",
+                f"{figures['fps']:.3g}",
                 f"{slow.frame_s * 25:.0f}",
                 "1",
                 f"{slow.to_first_frame_s:.1f} s",
                 _memory(slow.peak_bytes),
-                _energy(told),
+                _energy(figures),
             ]
         )
         note = (
@@ -98,16 +98,16 @@ def _end_to_end(report: Report) -> Table:
         )
     for whole in report.engines:
         times = report.times(whole)
-        told = whole.as_json()
+        figures = whole.as_json()
         rows.append(
             [
                 f"{whole.engine}, defaults",
                 f"{whole.fps:.1f}",
-                f"{told['real_time_factor']:.2f}",
+                f"{figures['real_time_factor']:.2f}",
                 f"{times:.0f}" if times else "–",
                 f"{whole.to_first_frame_s:.1f} s",
                 _memory(whole.peak_bytes),
-                _energy(told),
+                _energy(figures),
             ]
         )
     return Table(f"end to end, {report.seconds:g} s of sound", heads, rows, note)
@@ -183,6 +183,6 @@ def _memory(peak: int | None) -> str:
     return "–" if peak is None else f"{peak / 1e6:.0f} MB"
 
 
-def _energy(told: dict[str, Any]) -> str:
-    joules = told["joules_per_frame"]
+def _energy(figures: dict[str, Any]) -> str:
+    joules = figures["joules_per_frame"]
     return "–" if joules is None else f"{joules:.2f} J/frame"

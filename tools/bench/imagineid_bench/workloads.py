@@ -233,8 +233,8 @@ def beside(
         A frame of each, (H, W, 3) uint8.
     """
     first = next(pipe.imagine(cut(voice, 0, 1), replace(request, chains=1)))
-    many = pipe.imagine(voice, replace(request, steps=steps), first)
-    return zip(pipe.imagine(voice, request, first), many, strict=True)
+    longer = pipe.imagine(voice, replace(request, steps=steps), first)
+    return zip(pipe.imagine(voice, request, first), longer, strict=True)
 
 
 def psnr(a: Array, b: Array) -> float:

@@ -1,7 +1,7 @@
 """``python -m imagineid_evaluate NAME [...]``: measure one group of bars.
 
-Groups: voices, recordings, autoencoder, video, swap, prompts, agreement. Evaluators only judge:
-nothing is trained on them, and no threshold here was fitted to what the model makes.
+Groups: voices, recordings, autoencoder, video, swap, prompts, agreement, first_frames. Evaluators
+only judge: nothing is trained on them, and no threshold here was fitted to what the model makes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from imagineid.errors import ImagineIDError
 from imagineid_evaluate import model_under_test
 from imagineid_evaluate.report import table, write_json
 
-GROUPS = ("voices", "recordings", "autoencoder", "video", "swap", "prompts", "agreement")
+GROUPS = (
+    "voices",
+    "recordings",
+    "autoencoder",
+    "video",
+    "swap",
+    "prompts",
+    "agreement",
+    "first_frames",
+)
 
 
 def main(words: list[str] | None = None) -> int:

@@ -120,10 +120,10 @@ def prompts(path: Path) -> dict[str, str]:
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     out = {}
     for line in raw.decode("utf-8", "replace").splitlines():
-        name, colon, said = line.partition(":")
-        words = re.sub(r"[\[(<].*?[\])>]", " ", said)
+        name, colon, text = line.partition(":")
+        words = re.sub(r"[\[(<].*?[\])>]", " ", text)
         words = " ".join(re.findall(r"[a-z']+", words.lower()))
-        if colon and words and not name.startswith(";") and not re.search(r"\d", said):
+        if colon and words and not name.startswith(";") and not re.search(r"\d", text):
             out[name.strip()] = words
     return out
 

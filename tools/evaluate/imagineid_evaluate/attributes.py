@@ -105,13 +105,13 @@ def to_images(pictures: Array) -> Tensor:
 
 def pictures_of(splits: Iterable[str], each: int) -> tuple[Array, Array]:
     """Return ``each`` small pictures a person, (N, 112, 112, 3), and their labels (N, heads)."""
-    shown, told = [], []
+    shown, true = [], []
     for split in splits:
         for someone in people(split):
             for i in np.linspace(0, 7, each).astype(int):
                 shown.append(small(someone.frame[i]))
-                told.append(labels(someone.attributes))
-    return np.stack(shown), np.array(told, np.int64)
+                true.append(labels(someone.attributes))
+    return np.stack(shown), np.array(true, np.int64)
 
 
 def varied(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -145,8 +145,8 @@ def train(minutes: float, each: int = 4) -> Classifier:
     """Train a classifier on the TRAIN split for ``minutes``, on one thread."""
     torch.manual_seed(0)
     rng, model = np.random.default_rng(0), Classifier()
-    shown, told = pictures_of(("train",), each)
-    truth = torch.from_numpy(told)
+    shown, true = pictures_of(("train",), each)
+    truth = torch.from_numpy(true)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.02)
     start, step = time.process_time(), 0
     while (spent := (time.process_time() - start) / 60 / minutes) < 1:
@@ -193,16 +193,16 @@ def accuracy(
         splits: whose pictures.
         dyed: judge them in other colours, in which only what is no colour can be right.
     """
-    shown, told = pictures_of(splits, 4)
+    shown, true = pictures_of(splits, 4)
     if dyed:
         images = recoloured(to_images(shown), np.random.default_rng(0))
         shown = ((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-        told = np.where(COLOURED, UNSAID, told)
-    said = judged(model, shown)
+        true = np.where(COLOURED, UNSAID, true)
+    predicted = judged(model, shown)
     return {
-        head: float((said[:, i] == told[:, i])[told[:, i] != UNSAID].mean())
+        head: float((predicted[:, i] == true[:, i])[true[:, i] != UNSAID].mean())
         for i, head in enumerate(HEADS)
-        if (told[:, i] != UNSAID).any()
+        if (true[:, i] != UNSAID).any()
     }
 
 

@@ -132,23 +132,23 @@ def seen_lips(seen: Seen) -> Array:
     return seen.landmarks[:, list(LIPS)]
 
 
-def told_lips(model: FaceModel, points: Array, side: int) -> Array:
+def expected_lips(model: FaceModel, points: Array, side: int) -> Array:
     """Return the same lips of a posed mesh (V, 3), (14, 2) pixels of a picture ``side`` wide."""
     return project(points[[model.landmarks[name] for name in LIPS.values()]], side)
 
 
-def distances(seen: Array, told: Array, offset: Array | None = None) -> Array:
-    """Return how far each lip point lies from where it was told to be, (N, 14) pixels.
+def distances(seen: Array, expected: Array, offset: Array | None = None) -> Array:
+    """Return how far each lip point lies from where it was asked to be, (N, 14) pixels.
 
     Args:
         seen: (N, 14, 2), NaN where there is no face.
-        told: (N, 14, 2).
+        expected: (N, 14, 2).
         offset: the constant difference between the two conventions, (14, 2) pixels.
     """
-    difference = seen - told if offset is None else seen - told - offset
+    difference = seen - expected if offset is None else seen - expected - offset
     return np.asarray(np.linalg.norm(difference, axis=-1))
 
 
-def convention(seen: Array, told: Array) -> Array:
+def convention(seen: Array, expected: Array) -> Array:
     """Return the mean difference of each lip point over pictures, (14, 2) pixels."""
-    return np.asarray(np.nanmean(seen - told, axis=0))
+    return np.asarray(np.nanmean(seen - expected, axis=0))

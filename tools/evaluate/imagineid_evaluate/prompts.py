@@ -125,10 +125,10 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         next(iter(pipe.imagine(heard[a.male], Request(a.text, seed))))
         for seed, a in enumerate(wanted)
     ]
-    said = attributes.judged(judge, np.stack([attributes.small(p) for p in shown]))
+    predicted = attributes.judged(judge, np.stack([attributes.small(p) for p in shown]))
     names = [
         {head: c[k] for (head, c), k in zip(attributes.HEADS.items(), row, strict=True)}
-        for row in said
+        for row in predicted
     ]
     faults = [disobeyed(a, seen) for a, seen in zip(wanted, names, strict=True)]
     captions = [
@@ -218,8 +218,8 @@ def _cosines(shown: list[Array]) -> list[Row]:
         likeness, seen = Likeness(), look(shown)
     except (BackendMissing, FileNotFoundError):
         return []
-    told = zip(shown, seen.landmarks, seen.found, strict=True)
-    found = [likeness(frame, marks) for frame, marks, ok in told if ok]
+    results = zip(shown, seen.landmarks, seen.found, strict=True)
+    found = [likeness(frame, marks) for frame, marks, ok in results if ok]
     pairs = [float(a @ b) for a, b in combinations(found, 2)]
     value = float(np.mean(pairs)) if pairs else float("nan")
     return [Row("face embedding between seeds", value, note=f"{len(found)} faces")]

@@ -76,7 +76,7 @@ def measure(
     folder: Path,
     split: str,
     most: int | None,
-    kept: Path | None,
+    cache: Path | None,
 ) -> list[Row]:
     """Measure a split of a folder; see the module.
 
@@ -86,10 +86,10 @@ def measure(
         folder: with an index.
         split: train, val or test.
         most: recordings of each corpus; None for all.
-        kept: a JSON file in which alignments are kept for the next time.
+        cache: a JSON file in which alignments are kept for the next time.
     """
-    seen, known = Seen(), _read(kept)
-    for number, row in enumerate(_chosen(folder, split, most)):
+    seen, known = Seen(), _read(cache)
+    for number, row in enumerate(chosen_rows(folder, split, most)):
         wave = wave_of(folder / row["path"])
         start = time.perf_counter()
         factors = hear(wave)
@@ -104,19 +104,19 @@ def measure(
             mouth(seen, face, spoken, factors, np.random.default_rng(number))
         if number % EVERY == 0:
             same_lips(seen, hear, wave, factors)
-    if kept:
-        kept.write_text(json.dumps(known), encoding="utf-8")
+    if cache:
+        cache.write_text(json.dumps(known), encoding="utf-8")
     return [*shown(seen), *resting(hear, face)]
 
 
-def _read(kept: Path | None) -> dict[str, list[tuple[str, float, float]]]:
+def _read(cache: Path | None) -> dict[str, list[tuple[str, float, float]]]:
     found: dict[str, list[tuple[str, float, float]]] = {}
-    if kept and kept.exists():
-        found = json.loads(kept.read_text(encoding="utf-8"))
+    if cache and cache.exists():
+        found = json.loads(cache.read_text(encoding="utf-8"))
     return found
 
 
-def _chosen(folder: Path, split: str, most: int | None) -> Iterator[dict[str, str]]:
+def chosen_rows(folder: Path, split: str, most: int | None) -> Iterator[dict[str, str]]:
     """Yield the rows of a split, at most ``most`` of each corpus, evenly picked."""
     own = [row for row in rows(folder / "voices.csv") if row["split"] == split]
     for corpus in sorted({row.get("corpus", "") for row in own}):
@@ -126,8 +126,8 @@ def _chosen(folder: Path, split: str, most: int | None) -> Iterator[dict[str, st
 
 def labels(seen: Seen, row: dict[str, str], factors: Conditioning) -> None:
     """Compare what was heard of the speaker and the feeling with the index."""
-    corpus, said = row.get("corpus", ""), row.get("emotion", "")
-    name = FEELINGS.get(said, said)
+    corpus, label = row.get("corpus", ""), row.get("emotion", "")
+    name = FEELINGS.get(label, label)
     if name == "neutral":
         seen.calm.setdefault(corpus, []).append(factors.label == "neutral")
     if name in EMOTIONS:

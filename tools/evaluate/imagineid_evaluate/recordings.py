@@ -247,10 +247,10 @@ def true_rows(split: str) -> list[Row]:
     neutral = EMOTIONS.index("neutral")
     try:
         for spoken in world.utterances(split):
-            told = [Phone(*p) for p in spoken.phones]
+            phones = [Phone(*p) for p in spoken.phones]
             if spoken.emotion != neutral:
-                told = [p for p in told if p.name != "SIL"]
-            judge(tally, told, opening(face, spoken.alpha, spoken.full), spoken.full)
+                phones = [p for p in phones if p.name != "SIL"]
+            judge(tally, phones, opening(face, spoken.alpha, spoken.full), spoken.full)
     except FileNotFoundError:
         return []
     kinds = ("holds", "hold frames", "open vowels", "pause frames inside", "pause frames")

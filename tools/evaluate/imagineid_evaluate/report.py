@@ -65,11 +65,11 @@ def _number(value: float) -> str:
 
 def write_json(path: Path, group: str, rows: Sequence[Row], about: dict[str, object]) -> None:
     """Write rows and what they were measured on; NaN becomes null."""
-    told = []
+    listed = []
     for row in rows:
         fields = asdict(row) | {"met": row.met}
         fields["value"] = None if math.isnan(row.value) else row.value
-        told.append(fields)
+        listed.append(fields)
     path.parent.mkdir(parents=True, exist_ok=True)
-    said = {"group": group, "about": about, "rows": told}
-    path.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    report = {"group": group, "about": about, "rows": listed}
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

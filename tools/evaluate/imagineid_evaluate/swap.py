@@ -6,9 +6,9 @@ eight emotions. A's video is made, then with B's emotion, then with B's words, a
   emotion      share of videos in which B's acted emotion is read (imagineid_evaluate.feelings: what
                changed against A's own video); the same for the emotion PAD heard in B stands beside
   face         cosine of faceres descriptors with the first frame of A's video, mean over frames
-  lips         correlation of jawOpen, as told to the swapped video, with jawOpen of B heard alone
+  lips         correlation of the swapped video's jawOpen with that of B heard alone
   lips seen    correlation of the gap between the inner lips MediaPipe sees with that jawOpen
-  emotion kept cosine of the mean brows, eyes, cheeks and nose told to the video with B's words and
+  emotion kept cosine of the mean brows, eyes, cheeks and nose given to the video with B's words and
                to A's own; the share in which no change of emotion is read stands beside
 """
 
@@ -109,11 +109,13 @@ def measured(
     first = base[0]
     felt = video(pipe, one.with_emotion(two.emotion), seed, first)
     mixed = one.with_content(two.content)
-    said = video(pipe, mixed, seed, first)
-    before, with_emotion, with_words = (look(v[::every]) for v in (base, felt, said))
+    reworded = video(pipe, mixed, seed, first)
+    before, with_emotion, with_words = (look(v[::every]) for v in (base, felt, reworded))
     calm = feelings.shown(before)
-    told = {name: pipe.express(x).expression for name, x in (("a", one), ("b", two), ("m", mixed))}
-    alone, swapped = told["b"][:, JAW], told["m"][:, JAW]
+    curves = {
+        name: pipe.express(x).expression for name, x in (("a", one), ("b", two), ("m", mixed))
+    }
+    alone, swapped = curves["b"][:, JAW], curves["m"][:, JAW]
     gap = inner_gap(with_words)
     ok = ~np.isnan(gap)
     face = likeness(first, before.landmarks[0]) if before.found[0] else None
@@ -123,8 +125,8 @@ def measured(
         read=_read(judge, feelings.shown(with_emotion) - calm),
         read_with_words=_read(judge, feelings.shown(with_words) - calm),
         face=_kept(likeness, face, felt[::every], with_emotion),
-        face_with_words=_kept(likeness, face, said[::every], with_words),
-        kept=cosine(told["a"][:, UPPER].mean(axis=0), told["m"][:, UPPER].mean(axis=0)),
+        face_with_words=_kept(likeness, face, reworded[::every], with_words),
+        kept=cosine(curves["a"][:, UPPER].mean(axis=0), curves["m"][:, UPPER].mean(axis=0)),
         lips=correlation(alone, swapped),
         lips_seen=correlation(alone[::every][ok], gap[ok]),
     )
@@ -137,14 +139,14 @@ def heard(pipe: Pipeline, spoken: Spoken, frames: int) -> VoiceFactors:
     level = found.content.level_db
     begin = int((speaking(level) >= SPEAKING).argmax())
     begin = max(0, min(begin, len(level) - max(frames, pipe.size.window)))
-    said = found.content.linguistic[begin : begin + max(frames, pipe.size.window)]
-    content = Content(said, level[begin : begin + frames])
+    linguistic = found.content.linguistic[begin : begin + max(frames, pipe.size.window)]
+    content = Content(linguistic, level[begin : begin + frames])
     return replace(found, content=content, emotion=found.emotion.whole())
 
 
-def video(pipe: Pipeline, said: VoiceFactors, seed: int, first: Array | None) -> list[Array]:
+def video(pipe: Pipeline, factors: VoiceFactors, seed: int, first: Array | None) -> list[Array]:
     """Return the frames of a video, as the command makes them but for the coding."""
-    return list(pipe.imagine(pipe.express(said), Request(seed=seed), first))
+    return list(pipe.imagine(pipe.express(factors), Request(seed=seed), first))
 
 
 def inner_gap(seen: Seen) -> Array:

@@ -4,11 +4,11 @@ Makes the video with the program (AUDIO, --prompt, --seed), or takes one made be
 same AUDIO; everything is measured on frames decoded from the mp4, every --every-th of them.
 
   mouth        distance in pixels of 256 between 14 lip points MediaPipe sees and the same points of
-               the mesh the frame was told to follow; "raw", and less the constant difference of
+               the mesh the frame was asked to follow; "raw", and less the constant difference of
                the two conventions, measured on the world's true pictures (never on our output);
                the floor is the same number on those true pictures, half of the people giving the
                differences and the other half the number
-  inner lips   correlation over time of the gap between the inner lips, told and seen
+  inner lips   correlation over time of the gap between the inner lips, expected and seen
   background   PSNR between consecutive frames where MediaPipe's selfie model sees no person in
                either (share above 0.1, grown by 8 px): of the mean squared error of all pairs
   embedding    cosine of faceres descriptors with frame 1; beside it the same for different
@@ -32,6 +32,7 @@ import numpy as np
 from imagineid.audio import open_sound
 from imagineid.errors import BadInput
 from imagineid.face import FaceModel, mesh_picture
+from imagineid.face.controls import FrameControls
 from imagineid.face.motion import default_motion
 from imagineid.pad.conditioning import Conditioning
 from imagineid.pipeline import Pipeline, load
@@ -46,9 +47,9 @@ from imagineid_evaluate.landmarks import (
     Seen,
     convention,
     distances,
+    expected_lips,
     look,
     seen_lips,
-    told_lips,
 )
 from imagineid_evaluate.likeness import Likeness
 from imagineid_evaluate.report import Row
@@ -83,40 +84,41 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         path = options.mp4 or options.keep or Path(folder) / "video.mp4"
         if options.mp4 is None:
             render(pipe, sound, path, Request(options.prompt, options.seed), overwrite=True)
-        said = read_metadata(path)
+        metadata = read_metadata(path)
         shown = list(pictures.frames(path))
     if len(shown) != factors.frames:
         raise BadInput(
             f"{path} has {len(shown)} frames, and {options.audio} gives {factors.frames}.\n"
             "Name the recording that the video was made of."
         )
-    seed = int(said["seed"])
-    told = targets(pipe, factors, seed)
+    seed = int(metadata["seed"])
+    expected = targets(pipe, factors, seed)
     picked = list(range(1, len(shown) - 1, options.every))
     seen = look([shown[0], *(shown[i] for i in picked)])
     pairs = look([shown[i + 1] for i in picked])
     truth = floor(pipe.face)
     rows = [
-        *mouth(seen_lips(seen)[1:], told[picked], truth),
+        *mouth(seen_lips(seen)[1:], expected[picked], truth),
         *still(shown, picked, seen, pairs),
         *person(shown, picked, seen, truth),
         *quality(shown, picked, seen),
     ]
-    about = {"audio": options.audio.name, "seed": seed, "prompt": said.get("prompt", "")}
+    about = {"audio": options.audio.name, "seed": seed, "prompt": metadata.get("prompt", "")}
     return rows, about | {"frames": len(shown), "looked at": len(picked)}
 
 
 def meshes(pipe: Pipeline, factors: Conditioning, seed: int) -> Iterator[Array]:
-    """Yield the posed vertices (V, 3) each frame is told to follow."""
+    """Yield the posed vertices (V, 3) each frame is asked to follow."""
     motion = default_motion(factors.level_db, seed)
-    rest = pipe.face.neutral(factors.shape)
+    rest = pipe.rest(factors, seed)
     for beta, eyes, pose in zip(factors.expression, motion.eyes, motion.pose, strict=True):
         units = np.clip(np.maximum(beta, eyes), 0, 1)
-        yield pipe.face.posed(pipe.face.express(rest, units), pose)
+        placed = pipe.placed(FrameControls(units, pose, 0))
+        yield pipe.face.posed(pipe.face.express(rest, units), placed.pose)
 
 
 def targets(pipe: Pipeline, factors: Conditioning, seed: int) -> Array:
-    """Return the lips each frame is told to show, (F, 14, 2) pixels.
+    """Return the lips each frame is asked to show, (F, 14, 2) pixels.
 
     Raises:
         RuntimeError: the pipeline draws other meshes than this evaluator expects.
@@ -126,10 +128,10 @@ def targets(pipe: Pipeline, factors: Conditioning, seed: int) -> Array:
         zip(meshes(pipe, factors, seed), drawn, strict=True)
     ):
         if number in (0, factors.frames // 2) and not np.allclose(
-            mesh, mesh_picture(points, pipe.face, pipe.size_px), atol=1
+            mesh, mesh_picture(points, pipe.face, len(mesh)), atol=1
         ):
             raise RuntimeError("Pipeline.meshes has changed: follow it in imagineid_evaluate.video")
-        out.append(told_lips(pipe.face, points, pipe.size_px))
+        out.append(expected_lips(pipe.face, points, pipe.size_px))
     return np.stack(out)
 
 
@@ -152,13 +154,13 @@ class Floor:
 
 def floor(face: FaceModel) -> Floor:
     """Ask the judges about two frames of each person of the world's test split."""
-    shown, told = [], []
+    shown, expected = [], []
     for someone in world.people("test"):
         for i in (0, 4):
             points = face.vertices(someone.alpha, someone.beta[i], someone.pose[i])
             shown.append(someone.frame[i])
-            told.append(told_lips(face, points, shown[-1].shape[0]))
-    seen, lips = look(shown), np.stack(told)
+            expected.append(expected_lips(face, points, shown[-1].shape[0]))
+    seen, lips = look(shown), np.stack(expected)
     saw = seen_lips(seen)
     half = np.arange(len(lips)) // 2 % 2 == 0
     offset = convention(saw[half], lips[half])
@@ -182,10 +184,12 @@ def floor(face: FaceModel) -> Floor:
     )
 
 
-def mouth(seen: Array, told: Array, truth: Floor) -> list[Row]:
-    """Compare lips seen and told, (N, 14, 2) pixels each."""
-    raw, corrected = distances(seen, told), distances(seen, told, truth.offset)
-    gap_seen, gap_told = (np.linalg.norm(x[:, _UPPER] - x[:, _LOWER], axis=1) for x in (seen, told))
+def mouth(seen: Array, expected: Array, truth: Floor) -> list[Row]:
+    """Compare lips seen and expected, (N, 14, 2) pixels each."""
+    raw, corrected = distances(seen, expected), distances(seen, expected, truth.offset)
+    gap_seen, gap_told = (
+        np.linalg.norm(x[:, _UPPER] - x[:, _LOWER], axis=1) for x in (seen, expected)
+    )
     ok = ~np.isnan(gap_seen)
     note = f"floor {truth.corrected:.2f}"
     worst = float(np.nanpercentile(corrected.mean(axis=1), 95)) if ok.any() else float("nan")

@@ -65,13 +65,13 @@ def rows(heard: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
     by_speaker: dict[int, list[tuple[Spoken, Conditioning]]] = {}
     for pair in heard:
         by_speaker.setdefault(pair[0].speaker, []).append(pair)
-    gender, age, told_age, cosines = [], [], [], []
+    gender, age, true_age, cosines = [], [], [], []
     for pairs in by_speaker.values():
         truth = pairs[0][0]
         male = np.mean([f.gender == "male" for _, f in pairs]) > 0.5
         gender.append(male == (truth.traits[0] > 0.5))
         age.append(float(truth.traits[1]))
-        told_age.append(float(np.mean([f.age for _, f in pairs])))
+        true_age.append(float(np.mean([f.age for _, f in pairs])))
         made = np.mean([f.shape for _, f in pairs], axis=0)
         cosines.append(cosine(truth.alpha, made))
     truths = np.stack([pairs[0][0].traits for pairs in by_speaker.values()])
@@ -81,18 +81,23 @@ def rows(heard: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
     true_jaw = np.concatenate([s.full[:, JAW] for s, _ in heard])
     made_jaw = np.concatenate([f.expression[: len(s.full), JAW] for s, f in heard])
     each = [correlation(s.full[:, JAW], f.expression[: len(s.full), JAW]) for s, f in heard]
-    many = f"{len(by_speaker)} speakers"
+    speakers = f"{len(by_speaker)} speakers"
     found = [
-        Row("gender accuracy", float(np.mean(gender)), bar=0.95, note=many),
+        Row("gender accuracy", float(np.mean(gender)), bar=0.95, note=speakers),
         Row(
             "  from 14 years on",
             float(np.mean(np.array(gender)[old])),
             note=f"{old.sum()} speakers",
         ),
         Row("  at best", float(np.mean(known_gender(truths)))),
-        Row("age correlation", correlation(np.array(age), np.array(told_age)), bar=0.70, note=many),
-        Row("age error, mean", float(np.abs(np.subtract(age, told_age)).mean()), "years"),
-        Row("shape cosine", float(np.mean(cosines)), bar=0.75, note=many),
+        Row(
+            "age correlation",
+            correlation(np.array(age), np.array(true_age)),
+            bar=0.70,
+            note=speakers,
+        ),
+        Row("age error, mean", float(np.abs(np.subtract(age, true_age)).mean()), "years"),
+        Row("shape cosine", float(np.mean(cosines)), bar=0.75, note=speakers),
         Row("  at best", float(np.mean(known_shape(truths, alphas, tie)))),
         Row("emotion accuracy", float(right.mean()), bar=0.76, note=f"{len(heard)} utterances"),
         Row("jawOpen correlation", correlation(true_jaw, made_jaw), bar=0.90, note="all frames"),
@@ -120,8 +125,8 @@ def known_gender(truths: np.ndarray) -> np.ndarray:
     apart = (heard(truths)[:, None] - heard(drawn)[None]) / spread
     far = np.square(apart).sum(axis=2)
     votes = drawn[np.argpartition(far, ALIKE)[:, :ALIKE], 0] > 0.5
-    told: np.ndarray = (votes.mean(axis=1) > 0.5) == (truths[:, 0] > 0.5)
-    return told
+    male: np.ndarray = (votes.mean(axis=1) > 0.5) == (truths[:, 0] > 0.5)
+    return male
 
 
 def known_shape(truths: np.ndarray, alphas: list[np.ndarray], tie: Tie) -> list[float]:

@@ -46,7 +46,7 @@ def utterances(split: str) -> Iterator[Spoken]:
     for path in paths:
         with np.load(path, allow_pickle=False) as file:
             shard = {name: file[name] for name in file.files}
-        told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         for i, (speaker, traits) in enumerate(zip(shard["speaker"], shard["traits"], strict=True)):
             samples = slice(*shard["offsets"][i : i + 2])
             frames = slice(*shard["frame_offsets"][i : i + 2])
@@ -58,7 +58,7 @@ def utterances(split: str) -> Iterator[Spoken]:
                 traits=traits,
                 alpha=shape(who, np.random.default_rng(int(speaker)), tie),
                 emotion=int(shard["emotion"][i]),
-                phones=[(str(n), float(a), float(b)) for n, a, b in told[i]["phones"]],
+                phones=[(str(n), float(a), float(b)) for n, a, b in notes[i]["phones"]],
             )
 
 

@@ -108,13 +108,13 @@ class Builder:
 
     def _serialized(self, model: Model, network: str, target: str) -> memoryview:
         graph, ports = model.graph(network), model.ports(network)
-        trt, said = self.trt, _log(self.trt)
-        builder = trt.Builder(said)
+        trt, log = self.trt, _log(self.trt)
+        builder = trt.Builder(log)
         strong = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
         definition = builder.create_network(strong)
-        parser = trt.OnnxParser(definition, said)
+        parser = trt.OnnxParser(definition, log)
         if not parser.parse_from_file(str(graph)):
-            what = f"{graph} can't be read by {self.flavour.name}: {_why(parser, said)}"
+            what = f"{graph} can't be read by {self.flavour.name}: {_why(parser, log)}"
             raise BadEngine(f"{what}\n{model.remedy}")
         config, profile = builder.create_builder_config(), builder.create_optimization_profile()
         for port in ports.inputs:
@@ -127,7 +127,7 @@ class Builder:
         made = builder.build_serialized_network(definition, config)
         if made is None:
             raise BadEngine(
-                f"{self.flavour.name} can't build {graph.name} for {target}: {said.last}\n"
+                f"{self.flavour.name} can't build {graph.name} for {target}: {log.last}\n"
                 "Use onnxruntime:  --engine onnx"
             )
         return memoryview(made)
@@ -145,9 +145,9 @@ def _card_here(otherwise: str) -> str:
         raise NoGpu(f"{str(error).splitlines()[0]}\n{otherwise}") from error
 
 
-def _why(parser: Any, said: Any) -> str:
+def _why(parser: Any, log: Any) -> str:
     faults: list[str] = [parser.get_error(i).desc() for i in range(parser.num_errors)]
-    return (faults[0] if faults else str(said.last)).splitlines()[0]
+    return (faults[0] if faults else str(log.last)).splitlines()[0]
 
 
 def _log(trt: ModuleType) -> Any:

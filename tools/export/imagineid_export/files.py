@@ -52,11 +52,11 @@ class Written:
     def __str__(self) -> str:
         """Return the line a user reads."""
         kind = "fp16" if self.half else "fp32"
-        said = f"cosine {self.cosine:.6f}" if self.half else f"max error {self.error:.1e}"
+        accuracy = f"cosine {self.cosine:.6f}" if self.half else f"max error {self.error:.1e}"
         size = f"{self.size_bytes / 1e6:.1f} MB"
         batches = " and ".join(str(batch) for batch in BATCHES)
         return (
-            f"{self.network}: {kind}, {size}, {said} against torch at batches of {batches}, "
+            f"{self.network}: {kind}, {size}, {accuracy} against torch at batches of {batches}, "
             f"{self.took_s:.0f} s"
         )
 
@@ -76,7 +76,7 @@ def write(network: str, module: nn.Module, ports: Ports, path: Path, half: bool)
         OSError: it can't be written.
     """
     start = time.monotonic()
-    wanted = {batch: _told_by_torch(module, ports, batch) for batch in BATCHES}
+    wanted = {batch: _by_torch(module, ports, batch) for batch in BATCHES}
     program = traced(Half(module) if half else module, ports, fold=True, opset=OPSET)
     for node in program.model.graph:  # what only debuggers read
         node.metadata_props.clear()
@@ -96,7 +96,7 @@ def write(network: str, module: nn.Module, ports: Ports, path: Path, half: bool)
     return Written(network, half, error, cosine, size, time.monotonic() - start)
 
 
-def _told_by_torch(module: nn.Module, ports: Ports, batch: int) -> dict[str, np.ndarray]:
+def _by_torch(module: nn.Module, ports: Ports, batch: int) -> dict[str, np.ndarray]:
     given = random_inputs(ports, batch).values()
     with torch.inference_mode():
         made = module(*(torch.from_numpy(each) for each in given))
@@ -126,8 +126,8 @@ def _compare(
     except BadWeights as error:
         raise BadEngine(str(error)) from error
     greatest, least = 0.0, 1.0
-    for batch, told in wanted.items():
+    for batch, reference in wanted.items():
         found = engine(**random_inputs(ports, batch))
-        greatest = max(greatest, *errors(found, told).values())
-        least = min(least, *cosines(found, told).values())
+        greatest = max(greatest, *errors(found, reference).values())
+        least = min(least, *cosines(found, reference).values())
     return greatest, least

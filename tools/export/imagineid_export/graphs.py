@@ -166,8 +166,8 @@ def _offsets(path: Path) -> dict[str, tuple[int, int, list[int]]]:
         header = json.loads(file.read(length))
     start = 8 + length
     return {
-        name: (start + said["data_offsets"][0], start + said["data_offsets"][1], said["shape"])
-        for name, said in header.items()
+        name: (start + entry["data_offsets"][0], start + entry["data_offsets"][1], entry["shape"])
+        for name, entry in header.items()
         if name != "__metadata__"
     }
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 """Called with a line about what was just done."""
 
-EXTRAS = ("words.json", "face.npz", "emotions.npy", "voices.npz")
+EXTRAS = ("words.json", "face.npz", "emotions.npy", "voices.npz", "people.npz")
 """What a model needs beside its networks to make a video."""
 
 FOREIGN = {"matting": "modnet", "inpainting": "lama"}
@@ -80,16 +80,16 @@ def export(job: Job, tell: Tell) -> dict[str, Any]:
     builder = None if job.format == "onnx" else Builder.of(job.format, job.targets)
     source = _drawn(job) if job.random_weights else find(job.model)
     if source.precision not in ("stored", "adapters"):
-        folder, told = source.folder, _engines_only(job, source, builder, tell)
+        folder, report = source.folder, _engines_only(job, source, builder, tell)
     else:
         folder = job.output or Path(f"{source.name}-{job.precision}")
         _check_place(folder, job.overwrite, source.folder)
         with _appearing(folder) as part:
             model = replace(source, folder=part, precision=job.precision, parts={})
-            told = _write_all(job, source, model, builder, tell)
+            report = _write_all(job, source, model, builder, tell)
     return {
         "path": str(folder),
-        **told,
+        **report,
         "took_s": round(time.monotonic() - started, 1),
         "peak_memory_gb": round(_peak_bytes() / 1e9, 2),
     }

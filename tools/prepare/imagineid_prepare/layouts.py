@@ -85,9 +85,11 @@ def _csv(folder: Path) -> list[Clip]:
         given = Path((row.get("path") or "").strip())
         if not given.parts or given.is_absolute() or ".." in given.parts:
             raise BadInput(f"{path}, line {number}: {str(given)!r} is no path below {folder}.")
-        said = {name: (row.get(name) or "").strip() for name in ("speaker", "emotion", "text")}
+        labels = {name: (row.get(name) or "").strip() for name in ("speaker", "emotion", "text")}
         key = _key(given.with_suffix("").parts)
-        clips.append(Clip(folder / given, key, said["speaker"] or key, *list(said.values())[1:]))
+        clips.append(
+            Clip(folder / given, key, labels["speaker"] or key, *list(labels.values())[1:])
+        )
     keys = [clip.key for clip in clips]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise BadInput(f"{path} names {twice} twice.\nGive each clip once.")

@@ -116,13 +116,13 @@ def make_sample(
         raise BadClip(f"its face can't be fitted: {error:.1f} px of 256 off")
     masks = _mattes(frames, seen.person, where, tools)
     files = _pictures(frames, masks, fit, tools)
-    said = _words(clip, len(frames), error)
+    description = _words(clip, len(frames), error)
     if tools.phones is not None:
-        said["phones"] = _phones(wave, clip.text, tools.phones)
-    files["json"] = json.dumps(said).encode()
+        description["phones"] = _phones(wave, clip.text, tools.phones)
+    files["json"] = json.dumps(description).encode()
     files["flac"] = _flac(wave)
     files["npz"] = _npz(fit, marks)
-    return files, {**said, "opening": frames[0], "drawn": _mesh(fit, 0, tools)}
+    return files, {**description, "opening": frames[0], "drawn": _mesh(fit, 0, tools)}
 
 
 def _mattes(frames: Array, person: Array, where: Array, tools: Tools) -> Array:

@@ -58,9 +58,9 @@ def _read_rows(
     if not path.is_file():
         return None
     try:
-        said = read_json(path.with_suffix(".json"))
-        same = said["clips"] == [clip.key for clip in clips] and said["size_px"] == size_px
-        return list(said["rows"]) if same else None
+        stored = read_json(path.with_suffix(".json"))
+        same = stored["clips"] == [clip.key for clip in clips] and stored["size_px"] == size_px
+        return list(stored["rows"]) if same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -95,9 +95,9 @@ def write_shard(
     with tarfile.open(part, "w") as tar:
         for clip in clips:
             rows += list(_write_clip(tar, clip, tools, folder))
-    said = {"clips": [clip.key for clip in clips], "size_px": size_px, "rows": rows}
+    report = {"clips": [clip.key for clip in clips], "size_px": size_px, "rows": rows}
     path.unlink(missing_ok=True)  # one of other clips: its rows would be wrong
-    path.with_suffix(".json").write_text(json.dumps(said, indent=1), encoding="utf-8")
+    path.with_suffix(".json").write_text(json.dumps(report, indent=1), encoding="utf-8")
     part.replace(path)
     return rows
 
@@ -116,7 +116,7 @@ def _write_clip(
                 key = f"{clip.key}-{number:03d}"
                 wave = sound_under(sound, number * frames, len(pictures))
                 try:
-                    files, said = make_sample(clip, pictures, wave, tools)
+                    files, sample = make_sample(clip, pictures, wave, tools)
                 except BadClip as error:
                     yield {**about, "key": key, "problem": str(error)}
                     continue
@@ -124,8 +124,13 @@ def _write_clip(
                     member = tarfile.TarInfo(f"{key}.{ending}")
                     member.size = len(data)
                     tar.addfile(member, io.BytesIO(data))
-                _thumbnail(folder, key, said.pop("opening"), said.pop("drawn"))
-                yield {**about, "key": key, "frames": said["frames"], "error_px": said["error_px"]}
+                _thumbnail(folder, key, sample.pop("opening"), sample.pop("drawn"))
+                yield {
+                    **about,
+                    "key": key,
+                    "frames": sample["frames"],
+                    "error_px": sample["error_px"],
+                }
     except BadClip as error:
         yield {**about, "key": clip.key, "problem": str(error)}
     except Exception as error:  # one clip never stops the others

@@ -77,8 +77,10 @@ class Guard:
         }
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         cookies = SimpleCookie(headers.get("cookie", ""))
-        kept = cookies[COOKIE].value if COOKIE in cookies else ""
-        known = any(secrets.compare_digest(x.encode(), self._token.encode()) for x in (asked, kept))
+        cookie = cookies[COOKIE].value if COOKIE in cookies else ""
+        known = any(
+            secrets.compare_digest(x.encode(), self._token.encode()) for x in (asked, cookie)
+        )
         if not known or headers.get("host") not in self._hosts:
             await _refuse(scope, send)
             return

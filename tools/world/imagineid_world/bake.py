@@ -79,8 +79,8 @@ def components(
     left, singular, _ = np.linalg.svd((flat * root) @ (flat * root).T, hermitian=True)
     alpha = left[:, : people.SHAPES] * np.sqrt(count)
     shapes = alpha.T @ flat / count
-    kept = float(singular[: people.SHAPES].sum() / singular.sum())
-    return mean, shapes.reshape(people.SHAPES, -1, 3), kept
+    share = float(singular[: people.SHAPES].sum() / singular.sum())
+    return mean, shapes.reshape(people.SHAPES, -1, 3), share
 
 
 def coefficients(
@@ -171,7 +171,7 @@ def runtime_subset(full: FaceModel, head: Head, most: int) -> FaceModel:
 def bake(count: int, seed: int, package: Path, world: Path) -> None:
     """Sample, reduce and write; prints what was kept."""
     head = read_head()
-    mean, shapes, kept = components(
+    mean, shapes, share = components(
         sample(head, count, seed, exchange_sexes=True)[0], head.importance
     )
     points, features = sample(head, count, seed + 1)
@@ -198,7 +198,7 @@ def bake(count: int, seed: int, package: Path, world: Path) -> None:
     np.savez(world / "mesh.npz", **pack(full), **extras)  # type: ignore[arg-type]
     np.savez(world / "tie.npz", **asdict(found))
     print(
-        f"variance kept {kept:.3f}, heads rebuilt to {error_mm:.2f} mm, "
+        f"variance kept {share:.3f}, heads rebuilt to {error_mm:.2f} mm, "
         f"cosine {cosine:.3f}, deviation {deviation:.3f}, "
         f"render {len(mean)} vertices {len(full.triangles)} triangles, "
         f"runtime {len(small.mean)} vertices {len(small.triangles)} triangles, "

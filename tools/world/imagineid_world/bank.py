@@ -162,15 +162,15 @@ class Bank:
                     text=np.array(text),
                 )
             temporary.replace(path)
-        with np.load(path) as kept:
-            wave = kept["wave"].astype(np.float32) / 32767
+        with np.load(path) as cached:
+            wave = cached["wave"].astype(np.float32) / 32767
             late = ONSET_S[voice.engine]
-            names = [PHONES[i] for i in kept["phone"]]
+            names = [PHONES[i] for i in cached["phone"]]
             phones = [
                 (name, float(a) - late, float(b) - late)
-                for name, (a, b) in zip(names, kept["times"], strict=True)
+                for name, (a, b) in zip(names, cached["times"], strict=True)
             ]
-            return Line(wave, tidy(phones, len(wave) / SAMPLE_RATE), str(kept["text"]))
+            return Line(wave, tidy(phones, len(wave) / SAMPLE_RATE), str(cached["text"]))
 
 
 @cache

@@ -169,7 +169,7 @@ def person_word(traits: Traits) -> str:
 
 def _hair(look: Look, rng: np.random.Generator) -> str:
     colour = look.hair_name
-    said = {
+    phrases = {
         "bald": ["bald", "with a bald head", "with no hair"],
         "buzzed": [f"with buzzed {colour} hair", f"with very short {colour} hair"],
         "short": [f"with short {colour} hair"],
@@ -182,19 +182,19 @@ def _hair(look: Look, rng: np.random.Generator) -> str:
         "ponytail": [f"with {colour} hair in a ponytail", f"with a {colour} ponytail"],
     }[look.hair]
     if look.hair != "bald":
-        said.append(f"with {colour} hair")
-    return str(rng.choice(said))
+        phrases.append(f"with {colour} hair")
+    return str(rng.choice(phrases))
 
 
 def _beard(look: Look, rng: np.random.Generator) -> str:
     full = ["with a full beard", "with a beard"]
-    said = {
+    phrases = {
         "stubble": ["with stubble"],
         "moustache": ["with a moustache"],
         "goatee": ["with a goatee"],
         "beard": full,
     }[look.beard]
-    return str(rng.choice(said))
+    return str(rng.choice(phrases))
 
 
 def _clothes(look: Look, rng: np.random.Generator) -> str:
@@ -205,7 +205,7 @@ def _clothes(look: Look, rng: np.random.Generator) -> str:
 
 def _backdrop(look: Look, rng: np.random.Generator) -> str:
     colour = look.backdrop_name
-    said = {
+    phrases = {
         "plain": [f"on a plain {colour} background", f"{colour} background"],
         "gradient": [f"on a {colour} gradient background", f"{colour} background"],
         "studio": [f"{colour} studio background", f"in a {colour} studio"],
@@ -213,7 +213,7 @@ def _backdrop(look: Look, rng: np.random.Generator) -> str:
         "landscape": ["blurred landscape background", "in a landscape"],
         "bokeh": ["with lights in the background", f"{colour} lights background"],
     }[look.backdrop]
-    return str(rng.choice(said))
+    return str(rng.choice(phrases))
 
 
 def caption(look: Look, traits: Traits, rng: np.random.Generator, emotion: str = "") -> str:

@@ -65,7 +65,7 @@ def draw_person(
         meshes.append(mesh_picture(points, model, studio.size))
         mouths.append(np.packbits(mouth_mask(points, model, studio.size), axis=1))
     sitter.release()
-    said = [caption(look, traits, rng, words[k % len(words)]) for k in range(CAPTIONS)]
+    captions = [caption(look, traits, rng, words[k % len(words)]) for k in range(CAPTIONS)]
     arrays: dict[str, NDArray[np.generic]] = {
         "frame": np.stack(frames),
         "mesh": np.stack(meshes),
@@ -78,7 +78,7 @@ def draw_person(
     }
     record = {
         "person": number,
-        "captions": said,
+        "captions": captions,
         "caption_emotions": [words[k % len(words)] for k in range(CAPTIONS)],
         "emotions": words,
         "attributes": look.attributes(),

@@ -166,8 +166,8 @@ def grow(look: Look, model: FaceModel, points: F32, normal: F32) -> list[Strands
         good &= (rest[:, 2] < -0.055) | (rest[:, 1] > 0.050)
     elif style.fall < 0.2:
         good &= rest[:, 1] > -0.058
-    kept = np.flatnonzero(good)[: style.count]
-    root, out, rest, edge = root[kept], out[kept], rest[kept], edge[kept]
+    chosen = np.flatnonzero(good)[: style.count]
+    root, out, rest, edge = root[chosen], out[chosen], rest[chosen], edge[chosen]
     bangs = np.zeros(len(root), bool)
     if look.hair == "bangs":
         bangs = (rest[:, 2] > -0.02) & (rest[:, 1] > 0.05) & (np.abs(rest[:, 0]) < 0.052)

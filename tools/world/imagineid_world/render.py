@@ -139,9 +139,9 @@ class Studio:
                 f"{size}f" if use else f"{4 * int(size)}x"
                 for size, use in zip(sizes.split(), used, strict=True)
             ]
-            kept = [name for name, use in zip(names.split(), used, strict=True) if use]
-            if kept:
-                layout.append((buffer, " ".join(cells), *kept))
+            present = [name for name, use in zip(names.split(), used, strict=True) if use]
+            if present:
+                layout.append((buffer, " ".join(cells), *present))
         return self.context.vertex_array(target, layout, index)
 
     def put(self, program: str, **values: Any) -> None:

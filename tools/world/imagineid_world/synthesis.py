@@ -268,7 +268,7 @@ def flite(voice: str) -> Speak:
     def speak(text: str) -> Spoken:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "speech.wav"
-            told = subprocess.run(
+            trace = subprocess.run(
                 ["flite", "-voice", voice, "-psdur", "-t", text, "-o", str(path)],
                 check=True,
                 capture_output=True,
@@ -277,7 +277,7 @@ def flite(voice: str) -> Speak:
             wave, rate = soundfile.read(path, dtype="float32")
         phones: list[Phone] = []
         clock = 0.0
-        for name, end in re.findall(r"(\S+):([0-9.]+)", told):
+        for name, end in re.findall(r"(\S+):([0-9.]+)", trace):
             name = _FLITE.get(name.upper(), name.upper())
             phones.append((name if name in PHONES else "SIL", clock, float(end)))
             clock = float(end)
@@ -336,8 +336,8 @@ class Espeak:
         i = 0
         while events[i].type != 0:
             if events[i].type == self._PHONEME:
-                told = events[i].id.string.decode("utf-8", "ignore")
-                self._events.append((told, events[i].audio_ms / 1000))
+                symbol = events[i].id.string.decode("utf-8", "ignore")
+                self._events.append((symbol, events[i].audio_ms / 1000))
             i += 1
         return 0
 
@@ -360,8 +360,8 @@ class Espeak:
             length = len(wave) / self.rate
             starts = [start for _, start in self._events] + [length]
             phones: list[Phone] = [("SIL", 0.0, starts[0])]
-            for i, (told, start) in enumerate(self._events):
-                names = [n for sound, _, _ in ipa_phones(told) for n in sound] or ["SIL"]
+            for i, (symbol, start) in enumerate(self._events):
+                names = [n for sound, _, _ in ipa_phones(symbol) for n in sound] or ["SIL"]
                 phones += _share(names, start, starts[i + 1])
             return Spoken(wave, self.rate, tidy(phones, length))
 

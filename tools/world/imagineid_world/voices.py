@@ -80,14 +80,14 @@ class Studio:
     def _measure(self, known: Path) -> dict[str, persona.Source]:
         """Compare all voices on the calibration sentences; tracts against their gender's mean."""
         if known.exists():
-            kept = json.loads(known.read_text(encoding="utf-8"))
-            if set(kept) == {v.key for v in VOICES}:
-                return {key: persona.Source(**value) for key, value in kept.items()}
+            stored = json.loads(known.read_text(encoding="utf-8"))
+            if set(stored) == {v.key for v in VOICES}:
+                return {key: persona.Source(**value) for key, value in stored.items()}
         spectra, pitch = {}, {}
         for voice in VOICES:
-            said = [self._analysed(voice, i) for i in range(len(CALIBRATION))]
-            spectra[voice] = persona.vowel_spectrum(said)
-            pitch[voice] = persona.pitch_of(said)
+            utterances = [self._analysed(voice, i) for i in range(len(CALIBRATION))]
+            spectra[voice] = persona.vowel_spectrum(utterances)
+            pitch[voice] = persona.pitch_of(utterances)
         out = {}
         for voice in VOICES:
             alike = [v for v in VOICES if (v.male, v.split, v.cast) == (voice.male, "train", 1)]

@@ -76,11 +76,11 @@ def draw_act(
         beta[:, UNIT[name]] = np.minimum(beta[:, UNIT[name]], max(most, fit.beta[UNIT[name]]))
     pose = np.concatenate([_pair(fit.pose, rng) for _ in range(frames // 2)])
     pose[FIRST] = fit.pose
-    said = [words[k // 2] for k in range(frames)]
-    said[FIRST] = ""
+    emotions = [words[k // 2] for k in range(frames)]
+    emotions[FIRST] = ""
     if still_mouth:
-        said = [""] * frames
-    return Act(beta.astype(np.float32), pose.astype(np.float32), said)
+        emotions = [""] * frames
+    return Act(beta.astype(np.float32), pose.astype(np.float32), emotions)
 
 
 def _pair(own: F32, rng: np.random.Generator) -> F32:

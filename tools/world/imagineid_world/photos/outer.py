@@ -120,12 +120,12 @@ def _thinned(face: Anatomy, points: F32, places: F32, side: int) -> NDArray[np.i
     pool = np.flatnonzero(
         (face.region == SKIN) & facing & (mean[:, 1] > -0.13) & (mean[:, 2] > -0.07)
     )
-    kept: list[int] = []
+    spread: list[int] = []
     for i in np.random.default_rng(0).permutation(pool):
-        away = np.linalg.norm(places[kept] - places[i], axis=1)
-        if not kept or away.min() > 0.02 * side:
-            kept.append(int(i))
-    return np.array(kept)
+        away = np.linalg.norm(places[spread] - places[i], axis=1)
+        if not spread or away.min() > 0.02 * side:
+            spread.append(int(i))
+    return np.array(spread)
 
 
 def _inverted(moved: F32, line: F32, side: int) -> F32:

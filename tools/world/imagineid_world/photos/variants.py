@@ -345,8 +345,8 @@ class _Draft:
         colour = str(self.rng.choice(list(spectacles.FRAMES)))
         person = spectacles.put_on(self.cutout.person, self.shape, form, colour, self.rng)
         self.shape = self.shape.with_glasses()
-        said = str(self.rng.choice(["glasses", f"{form} glasses", f"{colour} glasses"]))
-        self._put(person, "glasses", glasses=said)
+        phrase = str(self.rng.choice(["glasses", f"{form} glasses", f"{colour} glasses"]))
+        self._put(person, "glasses", glasses=phrase)
 
     def _background(self, others: Sequence[str]) -> None:
         """Exchange the background."""

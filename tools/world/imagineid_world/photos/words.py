@@ -158,10 +158,10 @@ def _filled(
     words: Sequence[str], colour: str, rng: np.random.Generator, is_hair: bool = True
 ) -> str:
     """One of the words with a colour in its gap, or without where none is known."""
-    said, name = _pick(words, rng), colour
+    template, name = _pick(words, rng), colour
     if is_hair and colour:
         name = _pick(COLOUR_WORDS[colour], rng)
-    return " ".join(said.replace("{}", name).split())
+    return " ".join(template.replace("{}", name).split())
 
 
 def _who(about: Description, rng: np.random.Generator) -> str:

@@ -54,10 +54,12 @@ IMAGINEID_TRAIN ?= .train
 WORLD = $(IMAGINEID_TRAIN)/world
 export IMAGINEID_TRAIN
 
+# PHOTOS is a folder as in docs/photos.md.
 world: $(WORLD)/kokoro-js.tgz
+	test -n "$(PHOTOS)" || { echo "Type:  make world PHOTOS=FOLDER  (docs/photos.md)"; exit 2; }
 	$(PYTHON) -m imagineid_world.bake
 	$(PYTHON) -m imagineid_world.voices --hours 18 --resume
-	$(PYTHON) -m imagineid_world.faces --people 1200 --resume
+	$(PYTHON) -m imagineid_world.photos "$(PHOTOS)" --resume
 
 $(WORLD)/kokoro-js.tgz:
 	mkdir -p $(@D)

@@ -11,7 +11,7 @@ def test_there_are_52_units_each_named_once() -> None:
 
 
 def test_the_embedded_size_has_the_shapes_the_design_gives() -> None:
-    assert (MINI.factor, MINI.latent_px, MINI.feature_px) == (16, 16, 64)
+    assert (MINI.factor, MINI.latent_px, MINI.feature_px) == (32, 16, 64)
 
 
 def test_what_one_network_gives_another_takes_in_the_same_shape() -> None:

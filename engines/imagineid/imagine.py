@@ -89,7 +89,7 @@ class Imagination:
     @cached_property
     def rollout(self) -> Rollout:
         """How later frames follow from those before."""
-        sampling = self.pipe.sampling(self.request, self.pipe.size.steps)
+        sampling = self.pipe.sampling(self.request)
         chains = self.request.chains or 1
         if self.request.exact:
             return Exact(sampling)
@@ -114,7 +114,7 @@ class Imagination:
     @cached_property
     def _rest(self) -> Array:
         """The vertices of the face at rest, (V, 3)."""
-        return self.pipe.face.neutral(self.voice.shape)
+        return self.pipe.rest(self.voice, self.request.seed or 0, self.request.words)
 
     def _mesh(self, controls: FrameControls, move: MeshFlow | None = None) -> RenderedMesh:
         return render_mesh(self.pipe.face, self._rest, controls, self.pipe.size, move)
@@ -185,16 +185,13 @@ class Imagination:
         mesh, mouth = rendered.picture, rendered.mouth
         first = self.first if self.first is not None else self._first(text, mesh, noise)
         start = start_rollout(engines, text, ShownFrame(first, mouth), noise, pipe.paint)
-        if self.first is None and not pipe.size.frame_decoder:
+        if self.first is None or pipe.size.frame_decoder:  # what is moved stays as it is
             return start
         # The frame that was given wears another expression, and a neighbour should wear this one.
         segment = Segment(encode_meshes(engines, mesh[None]), mouth[None], 0)
-        one = Sequential(pipe.sampling(request, pipe.size.steps), 1)
+        one = Sequential(pipe.sampling(request), 1)
         (near,) = one.run(engines, start, (segment,), None)
-        opened = ShownFrame(near, mouth)
-        if pipe.size.frame_decoder:  # what is moved has the opening's mesh, and no spots
-            return start_rollout(engines, text, opened, noise, pipe.paint)
-        return replace(start, opening=encode_state(engines, opened))
+        return replace(start, opening=encode_state(engines, ShownFrame(near, mouth)))
 
     def _first(self, text: Text, mesh: Array, noise: Array) -> Array:
         """Imagine the first frame in diverse mode, or find it in the cache."""
@@ -203,7 +200,7 @@ class Imagination:
             first: Array = cached[0]
             return first
         pipe = self.pipe
-        sampling = pipe.sampling(self.request, pipe.size.first_steps)
+        sampling = pipe.first_sampling(self.request)
         made = first_frame(pipe.engines, pipe.size, text, mesh, noise, sampling, self._guidance)
         if self.cache:
             self.cache.put(key, made[None])

@@ -191,15 +191,15 @@ class _LiveFace:
         self._heard: deque[LiveFrame] = deque()
         amounts = request.amounts
         heard = frame_controls(self._voices(), request.seed or 0, None, amounts.blink)
-        self._controls = Retiming(amounts)(heard)
+        self._controls = map(pipe.placed, Retiming(amounts)(heard))
         self._start: RolloutStart | None = None
         self._state: State | None = None
-        self._sampling = pipe.sampling(request, pipe.size.steps)
+        self._sampling = pipe.sampling(request)
         self._imagined = 0
         self._last: Array | None = None
         if first is not None:  # encoded before there is any sound
             quiet = FrameControls(np.zeros(len(ARKIT), np.float32), np.zeros(6, np.float32), -100)
-            self._begin(quiet)
+            self._begin(pipe.placed(quiet))
 
     def show(self, heard: LiveFrame, late: bool) -> tuple[Array, bool]:
         """Return the picture of a moment, and whether it is the last one once more."""

@@ -25,12 +25,13 @@ from imagineid.ccf.clip_tokenizer import ClipTokenizer
 from imagineid.ccf.generation import Text
 from imagineid.ccf.images import to_images
 from imagineid.ccf.sampling import Sampling
-from imagineid.ccf.vocabulary import Vocabulary, with_person
+from imagineid.ccf.vocabulary import Vocabulary, named_gender, with_person
 from imagineid.errors import BadWeights, ImagineIDError
-from imagineid.face import FaceModel
-from imagineid.face.controls import frame_controls, render_mesh
+from imagineid.face import FaceModel, population
+from imagineid.face.controls import FrameControls, frame_controls, render_mesh
 from imagineid.face.model import load as load_face
 from imagineid.face.motion import Motion, still
+from imagineid.face.population import Population
 from imagineid.face.retiming import Retiming
 from imagineid.hub.manifest import File
 from imagineid.imagine import Imagination
@@ -138,10 +139,29 @@ class Pipeline:
         self, factors: Conditioning, seed: int, motion: Motion | None = None
     ) -> Iterator[tuple[Array, Array]]:
         """Yield each frame's mesh picture I_rd (H, W, 3) uint8 and mouth area (H, W) bool."""
-        rest = self.face.neutral(factors.shape)
+        rest = self.rest(factors, seed)
         for controls in frame_controls([factors], seed, motion):
-            mesh = render_mesh(self.face, rest, controls, self.size)
+            mesh = render_mesh(self.face, rest, self.placed(controls), self.size)
             yield mesh.picture, mesh.mouth
+
+    def rest(self, factors: Conditioning, seed: int, prompt: str = "") -> Array:
+        """Return the vertices at rest (V, 3) of somebody with this voice, whom the prompt allows.
+
+        A model with a population draws one of the people who sound like it; others show the mean.
+        """
+        shape = factors.shape
+        if self._population:
+            gender = named_gender(prompt) or factors.gender
+            shape = self._population.face(shape, gender, seed)
+        return self.face.neutral(shape)
+
+    def placed(self, controls: FrameControls) -> FrameControls:
+        """Return a frame's controls with the person where the model's pictures have it."""
+        return self._population.placed(controls) if self._population else controls
+
+    @cached_property
+    def _population(self) -> Population | None:
+        return population.read(self.folder)
 
     def text(self, factors: Conditioning, prompt: str) -> Text:
         """Join the prompt with the voice's pseudo-words (TIA) and encode both."""
@@ -159,10 +179,13 @@ class Pipeline:
         """Return ``prompt`` behind the model's own, which asks for a good picture of a face."""
         return ", ".join(part for part in (self.prompt, prompt) if part)
 
-    def sampling(self, request: Request, usual: int) -> Sampling:
-        """Return the sampling that is asked for; ``usual`` are the model's own steps."""
-        steps = request.steps or (EXACT_STEPS if request.exact else usual)
-        return Sampling.of(self.size, steps, "ddim" if request.exact else None)
+    def sampling(self, request: Request) -> Sampling:
+        """Return how later frames are sampled."""
+        return Sampling.of(self.size, *_asked(request, self.size.steps))
+
+    def first_sampling(self, request: Request) -> Sampling:
+        """Return how the first frame is sampled."""
+        return Sampling.first(self.size, *_asked(request, self.size.first_steps))
 
     def imagine(
         self,
@@ -192,7 +215,7 @@ class Pipeline:
         voice = next(parts)
         amounts = request.amounts
         heard = frame_controls(chain([voice], parts), request.seed or 0, motion, amounts.blink)
-        controls = replace(retiming or Retiming(), amounts=amounts)(heard)
+        controls = map(self.placed, replace(retiming or Retiming(), amounts=amounts)(heard))
         yield from Imagination(self, voice, request, first, cache).frames(controls)
 
     def matte(self, frame: Array) -> Array:
@@ -239,6 +262,13 @@ def load(model: str = "mini", engine: str = "auto", attention: str = "auto") -> 
         paint=paint,
         sums=found.sums,
     )
+
+
+def _asked(request: Request, usual: int) -> tuple[int, str | None]:
+    """Return the steps and the sampler that are asked for; ``usual`` are the model's own steps."""
+    if request.exact:
+        return request.steps or EXACT_STEPS, "ddim"
+    return request.steps or usual, None
 
 
 def _undamaged(read: Callable[[Path], T], path: Path, remedy: str) -> T:

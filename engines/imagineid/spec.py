@@ -122,6 +122,9 @@ class Size:
         sampler: the usual one, of :data:`imagineid.ccf.sampling.SAMPLERS`.
         first_steps: its usual steps for the first frame, which has no neighbour; steps: for each
             later one.
+        first_until: the time below which the first frame's steps are left out: the decoder draws
+            the latent that is expected there; 0 leaves none out.
+        first_temperature: scale of the noise that the first frame begins with.
         guidance: how strongly the prompt usually pulls; 1 is no guidance.
         mesh_px: height and width of a mesh picture and of the mesh flow.
         mesh_encoder: channels of each level of the mesh pictures' own encoder; none: the
@@ -168,6 +171,8 @@ class Size:
     schedule: ScheduleConfig = ScheduleConfig()
     sampler: Literal["euler", "ddim", "dpmpp-2m"] = "euler"
     first_steps: int = 24
+    first_until: float = 0.0
+    first_temperature: float = 1.0
     steps: int = 1
     guidance: float = 4.0
     mesh_px: int = 256
@@ -193,10 +198,8 @@ class Size:
         return self.frame_px // self.patch
 
 
-MINI = Size(name="mini", frame_px=256)
-
-MINI_512 = Size(
-    name="mini-512",
+MINI = Size(
+    name="mini",
     frame_px=512,
     patch=8,
     latent_channels=32,
@@ -204,8 +207,12 @@ MINI_512 = Size(
     first_decoder=(192, 160, 128, 64, 32),
     frame_decoder=(48, 96),
     matte=12,
+    first_steps=28,
+    first_until=0.5,
+    first_temperature=0.8,
+    guidance=2.0,
 )
-"""The next embedded model, whose coherent frames warp the first one; not shipped yet."""
+"""The embedded model, whose later frames move the first one."""
 
 SD15 = Size(
     name="sd15",
@@ -323,7 +330,7 @@ def _moving(size: Size, image: Port, latent: Port, mask: Port) -> Ports:
         latent,
         Port("first", (b, 3, 2 * px, 2 * px)),
         Port("features", (b, size.stages[0], feature, feature)),
-        Port("background", (b, 3, px, px)),
+        Port("inpainted", (b, 3, px, px)),
         Port("mesh", (b, 3, mesh_px, mesh_px)),
         Port("flow", (b, 2, mesh_px, mesh_px)),
         Port("cover", (b, 1, mesh_px, mesh_px)),

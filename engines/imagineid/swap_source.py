@@ -14,6 +14,7 @@ from imagineid.errors import BadInput
 from imagineid.rendering import as_requested
 from imagineid.request import Request, request_of
 from imagineid.video import read_metadata
+from imagineid.video.framing import lanczos
 from imagineid.video.reading import read_first_frame
 
 if TYPE_CHECKING:
@@ -95,9 +96,12 @@ def read_source(
         factors, first = as_requested(pipe, encode(path), source.request), read_first_frame(path)
     else:
         factors, first = stored.factors, stored.first
-    if first.shape != (pipe.size_px, pipe.size_px, 3):
+    if first.shape[0] != first.shape[1]:
         raise BadInput(
-            f"{path} has {first.shape[1]} x {first.shape[0]} pixels, but the model makes "
-            f"{pipe.size_px}.\nMake it again with this model:  imagineid generate AUDIO"
+            f"{path} has {first.shape[1]} x {first.shape[0]} pixels and is not square.\n"
+            "Make it again:  imagineid generate AUDIO"
         )
+    if len(first) != pipe.size_px:
+        progress.line(f"its first frame is resized from {len(first)} to {pipe.size_px} pixels")
+        first = lanczos(first, pipe.size_px)
     return factors, first

@@ -8,13 +8,12 @@ sad man's, both 34 years old; frames are coarse pictures of their meshes in a co
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imagineid.errors import BadInput
-from imagineid.spec import EMOTIONS, MELS, MINI, ports
+from imagineid.spec import EMOTIONS, MELS, Size, ports
 
 if TYPE_CHECKING:
     from imagineid.engine import Engine
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-TINY = replace(
-    MINI,
+TINY = Size(
     name="tiny",
     frame_px=64,
     stages=(12, 24),

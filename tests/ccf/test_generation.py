@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,9 @@ from imagineid.ccf.generation import (
     to_pictures,
 )
 from imagineid.ccf.sampling import Sampling
-from imagineid.spec import MINI
+from imagineid.spec import MINI, Size
 
-SIZE = replace(MINI, name="tiny", frame_px=64)
+SIZE = Size(name="tiny", frame_px=64)
 SIDE = SIZE.feature_px
 SAID, UNSAID = np.ones((1, 40, 192), np.float32), np.zeros((1, 40, 192), np.float32)
 

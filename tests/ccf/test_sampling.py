@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from imagineid.ccf.sampling import guided, sample_euler
+from imagineid.ccf.sampling import Sampling, guided, sample_euler
 from imagineid.ccf.schedule import Flow
+from support.tiny import TINY
 
 FLOW = Flow()
 RNG = np.random.default_rng(0)
@@ -71,3 +74,17 @@ def test_guidance_of_one_never_asks_without_the_prompt() -> None:
     assert asked == []
     assert guided(with_prompt, without, 3.0)(np.ones(2), 0.5).tolist() == [3, 3]
     assert asked == [0.5]
+
+
+def test_times_below_a_limit_are_left_out_and_the_noise_is_scaled() -> None:
+    size = replace(TINY, first_steps=8, first_until=0.5, first_temperature=0.8)
+    asked: list[float] = []
+
+    def denoise(latent: np.ndarray, time: float) -> np.ndarray:
+        asked.append(time)
+        return latent * 0 + 2.0
+
+    noise = np.full((1, 1, 2, 2), 10.0)
+    clean = Sampling.first(size, size.first_steps)(denoise, noise)
+    assert asked == [1, 0.875, 0.75, 0.625, 0.5]
+    np.testing.assert_allclose(clean, 0.8 * 10 - 2)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid.ccf.vocabulary import Vocabulary, age_in_words, with_person
+from imagineid.ccf.vocabulary import Vocabulary, age_in_words, named_gender, with_person
 from imagineid.spec import MINI
 
 WORDS = Vocabulary(
@@ -64,11 +64,13 @@ def test_ages_in_numbers_become_the_words_of_captions(typed: str, meant: str) ->
 @pytest.mark.parametrize(
     ("prompt", "gender", "age", "whole"),
     [
-        ("", "male", 40, "man"),
-        ("red hair", "female", 30, "woman, red hair"),
+        ("", "male", 40, "adult man"),
+        ("red hair", "female", 30, "young woman, red hair"),
         ("red hair", "male", 9, "boy, red hair"),
         ("a Woman with short hair", "male", 40, "a Woman with short hair"),
-        ("manly beard", "male", 40, "man, manly beard"),
+        ("manly beard", "male", 60, "old man, manly beard"),
+        ("old, red hair", "female", 30, "woman, old, red hair"),
+        ("aged 70", "male", 30, "man, aged 70"),
         ("old lady", "male", 40, "old lady"),
     ],
 )
@@ -76,3 +78,17 @@ def test_the_person_who_was_heard_is_drawn_unless_the_prompt_names_one(
     prompt: str, gender: str, age: float, whole: str
 ) -> None:
     assert with_person(prompt, gender, age) == whole
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gender"),
+    [
+        ("old lady", "female"),
+        ("bald man, glasses", "male"),
+        ("person with red hair", None),
+        ("a woman and a man", None),
+        ("", None),
+    ],
+)
+def test_a_prompt_may_name_whom_it_is_about(prompt: str, gender: str | None) -> None:
+    assert named_gender(prompt) == gender

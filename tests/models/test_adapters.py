@@ -104,8 +104,8 @@ def test_exactly_as_written_each_frame_follows_the_one_before_it(pipe: Pipeline)
     frames = list(watched.imagine(conditioning(3), request))
     assert len(frames) == 3
     assert asked == [1] * 12  # 4 steps of each frame, one frame at a time
-    assert watched.sampling(Request(exact=True), 8).steps == 50
-    assert watched.sampling(Request(exact=True), 8).sampler == "ddim"
+    assert watched.sampling(Request(exact=True)).steps == 50
+    assert watched.sampling(Request(exact=True)).sampler == "ddim"
     quick = list(pipe.imagine(conditioning(3), replace(request, exact=False, chains=1)))
     assert not np.array_equal(frames[2], quick[2])
 

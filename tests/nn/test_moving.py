@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from imagineid.nn.frame_decoder import FrameDecoder, moved_by
 from imagineid.nn.networks import network, redraw_zeros
-from imagineid.spec import MINI_512, ports
+from imagineid.spec import MINI, ports
 from imagineid_export.graphs import graph
 from imagineid_export.networks import sample
 from support.moving import MOVING
@@ -18,9 +18,9 @@ from support.moving import MOVING
 def test_a_later_frame_costs_at_most_3_8_gflop() -> None:
     total = 0
     for name in ("mesh_encoder", "sca", "unet", "frame_decoder", "matte"):
-        module = network(name, MINI_512, 100)
+        module = network(name, MINI, 100)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            module(*sample(ports(MINI_512)[name], batch=1))
+            module(*sample(ports(MINI)[name], batch=1))
         total += counter.get_total_flops()
     assert total <= 3.8e9
 

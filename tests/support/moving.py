@@ -18,6 +18,9 @@ MOVING = replace(
     mesh_encoder=(8, 16),
     first_decoder=(24, 16, 12, 8),
     frame_decoder=(16, 24),
+    first_steps=4,
+    first_until=0.5,
+    first_temperature=0.8,
 )
 
 

@@ -10,10 +10,9 @@ from typing import Any
 from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.face.model import FACE_FILE
 from imagineid.models import Model, write_model_file
-from imagineid.spec import MINI, ports
+from imagineid.spec import Size, ports
 
-TINY = replace(
-    MINI,
+TINY = Size(
     name="tiny",
     frame_px=64,
     window=10,

@@ -81,10 +81,10 @@ def cut_segments(
         ahead += islice(source, LONGEST - len(ahead))
 
 
-def batched(source: Iterable[T], many: int) -> Iterator[list[T]]:
-    """Yield lists of ``many`` items, the last one shorter."""
+def batched(source: Iterable[T], count: int) -> Iterator[list[T]]:
+    """Yield lists of ``count`` items, the last one shorter."""
     items = iter(source)
-    while group := list(islice(items, many)):
+    while group := list(islice(items, count)):
         yield group
 
 

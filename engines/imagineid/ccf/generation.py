@@ -196,28 +196,28 @@ def next_frames(
     Returns:
         (B, H, W, 3) uint8. Each frame has the same bits whatever the others are.
     """
-    many = len(meshes)
+    count = len(meshes)
     residuals = engines["sca"](
         mesh=meshes,
-        anchor=_for(many, scene.anchor),
-        neighbour=_for(many, state.neighbour),
+        anchor=_for(count, scene.anchor),
+        neighbour=_for(count, state.neighbour),
     )
-    text = _for(many, scene.text)
+    text = _for(count, scene.text)
 
     def ask(latent: Array, time: float) -> Array:
-        at = np.full(many, time, np.float32)
+        at = np.full(count, time, np.float32)
         made: Array = engines["unet"](noisy=latent, time=at, text=text, **residuals)["prediction"]
         return made
 
-    latent = sampling(ask, _for(many, scene.initial_noise)).astype(np.float32)
-    mask = _for(many, state.mask)
+    latent = sampling(ask, _for(count, scene.initial_noise)).astype(np.float32)
+    mask = _for(count, state.mask)
     if scene.moving and flows:
         return move_first_frame(engines, scene.moving, latent, flows, mask)
-    background = _for(many, scene.background)
+    background = _for(count, scene.background)
     made = engines["decoder"](latent=latent, background=background, mask=mask)
     return to_pictures(made["image"])
 
 
-def _for(many: int, array: Array) -> Array:
-    """Repeat a single row ``many`` times."""
-    return array if len(array) == many else np.repeat(array, many, axis=0)
+def _for(count: int, array: Array) -> Array:
+    """Repeat a single row ``count`` times."""
+    return array if len(array) == count else np.repeat(array, count, axis=0)

@@ -91,12 +91,12 @@ def move_first_frame(
     Returns:
         (B, H, W, 3) uint8.
     """
-    many = len(latent)
+    count = len(latent)
     made = engines["frame_decoder"](
         latent=latent,
-        first=np.repeat(scene.first, many, axis=0),
-        features=np.repeat(scene.features, many, axis=0),
-        background=np.repeat(scene.background, many, axis=0),
+        first=np.repeat(scene.first, count, axis=0),
+        features=np.repeat(scene.features, count, axis=0),
+        inpainted=np.repeat(scene.background, count, axis=0),
         mesh=to_images(flows.pictures),
         flow=flows.offset.astype(np.float32),
         cover=flows.cover.astype(np.float32) / 255,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from imagineid.ccf.schedule import Schedule, schedule_of
@@ -139,20 +139,32 @@ class Sampling:
     Attributes:
         sampler: of :data:`SAMPLERS`.
         schedule: how latent, noise and prediction belong together.
-        steps: how often the network is asked.
+        steps: how often the network is asked, if no times are left out.
+        until: times below it are left out; the sampler goes from there to the clean latent that is
+            expected, in one step.
+        temperature: scale of the noise it starts from.
     """
 
     sampler: str
     schedule: Schedule
     steps: int
+    until: float = 0.0
+    temperature: float = 1.0
 
     @classmethod
     def of(cls, size: Size, steps: int, sampler: str | None = None) -> Sampling:
         """Return the sampling of a model of ``size``, by its usual sampler or another one."""
         return cls(sampler or size.sampler, schedule_of(size.schedule), steps)
 
+    @classmethod
+    def first(cls, size: Size, steps: int, sampler: str | None = None) -> Sampling:
+        """Return the sampling of the first frame, see :attr:`imagineid.spec.Size.first_until`."""
+        usual = cls.of(size, steps, sampler)
+        return replace(usual, until=size.first_until, temperature=size.first_temperature)
+
     def __call__(self, denoise: Callable[[A, float], A], x: A) -> A:
         """Denoise ``x``, (B, c, h, w) of unit variance."""
-        times = self.schedule.times(self.steps)
-        out: A = SAMPLERS[self.sampler](denoise, x, times, self.schedule)
+        first, *others = self.schedule.times(self.steps)
+        times = [first, *(time for time in others if time >= self.until)]
+        out: A = SAMPLERS[self.sampler](denoise, self.temperature * x, times, self.schedule)
         return out

@@ -42,6 +42,22 @@ _PERSON = re.compile(
 )
 
 
+_WOMAN = re.compile(
+    r"\b(?:wom[ae]n|females?|girls?|lad(?:y|ies)|(?:grand)?mother)\b", re.IGNORECASE
+)
+_MAN = re.compile(r"\b(?:m[ae]n|males?|boys?|guys?|gentlem[ae]n|(?:grand)?father)\b", re.IGNORECASE)
+_AGE = re.compile(
+    r"\b(?:young|youthful|old|elderly|senior|aged|middle.aged|mature|adult|teen\w*|grown.up)\b",
+    re.IGNORECASE,
+)
+
+
+def named_gender(prompt: str) -> str | None:
+    """Return "female" or "male" if a prompt names one of them, else None."""
+    woman, man = bool(_WOMAN.search(prompt)), bool(_MAN.search(prompt))
+    return None if woman == man else ("female" if woman else "male")
+
+
 def with_person(prompt: str, gender: str, age: float) -> str:
     """Put the person who was heard before a prompt that names none.
 
@@ -55,8 +71,11 @@ def with_person(prompt: str, gender: str, age: float) -> str:
     """
     if _PERSON.search(prompt):
         return prompt
-    names = ("girl", "boy") if age < _AGES[0][0] else ("woman", "man")
-    return ", ".join(part for part in (names[gender == "male"], prompt) if part)
+    child = age < _AGES[0][0]
+    name = (("girl", "boy") if child else ("woman", "man"))[gender == "male"]
+    if not child and not _AGE.search(age_in_words(prompt)):
+        name = f"{next((word for most, word in _AGES if age < most), 'old')} {name}"
+    return ", ".join(part for part in (name, prompt) if part)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def embedded_folder(model: str) -> Path:
         "face.npz",
         "emotions.npy",
         "voices.npz",
+        "people.npz",
     ]
     missing = [name for name in wanted if not (path / name).exists()]
     if missing:

@@ -45,10 +45,23 @@ class FirstDecoder(nn.Module):
         Returns:
             The frame, (B, 3, H, W), about [-1, 1].
         """
+        features = self.coarse(latent)
+        return self.fine(features * mask + self.blend(background) * (1 - mask))
+
+    def coarse(self, latent: Tensor) -> Tensor:
+        """Return features where MBA blends, (B, C, h', w')."""
         x = self.deep(self.stem(latent))
-        for up, block in zip(self.up, self.blocks, strict=True):
-            x = block(F.pixel_shuffle(up(x), 2))
-        x = x * mask + self.blend(background) * (1 - mask)
+        for level in range(len(self.up)):
+            x = self.finer(x, level)
+        return x
+
+    def finer(self, x: Tensor, level: int) -> Tensor:
+        """Return features of level ``level`` + 1 from those of ``level``, twice as fine."""
+        out: Tensor = self.blocks[level](F.pixel_shuffle(self.up[level](x), 2))
+        return out
+
+    def fine(self, x: Tensor) -> Tensor:
+        """Draw those features or a window of them, (B, 3, H, W)."""
         for up, block in zip(self.finer_up, self.finer_blocks, strict=True):
             x = block(F.pixel_shuffle(up(x), 2))
         return F.pixel_shuffle(self.out(F.silu(x)), self.patch)

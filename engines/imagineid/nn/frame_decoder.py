@@ -26,6 +26,11 @@ chooses the warped picture everywhere before anything is generated, and never re
 FINE = 2
 """How many times larger than a frame the first frame is given."""
 
+COVERED = 6.0
+"""Score of the warped picture where the first frame shows what is to be seen. The embedded weights
+learnt with 3 from latents of true frames; those of one step are weaker, and with 3 they blur brows,
+eyes and skin that the first frame shows better."""
+
 OFF_MESH = -0.95
 """A mesh picture is darker where there is no mesh."""
 
@@ -67,7 +72,7 @@ class FrameDecoder(nn.Module):
         latent: Tensor,
         first: Tensor,
         features: Tensor,
-        background: Tensor,
+        inpainted: Tensor,
         mesh: Tensor,
         flow: Tensor,
         cover: Tensor,
@@ -80,7 +85,7 @@ class FrameDecoder(nn.Module):
             first: I_id enlarged by :data:`FINE`, (B, 3, 2H, 2W) in [-1, 1]: read between its
                 pixels, it stays sharper than the frame itself would.
             features: F_ve(I_id), (B, C, h', w').
-            background: I_bg, (B, 3, H, W) in [-1, 1].
+            inpainted: I_bg, (B, 3, H, W) in [-1, 1].
             mesh: I_rd, (B, 3, N, N) in [-1, 1].
             flow: backward flow, (B, 2, N, N); see :class:`imagineid.face.flow.Flow`.
             cover: visibility in the first frame, (B, 1, N, N) in [0, 1].
@@ -89,14 +94,14 @@ class FrameDecoder(nn.Module):
         Returns:
             (B, 3, H, W), about [-1, 1].
         """
-        return self.layers(latent, first, features, background, mesh, flow, cover, mask)[0]
+        return self.layers(latent, first, features, inpainted, mesh, flow, cover, mask)[0]
 
     def layers(
         self,
         latent: Tensor,
         first: Tensor,
         features: Tensor,
-        background: Tensor,
+        inpainted: Tensor,
         mesh: Tensor,
         flow: Tensor,
         cover: Tensor,
@@ -109,12 +114,12 @@ class FrameDecoder(nn.Module):
         frame, the background and the generated picture.
         """
         side = features.shape[-1]
-        moved = moved_by(first, flow, background.shape[-1])
+        moved = moved_by(first, flow, inpainted.shape[-1])
         coarse = F.avg_pool2d(flow, flow.shape[-1] // side)
         seen = [
             F.pixel_unshuffle(moved, self.patch),
             F.pixel_unshuffle(torch.cat([mesh, cover], 1), self.mesh_patch),
-            F.pixel_unshuffle(F.avg_pool2d(background, self.patch // 2), 2),
+            F.pixel_unshuffle(F.avg_pool2d(inpainted, self.patch // 2), 2),
             coarse,
             mask,
         ]
@@ -130,7 +135,7 @@ class FrameDecoder(nn.Module):
         )
         if shares.shape[-1] != moved.shape[-1]:
             shares = F.interpolate(shares, size=moved.shape[-2:], mode="bilinear")
-        out = shares[:, :1] * moved + shares[:, 1:2] * background + shares[:, 2:] * drawn
+        out = shares[:, :1] * moved + shares[:, 1:2] * inpainted + shares[:, 2:] * drawn
         return out, moved, drawn, shares
 
     def _prior(self, cover: Tensor, mask: Tensor, mesh: Tensor) -> Tensor:
@@ -140,7 +145,7 @@ class FrameDecoder(nn.Module):
         """
         person = F.interpolate(mask, size=cover.shape[-2:], mode="bilinear")
         off_mesh = (mesh.amax(1, keepdim=True) < OFF_MESH).to(person.dtype)
-        moved = 1 + 3 * cover + 2 * off_mesh * person
+        moved = 1 + COVERED * cover + 2 * off_mesh * person
         return torch.cat([moved, 4 * (1 - person), torch.full_like(cover, 2)], 1)
 
 

@@ -39,10 +39,10 @@ class SpatialAdapter(nn.Module):
         self.blocks = nn.ModuleList(
             nn.Sequential(*(Residual(w) for _ in range(size.sca_layers))) for w in size.sca
         )
-        self.doors = nn.ModuleList(
+        self.outputs = nn.ModuleList(
             nn.Conv2d(w, out, 1) for w, out in zip(size.sca, size.unet, strict=True)
         )
-        for out in self.doors:
+        for out in self.outputs:
             nn.init.zeros_(out.weight)
             nn.init.zeros_(out.bias)
 
@@ -54,8 +54,8 @@ class SpatialAdapter(nn.Module):
             + self.projections["neighbour"](neighbour)
         )
         x = self.blocks[0](self.stem(x))
-        residuals = [self.doors[0](x)]
-        for down, block, out in zip(self.down, self.blocks[1:], self.doors[1:], strict=True):
+        residuals = [self.outputs[0](x)]
+        for down, block, out in zip(self.down, self.blocks[1:], self.outputs[1:], strict=True):
             x = block(down(x))
             residuals.append(out(x))
         return tuple(residuals)

@@ -46,9 +46,9 @@ def averaged(encoder: IdentityEncoder, size: Size) -> dict[str, np.ndarray]:
             identity.append(weight @ heard / weight.sum())
             usual = usual_pitch(gender, age), usual_tract(gender, age)
             shape.append(tie.expected(Traits(gender, age, *usual, 0.0, 0.0)))
-    many = (2, len(AGES), -1)
+    grid = (2, len(AGES), -1)
     return {
         "ages": np.array(AGES, np.float32),
-        "shape": np.stack(shape).reshape(many).astype(np.float32),
-        "identity": np.stack(identity).reshape(many).astype(np.float32),
+        "shape": np.stack(shape).reshape(grid).astype(np.float32),
+        "identity": np.stack(identity).reshape(grid).astype(np.float32),
     }

@@ -72,8 +72,8 @@ class Motion:
 
 def closes(motion: Motion, made: Tensor, target: Tensor) -> float:
     """Share of frames with lips closed that are closed in ``made`` too."""
-    told = target @ motion.gap <= CLOSED
-    return float(((made @ motion.gap)[told] <= CLOSED).float().mean())
+    closed = target @ motion.gap <= CLOSED
+    return float(((made @ motion.gap)[closed] <= CLOSED).float().mean())
 
 
 class Reader(nn.Module):

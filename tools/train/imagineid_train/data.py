@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imagineid.face import FaceModel, project
-from imagineid.face.model import load as load_face
 from imagineid_world.people import WORLD
 
-FACES = WORLD / "faces"
 VOICES = WORLD / "voices"
 RECORDINGS = WORLD / "recordings"
 
@@ -64,80 +58,6 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def fresh(made: Path, source: Path) -> bool:
     """Say whether ``made`` is there and younger than ``source``, which it was made from."""
     return made.exists() and made.stat().st_mtime >= source.stat().st_mtime
-
-
-@dataclass
-class Faces:
-    """One split of the face world.
-
-    A shard holds P people of 8 frames: 4 moments of two consecutive frames. ``where(i)`` finds
-    person i; fields are ``frame``, ``mesh`` (P, 8, 256, 256, 3) uint8, ``matte``, ``alpha``,
-    ``beta``, ``pose``, ``traits`` and ``mouth`` bits, with captions beside.
-    """
-
-    shards: list[dict[str, np.ndarray]]
-    notes: list[list[dict[str, Any]]]
-    index: list[tuple[int, int]]
-
-    @classmethod
-    def open(cls, split: str) -> Faces:
-        """Open every finished shard of ``split``.
-
-        Raises:
-            FileNotFoundError: there is none yet.
-        """
-        paths = sorted((FACES / split).glob("shard-*.npz"))
-        if not paths:
-            raise FileNotFoundError(
-                f"No faces under {FACES / split}. Make them: python -m imagineid_world.faces"
-            )
-        shards = [mapped(p) for p in paths]
-        notes = [json.loads(p.with_suffix(".json").read_text()) for p in paths]
-        index = [(s, p) for s, shard in enumerate(shards) for p in range(len(shard["alpha"]))]
-        return cls(shards, notes, index)
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def get(self, person: int, field: str) -> np.ndarray:
-        """Return one person's array, e.g. ``get(3, "frame")`` is (8, 256, 256, 3)."""
-        shard, row = self.index[person]
-        out: np.ndarray = self.shards[shard][field][row]
-        return out
-
-
-@cache
-def _marks() -> tuple[FaceModel, list[list[int]]]:
-    """Return a face of but the landmarks of mouth, eyes and brows, and which belong together."""
-    whole = load_face()
-    groups: list[list[str]] = [[name for name in whole.landmarks if name.startswith("lip")]]
-    for side in ("left", "right"):
-        parts = "eye_inner eye_outer lid_upper lid_lower brow_inner brow_middle brow_outer".split()
-        groups.append([f"{part}_{side}" for part in parts])
-    names = [name for group in groups for name in group]
-    at = [whole.landmarks[name] for name in names]
-    small = replace(
-        whole,
-        mean=whole.mean[at],
-        shapes=whole.shapes[:, at],
-        units=whole.units[:, at],
-        head_weight=whole.head_weight[at],
-    )
-    return small, [[names.index(name) for name in group] for group in groups]
-
-
-def boxes(faces: Faces, person: int, frame: int) -> np.ndarray:
-    """Return where the mouth and each eye with its brow are: (3, 4): top, bottom, left, right."""
-    small, groups = _marks()
-    row = [faces.get(person, name) for name in ("alpha", "beta", "pose")]
-    points = project(small.vertices(row[0], row[1][frame], row[2][frame]), 256)
-    out = np.empty((len(groups), 4), np.int64)
-    for i, group in enumerate(groups):
-        low, high = points[group].min(axis=0), points[group].max(axis=0)
-        wide = (high - low).max()
-        low, high = low - 0.2 * wide, high + 0.2 * wide
-        out[i] = low[1], high[1] + 1, low[0], high[0] + 1
-    return out
 
 
 def to_image(pictures: np.ndarray) -> Tensor:

@@ -101,17 +101,17 @@ def score(encoder: IdentityEncoder, windows: Windows) -> dict[str, float]:
     alpha = voices.shapes[[first[s] for s in who]]
     known, real = voices.known[[first[s] for s in who]], np.array(who) >= FIRST_SPEAKER
     made = np.stack([np.mean(shapes[s], axis=0) for s in who])
-    said = np.stack([np.mean(traits[s], axis=0) for s in who])
+    predicted = np.stack([np.mean(traits[s], axis=0) for s in who])
     cosine = (alpha * made).sum(1) / np.linalg.norm(alpha, axis=1) / np.linalg.norm(made, axis=1)
-    right = (said[:, 0] > 0) == (true[:, 0] > 0.5)
+    right = (predicted[:, 0] > 0) == (true[:, 0] > 0.5)
     out = {
         "gender": float(right[~real].mean()),
-        "age_r": float(np.corrcoef(said[~real, 1], true[~real, 1])[0, 1]),
+        "age_r": float(np.corrcoef(predicted[~real, 1], true[~real, 1])[0, 1]),
         "shape_cos": float(cosine[~real].mean()),
     }
     if real.any():
         out["real_sex"] = float(right[real & known[:, 2]].mean())
-        out["real_age"] = float(100 * said[real, 1].mean())
+        out["real_age"] = float(100 * predicted[real, 1].mean())
     return out
 
 

@@ -253,8 +253,8 @@ def train(
         _follow(average, named, step, budget.average)
         used = base + time.monotonic() - start
         if step % 100 == 0:
-            said = " ".join(f"{k} {v.item():.4f}" for k, v in terms.items())
-            print(f"{stage} {step} {used / 60:.1f}min rate {rate:.1e} {said}", flush=True)
+            values = " ".join(f"{k} {v.item():.4f}" for k, v in terms.items())
+            print(f"{stage} {step} {used / 60:.1f}min rate {rate:.1e} {values}", flush=True)
         if check and step % check_every == 0:
             _checked(stage, step, modules, named, average, check)
         if time.monotonic() - saved > budget.save_s:
@@ -299,8 +299,8 @@ def _checked(
         p.copy_(average[k])
     for module in modules.values():
         module.eval()
-    said = " ".join(f"{k} {v:.4f}" for k, v in check().items())
-    print(f"{stage} {step} CHECK {said}", flush=True)
+    values = " ".join(f"{k} {v:.4f}" for k, v in check().items())
+    print(f"{stage} {step} CHECK {values}", flush=True)
     for k, p in named.items():
         p.copy_(live[k])
     for module in modules.values():
@@ -314,7 +314,7 @@ def _resume(
     state = folder / "state.json"
     if not state.exists():
         return 0, 0.0, _begun(folder, named)
-    said = json.loads(state.read_text())
+    saved = json.loads(state.read_text())
     where = str(device())
     model = load_file(folder / "model.safetensors", device=where)
     average = load_file(folder / "average.safetensors", device=where)
@@ -323,11 +323,11 @@ def _resume(
         p.data.copy_(model[k])
         if f"{k}#1" in moments:
             optimiser.state[p] = {
-                "step": torch.tensor(float(said["step"]), device=where),
+                "step": torch.tensor(float(saved["step"]), device=where),
                 "exp_avg": torch.empty_like(p).copy_(moments[f"{k}#1"]),
                 "exp_avg_sq": torch.empty_like(p).copy_(moments[f"{k}#2"]),
             }
-    return said["step"], said["seconds"], {k: average[k] for k in named}
+    return saved["step"], saved["seconds"], {k: average[k] for k in named}
 
 
 @torch.no_grad()

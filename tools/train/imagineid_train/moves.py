@@ -186,9 +186,9 @@ class Moves:
     """One split's people with their first frames, mapped from disk."""
 
     worlds: list[dict[str, np.ndarray]]
-    kept: list[dict[str, np.ndarray]]
+    cached: list[dict[str, np.ndarray]]
     paths: list[tuple[str, Path]]
-    kept_paths: list[Path]
+    cached_paths: list[Path]
     index: list[tuple[int, int]]
     size: Size
 
@@ -199,20 +199,23 @@ class Moves:
         Raises:
             FileNotFoundError: there is nothing yet.
         """
-        paths, kept_paths = [], []
+        paths, cached_paths = [], []
         for source, path in shards(split, size.frame_px):
             own = ROOT / "moves" / f"{source}-{split}" / path.name
             if fresh(own, path):
                 paths.append((source, path))
-                kept_paths.append(own)
+                cached_paths.append(own)
         if not paths:
             raise FileNotFoundError(
                 f"No moves of {split} under {ROOT / 'moves'}. "
                 "Make them: python -m imagineid_train moves"
             )
-        worlds, kept = [mapped(path) for _, path in paths], [mapped(path) for path in kept_paths]
-        index = [(s, p) for s, shard in enumerate(kept) for p in range(len(shard["first"]))]
-        return cls(worlds, kept, paths, kept_paths, index, size)
+        worlds, cached = (
+            [mapped(path) for _, path in paths],
+            [mapped(path) for path in cached_paths],
+        )
+        index = [(s, p) for s, shard in enumerate(cached) for p in range(len(shard["first"]))]
+        return cls(worlds, cached, paths, cached_paths, index, size)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -227,7 +230,7 @@ class Moves:
     ) -> dict[str, np.ndarray]:
         """Return the arrays of one target frame, whole or a window at latent cell (row, column)."""
         shard, row = self.index[person]
-        world, kept, px = self.worlds[shard], self.kept[shard], self.size.frame_px
+        world, cached, px = self.worlds[shard], self.cached[shard], self.size.frame_px
         latent = self.size.latent_px
         cells = latent if window is None else latent // 2
         top, left = window or (0, 0)
@@ -244,20 +247,20 @@ class Moves:
             return np.asarray(cv2.resize(part, (goal, goal), interpolation=cv2.INTER_AREA))
 
         mesh_px = self.size.mesh_px
-        own = int(kept["first"][row, first])
+        own = int(cached["first"][row, first])
         weight = np.ones((px, px), np.float32)
-        for box in np.asarray(kept["spots"][row, frame]) * px:
+        for box in np.asarray(cached["spots"][row, frame]) * px:
             a, b, c, d = np.clip(np.round(box).astype(int), 0, px)
             weight[a:b, c:d] = DETAILED
-        flow = np.asarray(kept["flow"][row, first, frame], np.float32).transpose(1, 2, 0)
+        flow = np.asarray(cached["flow"][row, first, frame], np.float32).transpose(1, 2, 0)
         return {
             "target": cut(world["frame"][row, frame], px),
             "first": cut(world["frame"][row, own], px),
-            "background": cut(kept["background"][row, first], px),
-            "mesh": cut(kept["mesh"][row, frame], mesh_px),
+            "background": cut(cached["background"][row, first], px),
+            "mesh": cut(cached["mesh"][row, frame], mesh_px),
             "flow": cut(flow, mesh_px) * (latent / cells),
-            "cover": cut(kept["cover"][row, first, frame], mesh_px),
-            "mask": cut(kept["mask"][row, frame ^ 1], self.size.feature_px),
+            "cover": cut(cached["cover"][row, first, frame], mesh_px),
+            "mask": cut(cached["mask"][row, frame ^ 1], self.size.feature_px),
             "weight": cut(weight, px),
         }
 
@@ -280,13 +283,13 @@ class Moves:
     def mouths(self, person: int) -> np.ndarray:
         """Return the mouth area of each of a person's frames, (F, H, W) bool."""
         shard, row = self.index[person]
-        side, bits = self.size.frame_px, np.asarray(self.kept[shard]["mouth"][row])
+        side, bits = self.size.frame_px, np.asarray(self.cached[shard]["mouth"][row])
         return np.unpackbits(bits, axis=-1)[:, : side**2].reshape(-1, side, side).astype(bool)
 
     def spot(self, person: int, frame: int, which: int) -> np.ndarray:
         """Return the middle of mouth (0) or an eye (1, 2), (row, column) as picture shares."""
         shard, row = self.index[person]
-        top, bottom, left, right = np.asarray(self.kept[shard]["spots"][row, frame, which])
+        top, bottom, left, right = np.asarray(self.cached[shard]["spots"][row, frame, which])
         return np.array([(top + bottom) / 2, (left + right) / 2])
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +24,11 @@ from imagineid_train.prompts import shortened
 FIELDS = ("frame", "mesh", "neighbour")
 MOUTH, EYES = 2.0, 3.0
 """How much more a latent cell counts that is all mouth, and one that is all eye."""
+BRIGHT, EVEN = 72, 0.62
+"""Mean grey of a face, of 255, and its darker half's share of the brighter one's, from which on it
+is well lit; of the photographs about half are."""
+SELDOM = 0.1
+"""How likely a person in other light is drawn, over one who is well lit."""
 
 
 def cache(size: Size) -> None:
@@ -40,8 +47,8 @@ def cache(size: Size) -> None:
         except FileNotFoundError:
             continue
         for shard, (source, path) in enumerate(moves.paths):
-            out = _kept(size, source, split, path)
-            if fresh(out, moves.kept_paths[shard]):
+            out = _path(size, source, split, path)
+            if fresh(out, moves.cached_paths[shard]):
                 continue
             rows = [
                 _encoded(moves, person, encoder, mesh_encoder)
@@ -52,7 +59,7 @@ def cache(size: Size) -> None:
             print(f"latents: {split} {source} {path.name}", flush=True)
 
 
-def _kept(size: Size, source: str, split: str, path: Path) -> Path:
+def _path(size: Size, source: str, split: str, path: Path) -> Path:
     return ROOT / size.name / "latents" / f"{source}-{split}" / path.name
 
 
@@ -63,7 +70,7 @@ def _encoded(
     """One person's latents, (F, c, h, w) float16 each, and how much each cell counts."""
     shard, row = moves.index[person]
     pictures = np.stack([moves.picture(person, n) for n in range(moves.frames(person))])
-    mesh = np.array(moves.kept[shard]["mesh"][row])
+    mesh = np.array(moves.cached[shard]["mesh"][row])
     frame, mesh_picture = _image(pictures), _image(mesh)
     mouth = torch.from_numpy(moves.mouths(person)).to(device())
     made = {
@@ -72,7 +79,7 @@ def _encoded(
         "neighbour": encoder(frame.masked_fill(mouth[:, None], 0.0))[0],
     }
     out = {key: value.float().cpu().numpy().astype(np.float16) for key, value in made.items()}
-    return out | {"weight": _weight(np.array(moves.kept[shard]["spots"][row]), out["frame"])}
+    return out | {"weight": _weight(np.array(moves.cached[shard]["spots"][row]), out["frame"])}
 
 
 def _image(pictures: np.ndarray) -> Tensor:
@@ -133,23 +140,23 @@ class People:
             FileNotFoundError: there is nothing yet.
         """
         moves = Moves.open(split, size)
-        kept, chosen = [], []
+        cached, chosen = [], []
         for shard, (source, path) in enumerate(moves.paths):
-            own = _kept(size, source, split, path)
-            if fresh(own, moves.kept_paths[shard]):
-                kept.append(mapped(own))
+            own = _path(size, source, split, path)
+            if fresh(own, moves.cached_paths[shard]):
+                cached.append(mapped(own))
                 chosen.append(shard)
-        if not kept:
+        if not cached:
             raise FileNotFoundError(
                 f"No latents of {split}. "
                 f"Make them: python -m imagineid_train latents --size {size.name}"
             )
         moves.index = [(s, p) for s, p in moves.index if s in chosen]
-        frames = kept[0]["frame"].shape[1]
+        frames = cached[0]["frame"].shape[1]
         notes = [json.loads(moves.paths[s][1].with_suffix(".json").read_text()) for s in chosen]
         people = [note for shard in notes for note in shard]
         fields = {
-            field: torch.from_numpy(np.concatenate([np.asarray(s[field]) for s in kept]))
+            field: torch.from_numpy(np.concatenate([np.asarray(s[field]) for s in cached]))
             for field in (*FIELDS, "weight")
         }
         return cls(
@@ -157,25 +164,35 @@ class People:
             captions=[note["captions"] for note in people],
             traits=np.concatenate([np.asarray(moves.worlds[s]["traits"]) for s in chosen]),
             feeling=np.stack([_feelings(note["emotions"], frames) for note in people]),
-            firsts=np.stack([np.asarray(moves.kept[s]["first"][r]) for s, r in moves.index]),
+            firsts=np.stack([np.asarray(moves.cached[s]["first"][r]) for s, r in moves.index]),
             moves=moves,
         )
 
     def __len__(self) -> int:
         return len(self.frame)
 
+    @cached_property
+    def odds(self) -> np.ndarray:
+        """Chance of each person, (P,): women as often as men, those in dim light seldom."""
+        clear = np.array([well_lit(self.moves, person) for person in range(len(self))])
+        weights, male = np.where(clear, 1.0, SELDOM), self.traits[:, 0] > 0.5
+        for sex in (male, ~male):
+            weights[sex] /= max(weights[sex].sum(), 1e-9)
+        return np.asarray(weights / weights.sum())
+
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return ``count`` people and a frame of each."""
-        return rng.integers(len(self), size=count), rng.integers(self.frame.shape[1], size=count)
+        people = rng.choice(len(self), size=count, p=self.odds)
+        return people, rng.integers(self.frame.shape[1], size=count)
 
     def tokens(
         self, rng: np.random.Generator, people: np.ndarray, words: Vocabulary, size: Size
     ) -> Tensor:
         """Return tokens of a caption of each person, whole or a few of its phrases, (B, M)."""
-        said = [
+        texts = [
             shortened(str(rng.choice(self.captions[person])), rng) for person in people.tolist()
         ]
-        return torch.from_numpy(np.stack([words.tokens(text, size) for text in said]))
+        return torch.from_numpy(np.stack([words.tokens(text, size) for text in texts]))
 
     def conditions(
         self, rng: np.random.Generator, people: np.ndarray, frames: np.ndarray
@@ -190,6 +207,25 @@ class People:
         )
         mesh, anchor, neighbour, still = (x.float() for x in found)
         return mesh, anchor, neighbour, still
+
+
+def well_lit(moves: Moves, person: int) -> bool:
+    """Say whether a face is bright enough, and its two halves are alike."""
+    shard, row = moves.index[person]
+    frame = int(moves.cached[shard]["first"][row][0])
+    picture, mesh = (
+        moves.picture(person, frame),
+        np.asarray(moves.cached[shard]["mesh"][row][frame]),
+    )
+    side = picture.shape[:2][::-1]
+    face = cv2.resize(np.uint8(mesh.max(-1) > 8), side, interpolation=cv2.INTER_NEAREST)
+    inner = cv2.erode(face, np.ones((side[0] // 20, side[0] // 20), np.uint8)) > 0
+    if not inner.any():
+        return False
+    grey, columns = picture.mean(-1)[inner], np.nonzero(inner)[1]
+    right = columns >= np.median(columns)
+    halves = grey[~right].mean(), grey[right].mean()
+    return bool(grey.mean() >= BRIGHT and min(halves) >= EVEN * max(halves))
 
 
 def _feelings(names: list[str], frames: int) -> np.ndarray:

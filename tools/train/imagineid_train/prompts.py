@@ -11,10 +11,9 @@ from torch.nn import functional as F
 
 from imagineid.ccf.vocabulary import Vocabulary
 from imagineid.spec import EMOTIONS, Size
-from imagineid_train.latents import Latents
 from imagineid_world.captions import SYNONYMS, VOCABULARY, caption
 from imagineid_world.look import COLOURS, HAIR_COLOURS, IRISES, SKINS, Look, draw_look
-from imagineid_world.people import Traits, draw_traits
+from imagineid_world.people import draw_traits
 
 SHORT = 0.3
 """Share of captions of which only a few phrases are kept, as people type them: "red hair"."""
@@ -47,41 +46,13 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(tuple(VOCABULARY), SYNONYMS)
 
 
-class Captions:
-    """Describes the people of the world in other words each time."""
-
-    def __init__(self, latents: Latents, words: Vocabulary, size: Size) -> None:
-        self.notes = [latents.faces.notes[shard][row] for shard, row in latents.faces.index]
-        self.looks = [Look(**note["attributes"]) for note in self.notes]
-        self.traits = [
-            Traits(*latents.faces.get(i, "traits").tolist()) for i in range(len(latents))
-        ]
-        self.words, self.size = words, size
-
-    def draw(
-        self, rng: np.random.Generator, people: np.ndarray, frames: np.ndarray
-    ) -> list[Caption]:
-        """Return a caption of each person with the frame's feeling."""
-        drawn = []
-        for person, frame in zip(people, frames, strict=True):
-            look, feeling = self.looks[person], self.notes[person]["emotions"][frame // 2]
-            said = caption(look, self.traits[person], rng, feeling)
-            drawn.append(Caption(shortened(said, rng), look))
-        return drawn
-
-    def tokens(self, captions: list[Caption]) -> Tensor:
-        """Return the tokens of captions, (B, M) int64."""
-        found = [self.words.tokens(said.text, self.size) for said in captions]
-        return torch.from_numpy(np.stack(found))
-
-
 def shortened(text: str, rng: np.random.Generator) -> str:
     """Keep all of a caption, or a few of its phrases."""
     phrases = text.split(", ")
     if rng.random() >= SHORT or len(phrases) < 2:
         return text
-    kept = rng.permutation(len(phrases))[: rng.integers(1, 4)]
-    return ", ".join(phrases[i] for i in sorted(kept))
+    chosen = rng.permutation(len(phrases))[: rng.integers(1, 4)]
+    return ", ".join(phrases[i] for i in sorted(chosen))
 
 
 def invented(rng: np.random.Generator, count: int) -> list[Caption]:
@@ -90,8 +61,8 @@ def invented(rng: np.random.Generator, count: int) -> list[Caption]:
     for _ in range(count):
         traits = draw_traits(rng)
         look = draw_look(traits, rng.dirichlet([0.45] * 3), rng)
-        said = caption(look, traits, rng, str(rng.choice(EMOTIONS)))
-        drawn.append(Caption(shortened(said, rng), look))
+        text = caption(look, traits, rng, str(rng.choice(EMOTIONS)))
+        drawn.append(Caption(shortened(text, rng), look))
     return drawn
 
 
@@ -101,16 +72,16 @@ def dropped(tokens: Tensor, rng: np.random.Generator, all_of_it: float = 0.12) -
     return tokens.masked_fill(gone[:, None], 0)
 
 
-def named_in(said: Caption) -> list[int]:
+def named_in(described: Caption) -> list[int]:
     """Return for each of :data:`NAMED` which colour a caption gives it, counted from 1; 0: none."""
     out = []
-    phrases = said.text.split(", ")
+    phrases = described.text.split(", ")
     for field, (colours, nouns) in NAMED.items():
-        colour = getattr(said.look, field)
-        told = any(
+        colour = getattr(described.look, field)
+        named = any(
             colour in phrase.split() and any(noun in phrase for noun in nouns) for phrase in phrases
         )
-        out.append(colours.index(colour) + 1 if told else 0)
+        out.append(colours.index(colour) + 1 if named else 0)
     return out
 
 
@@ -128,18 +99,18 @@ class Naming(nn.Module):
             nn.Linear(size.text_dim, len(colours) + 1) for colours, _ in NAMED.values()
         )
 
-    def _logits(self, said: Tensor) -> list[Tensor]:
-        looks = torch.einsum("btd,fd->bft", said, self.query).softmax(-1)
-        found = torch.einsum("bft,btd->bfd", looks, said)
+    def _logits(self, embedding: Tensor) -> list[Tensor]:
+        looks = torch.einsum("btd,fd->bft", embedding, self.query).softmax(-1)
+        found = torch.einsum("bft,btd->bfd", looks, embedding)
         return [head(found[:, i]) for i, head in enumerate(self.heads)]
 
-    def forward(self, said: Tensor, named: Tensor) -> Tensor:
+    def forward(self, embedding: Tensor, named: Tensor) -> Tensor:
         """Return the mean cross-entropy of Y (B, T, D) given what was named, (B, fields)."""
-        pairs = zip(self._logits(said), named.unbind(1), strict=True)
-        return torch.stack([F.cross_entropy(x.float(), told) for x, told in pairs]).mean()
+        pairs = zip(self._logits(embedding), named.unbind(1), strict=True)
+        return torch.stack([F.cross_entropy(x.float(), true) for x, true in pairs]).mean()
 
-    def right(self, said: Tensor, named: Tensor) -> float:
-        """Return the share of colours told that are found."""
-        pairs = zip(self._logits(said), named.unbind(1), strict=True)
-        found = torch.cat([(x.argmax(-1) == told)[told > 0] for x, told in pairs])
+    def right(self, embedding: Tensor, named: Tensor) -> float:
+        """Return the share of colours named that are found."""
+        pairs = zip(self._logits(embedding), named.unbind(1), strict=True)
+        found = torch.cat([(x.argmax(-1) == true)[true > 0] for x, true in pairs])
         return float(found.float().mean())

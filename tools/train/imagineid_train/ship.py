@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from imagineid.face.population import FILE as PEOPLE_FILE
 from imagineid.models import Model, write_model_file
 from imagineid.models.embedded import DIRECTORY, STORE
 from imagineid.nn.content import ContentEncoder
@@ -18,15 +19,14 @@ from imagineid.nn.expression import ExpressionDecoder
 from imagineid.nn.identity import IdentityEncoder
 from imagineid.nn.networks import PAD, network
 from imagineid.nn.networks import stored as stored_network
-from imagineid.nn.text import Prompt
 from imagineid.pad.average_voices import FILE as VOICES_FILE
 from imagineid.pad.prototypes import FILE as EMOTIONS_FILE
 from imagineid.spec import EMOTIONS, Size, ports
 from imagineid_export.graphs import write
 from imagineid_export.networks import networks
+from imagineid_train import population
 from imagineid_train.average_voices import averaged
-from imagineid_train.loop import LAID_OUT, ROOT, SEED, load_into
-from imagineid_train.mba import autoencoder
+from imagineid_train.loop import LAID_OUT, ROOT, SEED, load_into, trained
 from imagineid_train.prompts import vocabulary
 from imagineid_train.prototypes import VIVID, carried, measured
 from imagineid_train.vivid import calm_speech, strengthened
@@ -47,53 +47,62 @@ LEANINGS = {
 as people do, and not as often as in training."""
 
 SOURCES = {
-    "identity": ("identity", "identity"),
-    "content": ("content", "content"),
-    "emotion": ("emotion", "emotion"),
-    "expression": ("emotion", "expression"),
-    "sca": ("sca", "adapter"),
-    "unet": ("base", "unet"),
-    "matte": ("matte", "matte"),
+    "identity": (("identity", "identity"),),
+    "content": (("content", "content"),),
+    "emotion": (("emotion", "emotion"),),
+    "expression": (("emotion", "expression"),),
+    "text.encoder": (("mini/base", "text"),),
+    "text.inversion": (("mini/tia", "inversion"),),
+    "encoder": (("mini/latents", "encoder"),),
+    "decoder": (("mini/restoration", "decoder"),),
+    "frame_decoder": (("mini/frame_decoder", "decoder"),),
+    "mesh_encoder": (("mini/mesh_encoder", "encoder"),),
+    "matte": (("mini/matte", "matte"),),
+    "unet": (("mini/base", "unet"),),
+    "sca": (("mini/student", "adapter"), ("mini/sca", "adapter"), ("mini/base", "adapter")),
 }
-"""Network: the stage that trained it, and its prefix there."""
-
-PARTS = {
-    "text.encoder": ("base", "text"),
-    "text.inversion": ("tia", "inversion"),
-    "encoder": ("latents", "encoder"),
-    "decoder": ("latents", "decoder"),
-    "decoder.blend": ("mba", "blend"),
-}
-"""The same for what several stages trained, or one stage for several networks."""
+"""Network, or part of one: the stages that trained it and its prefix there, the last one first."""
 
 
-def trained(size: Size) -> dict[str, nn.Module]:
+def trained_networks(size: Size, but: Container[str] = ()) -> dict[str, nn.Module]:
     """Return every network with its last averaged checkpoint.
+
+    Args:
+        size: of the networks.
+        but: networks that are left untrained.
 
     Raises:
         FileNotFoundError: a stage has not been trained.
     """
     made = networks(size, len(vocabulary()))
-    for name, (stage, prefix) in SOURCES.items():
-        load_into(made[name], stage, prefix)
-    made["encoder"], made["decoder"] = autoencoder(size)
-    prompt = made["text"]
-    assert isinstance(prompt, Prompt)
-    load_into(prompt.inversion, "tia", "inversion")
-    load_into(prompt.encoder, "base", "text")
+    for name, stages in SOURCES.items():
+        network, _, part = name.partition(".")
+        if network not in but:
+            stage, prefix = next((each for each in stages if trained(each[0])), stages[-1])
+            load_into(made[network].get_submodule(part), stage, prefix)
     return made
 
 
 def ship(size: Size) -> None:
     """Write the model's folder inside the package: weights, graphs, vocabulary and emotions."""
-    folder, made = DIRECTORY / size.name, trained(size)
+    folder, made = DIRECTORY / size.name, trained_networks(size)
     beside = _beside_the_voice(made, size)
     write(made, ports(size), folder)
-    vocabulary().write(folder / "words.json")
+    _beside_the_face(size)
     beside()
     sums(size)
     total = sum(file.stat().st_size for file in folder.iterdir())
     print(f"{folder}: {total / 1e6:.1f} MB")
+
+
+def ship_faces(size: Size) -> None:
+    """Renew all networks but those that listen, which keep their bytes."""
+    folder, made = DIRECTORY / size.name, trained_networks(size, but=PAD)
+    for name in PAD:
+        made[name] = stored_network(name, size, folder / STORE)
+    write(made, ports(size), folder)
+    _beside_the_face(size)
+    sums(size)
 
 
 def ship_voices(size: Size) -> None:
@@ -102,7 +111,7 @@ def ship_voices(size: Size) -> None:
     made: dict[str, nn.Module] = {}
     for name in PAD:
         made[name] = network(name, size, words=0)
-        load_into(made[name], *SOURCES[name])
+        load_into(made[name], *SOURCES[name][0])
     beside = _beside_the_voice(made, size)
     stored = load_file(folder / STORE)
     for name, module in made.items():
@@ -114,6 +123,13 @@ def ship_voices(size: Size) -> None:
     part.replace(folder / STORE)
     beside()
     sums(size)
+
+
+def _beside_the_face(size: Size) -> None:
+    """Write the vocabulary and the people of whom a voice tells only the mean."""
+    folder = DIRECTORY / size.name
+    vocabulary().write(folder / "words.json")
+    np.savez_compressed(folder / PEOPLE_FILE, **dict[str, Any](population.measured(size)))
 
 
 def _beside_the_voice(made: dict[str, nn.Module], size: Size) -> Callable[[], None]:
@@ -172,7 +188,7 @@ def unship(size: Size) -> None:
     expression = _expression_as_trained(size)
     stages: dict[str, dict[str, Tensor]] = {"content": _calm_mouth(expression, size)}
     stored = load_file(DIRECTORY / size.name / STORE) | expression
-    for own, (stage, prefix) in (SOURCES | PARTS).items():
+    for own, ((stage, prefix), *_) in SOURCES.items():
         for name, value in stored.items():
             if name.startswith(own + "."):
                 key = prefix + name.removeprefix(own)

@@ -49,7 +49,7 @@ def added(name: str) -> np.ndarray:
 def strengthened(
     decoder: ExpressionDecoder,
     means: np.ndarray,
-    said: Tensor,
+    linguistic: Tensor,
     shapes: Tensor,
     calm: Tensor,
     steps: int = STEPS,
@@ -59,7 +59,7 @@ def strengthened(
     Args:
         decoder: Phi_D^e, frozen.
         means: theta_e of each emotion, (8, 512), neutral first.
-        said: l-bar of calm speech, (N, L, 64).
+        linguistic: l-bar of calm speech, (N, L, 64).
         shapes: of its speakers, (N, 80).
         calm: its curves, (N, L, 52).
         steps: of Adam, for each emotion.
@@ -67,18 +67,18 @@ def strengthened(
     Returns:
         (8, 512) float32; neutral as it was.
     """
-    begin = torch.from_numpy(means).to(said)
+    begin = torch.from_numpy(means).to(linguistic)
     spread = (begin - begin.mean(dim=0)).pow(2).mean().sqrt()
     out = [means[0]]
     for name, mean in zip(EMOTIONS[1:], begin[1:], strict=True):
-        face = torch.from_numpy(added(name)).to(said)
+        face = torch.from_numpy(added(name)).to(linguistic)
         target = calm + face * (1 - calm)
         moved = mean.clone().requires_grad_()
         optimiser = torch.optim.Adam([moved], RATE * float(spread))
         for step in range(steps):
-            rows = torch.arange(step * BATCH, (step + 1) * BATCH) % len(said)
+            rows = torch.arange(step * BATCH, (step + 1) * BATCH) % len(linguistic)
             felt = moved[None].expand(len(rows), -1)
-            off = decoder(said[rows], shapes[rows], felt).float() - target[rows]
+            off = decoder(linguistic[rows], shapes[rows], felt).float() - target[rows]
             stray = ((moved - mean) / spread).pow(2).mean()
             loss = off.pow(2).sum(dim=-1).mean() + HELD * stray
             optimiser.zero_grad()
@@ -86,8 +86,10 @@ def strengthened(
             optimiser.step()
         out.append(moved.detach().cpu().numpy())
         with torch.no_grad():
-            first = decoder(said, shapes, mean[None].expand(len(said), -1)).mean(dim=(0, 1))
-            last = decoder(said, shapes, moved[None].expand(len(said), -1)).mean(dim=(0, 1))
+            first, last = (
+                decoder(linguistic, shapes, each[None].expand(len(linguistic), -1)).mean(dim=(0, 1))
+                for each in (mean, moved)
+            )
         print(f"{name}: {_strength(first, calm, face):.2f} of its face, now "
               f"{_strength(last, calm, face):.2f}")  # fmt: skip
     return np.stack(out).astype(np.float32)
@@ -112,5 +114,5 @@ def calm_speech(
             batch = draw.batch(list(chosen[start : start + BATCH])).to(device())
             yield content(batch.mel), identity(batch.mel)[0], batch.content
 
-    said, shapes, curves = (torch.cat(side) for side in zip(*parts(), strict=True))
-    return said, shapes, curves
+    linguistic, shapes, curves = (torch.cat(side) for side in zip(*parts(), strict=True))
+    return linguistic, shapes, curves

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from imagineid.nn.emotion import EmotionEncoder
 from imagineid.nn.identity import IdentityEncoder
-from imagineid.spec import EMOTIONS, Size
-from imagineid_train.data import Faces
+from imagineid.spec import Size
 from imagineid_train.loop import load_into
 from imagineid_train.voices import Voices, Windows
 
@@ -43,12 +42,3 @@ class VoiceMatcher:
             alike = np.flatnonzero(self.feeling == want)
             how.append(int(rng.choice(alike)) if len(alike) else int(rng.integers(len(gap))))
         return self.identity[who], self.emotion[how]
-
-
-def feelings(faces: Faces) -> np.ndarray:
-    """Return the emotion of each person's frames, (P, 8) indices into ``EMOTIONS``."""
-    out = np.zeros((len(faces), 8), np.int64)
-    for i, (shard, row) in enumerate(faces.index):
-        for moment, name in enumerate(faces.notes[shard][row]["emotions"]):
-            out[i, 2 * moment : 2 * moment + 2] = EMOTIONS.index(name)
-    return out

@@ -18,7 +18,6 @@ from imagineid.nn.autoencoder import Encoder
 from imagineid.nn.first_decoder import FirstDecoder, decode
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic, blurred
-from imagineid_train.autoencoder import detail
 from imagineid_train.crops import Frames
 from imagineid_train.data import sheet, to_image, to_picture
 from imagineid_train.loop import (
@@ -30,6 +29,7 @@ from imagineid_train.loop import (
     load_into,
     per_step,
 )
+from imagineid_train.losses import detail
 from imagineid_train.measures import decibels, sharpness
 from imagineid_train.perceptual import Perceptual
 from imagineid_train.stage import Learning, Stage

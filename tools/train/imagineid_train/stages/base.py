@@ -7,11 +7,13 @@ the stage ``sca`` begins, with the base frozen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imagineid.ccf.sampling import guided, sample_euler
+from imagineid.ccf.sampling import Sampling, guided, sample_euler
 from imagineid.ccf.schedule import Flow
 from imagineid.nn.first_decoder import FirstDecoder, decode
 from imagineid.nn.sca import SpatialAdapter
@@ -45,7 +47,6 @@ INVENTED, NAMING = 0.5, 0.2
 colour is."""
 READERS = 5
 """Processes that draw captions ahead of a GPU."""
-GUIDANCE = 2.0
 SHOWN = (
     "woman with long red hair",
     "man with a grey beard and glasses",
@@ -87,13 +88,13 @@ def build(size: Size) -> Learning:
         who, which, tokens, only_words, named = next(batches)
         clean = people.frame[who, which].float()
         mesh, anchor, neighbour, _ = people.conditions(rng, who, which)
-        said = text(tokens.to(device()), no_voice)
+        conditioning = text(tokens.to(device()), no_voice)
         residuals = adapter(mesh, anchor * coherent, neighbour * coherent)
         time = torch.from_numpy(1 / (1 + np.exp(-rng.normal(0.8, 1.1, batch)))).float()
         time[-round(ONE_STEP * batch) :] = 1.0
         time, noise = time.to(device()), torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
-        made = unet(noisy, time, said, *(r * steered for r in residuals)).float()
+        made = unet(noisy, time, conditioning, *(r * steered for r in residuals)).float()
         counts = people.weight[who, which].float()[:, None]
         unpictured = text(only_words.to(device()), no_voice[:unseen])
         return {
@@ -102,7 +103,7 @@ def build(size: Size) -> Learning:
         }
 
     held = People.open("val", size)
-    decoder = drawing(size)
+    decoder, imagination = drawing(size), Imagination(size, unet, text, adapter)
 
     @torch.no_grad()
     def check() -> dict[str, float]:
@@ -112,19 +113,17 @@ def build(size: Size) -> Learning:
         true = held.frame[who, which].float()
         generator = torch.Generator().manual_seed(0)
         start = torch.randn(mesh.shape, generator=generator).to(device())
-        none = torch.zeros(count, size.text_tokens, dtype=torch.long, device=device())
-        unsaid = text(none, no_voice[:count])
-        nothing = torch.zeros_like(mesh)
-        steering = adapter(mesh, nothing, nothing)
+        sampling = Sampling.first(size, size.first_steps)
         rows = []
         for prompt in SHOWN:
             tokens = torch.from_numpy(words.tokens(prompt, size)).expand(count, -1).to(device())
-            said = text(tokens, no_voice[:count])
-            latent = sample(unet, start, said, unsaid, steering, GUIDANCE)
+            latent = imagination(start, mesh, tokens, sampling, size.guidance)
             rows.append(to_picture(decode(decoder, latent)))
+        none = torch.zeros(count, size.text_tokens, dtype=torch.long, device=device())
+        unprompted = text(none, no_voice[:count])
         one = flow.split(
             start,
-            unet(start, torch.ones(count, device=device()), unsaid,
+            unet(start, torch.ones(count, device=device()), unprompted,
                  *adapter(mesh, anchor, neighbour)).float(),
             1.0,
         )[0]  # fmt: skip
@@ -152,28 +151,68 @@ def drawing(size: Size) -> FirstDecoder:
     return decoder
 
 
-def sample(
-    unet: nn.Module,
-    start: Tensor,
-    said: Tensor,
-    unsaid: Tensor,
-    residuals: tuple[Tensor, ...],
-    guidance: float,
-    steps: int = 20,
-) -> Tensor:
-    """Imagine latents from noise under guidance, (B, c, h, w)."""
+class Imagination:
+    """A base with its words and the adapter that shows it a mesh: latents of people.
 
-    def denoiser(text: Tensor):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        def ask(latent: Tensor, time: float) -> Tensor:
-            at = torch.full((len(latent),), time, device=latent.device)
-            made: Tensor = unet(latent, at, text, *residuals).float()
-            return made
+    Args:
+        size: of all networks.
+        unet: the base.
+        text: its text encoder.
+        adapter: shows it the mesh alone.
+    """
 
-        return ask
+    def __init__(self, size: Size, unet: nn.Module, text: nn.Module, adapter: nn.Module) -> None:
+        self.size, self.unet, self.text, self.adapter = size, unet, text, adapter
+        self.words, self.flow = vocabulary(), Flow()
 
-    step = guided(denoiser(said), denoiser(unsaid), guidance)
-    flow = Flow()
-    return sample_euler(step, start, flow.times(steps), flow)
+    @classmethod
+    def trained(cls, size: Size) -> Imagination:
+        """Return what the stage ``base`` has made, frozen.
+
+        Raises:
+            FileNotFoundError: it has not been trained.
+        """
+        own = STAGE.folder(size)
+        unet = load_into(BaseUNet(size), own, "unet")
+        text = load_into(TextEncoder(size, len(vocabulary())), own, "text")
+        adapter = load_into(SpatialAdapter(size), own, "adapter")
+        assert isinstance(unet, BaseUNet)
+        plain_attention(unet.model)
+        channels_last((unet, adapter))
+        return cls(size, *(each.to(device()) for each in (unet, text, adapter)))
+
+    @torch.no_grad()
+    def __call__(
+        self, noise: Tensor, mesh: Tensor, tokens: Tensor, sampling: Sampling, guidance: float
+    ) -> Tensor:
+        """Imagine latents (B, c, h, w) from noise, mesh latents and tokens (B, M)."""
+        return sampling(self._denoiser(mesh, tokens, guidance), noise)
+
+    @torch.no_grad()
+    def along(
+        self, times: list[float], noisy: Tensor, mesh: Tensor, tokens: Tensor, guidance: float
+    ) -> Tensor:
+        """Denoise latents along ``times``; return the clean ones expected at the last of them."""
+        return sample_euler(self._denoiser(mesh, tokens, guidance), noisy, times, self.flow)
+
+    def _denoiser(
+        self, mesh: Tensor, tokens: Tensor, guidance: float
+    ) -> Callable[[Tensor, float], Tensor]:
+        count, nothing = len(mesh), torch.zeros_like(mesh)
+        silent = torch.zeros(count, self.size.pseudo_words, self.size.text_dim, device=mesh.device)
+        residuals = self.adapter(mesh, nothing, nothing)
+
+        def prompted(prompt: Tensor) -> Callable[[Tensor, float], Tensor]:
+            text = self.text(prompt, silent)
+
+            def ask(latent: Tensor, time: float) -> Tensor:
+                at = torch.full((count,), time, device=latent.device)
+                made: Tensor = self.unet(latent, at, text, *residuals).float()
+                return made
+
+            return ask
+
+        return guided(prompted(tokens), prompted(torch.zeros_like(tokens)), guidance)
 
 
 STAGE = Stage("base", 600.0, build)

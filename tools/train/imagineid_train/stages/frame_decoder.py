@@ -18,7 +18,6 @@ from imagineid.nn.autoencoder import Encoder
 from imagineid.nn.frame_decoder import FINE, FrameDecoder
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic
-from imagineid_train.autoencoder import detail
 from imagineid_train.crops import LOOK_AGAIN
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.loop import (
@@ -31,6 +30,7 @@ from imagineid_train.loop import (
     load_into,
     per_step,
 )
+from imagineid_train.losses import detail
 from imagineid_train.measures import areas, summary
 from imagineid_train.moves import Moves, Views, on_device, whole_frames, windows
 from imagineid_train.perceptual import Perceptual
@@ -133,7 +133,7 @@ def build(size: Size) -> Learning:
             for name, picture in pictures.items():
                 rows.setdefault(name, []).append(picture)
             shard, row = held.index[each[0]]
-            spots = np.asarray(held.kept[shard]["spots"][row, each[2]]) * size.frame_px
+            spots = np.asarray(held.cached[shard]["spots"][row, each[2]]) * size.frame_px
             where = areas(to_picture(views.mesh)[0], held.matte(each[0], each[2]), spots)
             judged.append((pictures, where))
         sheet(

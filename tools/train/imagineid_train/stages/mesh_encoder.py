@@ -50,7 +50,7 @@ def build(size: Size) -> Learning:
         some = []
         for person in chosen:
             shard, row = moves.index[int(person)]
-            meshes = moves.kept[shard]["mesh"][row]
+            meshes = moves.cached[shard]["mesh"][row]
             some.append(meshes[int(rng.integers(len(meshes)))])
         return to_image(np.stack(some))
 

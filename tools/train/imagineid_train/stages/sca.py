@@ -64,7 +64,7 @@ class Steered:
             load_into(self.inversion, f"{size.name}/tia", "inversion").to(device())
 
     @torch.no_grad()
-    def said(
+    def conditioning(
         self, people: People, rng: np.random.Generator, who: np.ndarray, which: np.ndarray
     ) -> Tensor:
         """Return Y of a caption of each person and a fitting voice, (B, M + N, D)."""
@@ -76,10 +76,10 @@ class Steered:
         out: Tensor = self.text(tokens, pseudo)
         return out
 
-    def one_step(self, noise: Tensor, said: Tensor, *conditions: Tensor) -> Tensor:
+    def one_step(self, noise: Tensor, conditioning: Tensor, *conditions: Tensor) -> Tensor:
         """Imagine latents in one step from noise and mesh, first frame and neighbour."""
         time = torch.ones(len(noise), device=noise.device)
-        made = self.unet(noise, time, said, *self.adapter(*conditions)).float()
+        made = self.unet(noise, time, conditioning, *self.adapter(*conditions)).float()
         return Flow().split(noise, made, 1.0)[0]
 
 
@@ -93,12 +93,12 @@ def learning(size: Size, voices: Voices | None) -> Learning:
         who, which = people.draw(rng, batch)
         clean = people.frame[who, which].float().to(device())
         mesh, anchor, neighbour, still = people.conditions(rng, who, which)
-        said = steered.said(people, rng, who, which)
+        conditioning = steered.conditioning(people, rng, who, which)
         noise = torch.randn_like(clean)
         with torch.no_grad():
             before = people.mesh[who, which ^ 1].float().to(device())
             neighbour = corrupt(neighbour.cpu(), rng).to(device())
-            own = steered.one_step(noise, said, before, anchor, neighbour)
+            own = steered.one_step(noise, conditioning, before, anchor, neighbour)
             hidden = people.neighbour[who, which ^ 1].float().to(device())
             mouth = people.weight[who, which ^ 1].to(device())[:, None] > 2
             own = torch.where(mouth, hidden, own)
@@ -112,7 +112,7 @@ def learning(size: Size, voices: Voices | None) -> Learning:
         time = torch.from_numpy(np.where(late, 1.0, free)).float().to(device())
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
         residuals = steered.adapter(mesh, anchor * all_three, neighbour * all_three)
-        made = steered.unet(noisy, time, said, *residuals).float()
+        made = steered.unet(noisy, time, conditioning, *residuals).float()
         counts = people.weight[who, which].float().to(device())[:, None]
         return {"flow": (counts * (made - flow.target(clean, noise)).pow(2)).mean()}
 
@@ -132,8 +132,8 @@ def judge(steered: Steered, held: People) -> dict[str, float]:
     mesh, anchor, neighbour, _ = held.conditions(draw, who, which)
     true = held.frame[who, which].float().to(device())
     noise = torch.randn(true.shape, generator=torch.Generator().manual_seed(0)).to(device())
-    said = steered.said(held, draw, who, which)
-    made = steered.one_step(noise, said, mesh, anchor, neighbour)
+    conditioning = steered.conditioning(held, draw, who, which)
+    made = steered.one_step(noise, conditioning, mesh, anchor, neighbour)
     return {
         "coherent_1": float((made - true).pow(2).mean()),
         "copying": float((anchor - true).pow(2).mean()),

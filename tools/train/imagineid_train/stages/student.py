@@ -20,7 +20,6 @@ from imagineid.nn.autoencoder import Encoder
 from imagineid.nn.frame_decoder import FrameDecoder
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic
-from imagineid_train.autoencoder import detail
 from imagineid_train.data import sheet, to_picture
 from imagineid_train.loop import (
     ROOT,
@@ -32,6 +31,7 @@ from imagineid_train.loop import (
     load_into,
     per_step,
 )
+from imagineid_train.losses import detail
 from imagineid_train.moves import FIRSTS, Views, on_device, whole_frames
 from imagineid_train.people import People
 from imagineid_train.perceptual import Perceptual
@@ -84,8 +84,8 @@ def learning(size: Size, voices: Voices | None) -> Learning:
         """Return one-step latents, the frames drawn of them, and what those should be."""
         views = on_device(drawn.views)
         mesh, anchor, neighbour, _ = source.conditions(draw, drawn.who, drawn.which)
-        said = steered.said(source, draw, drawn.who, drawn.which)
-        latent = steered.one_step(torch.randn_like(mesh), said, mesh, anchor, neighbour)
+        conditioning = steered.conditioning(source, draw, drawn.who, drawn.which)
+        latent = steered.one_step(torch.randn_like(mesh), conditioning, mesh, anchor, neighbour)
         with torch.no_grad():
             features = encoder.features(views.first).float()
         parts = (

@@ -1,0 +1,49 @@
+"""People who may speak with a voice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagineid.errors import BadWeights
+from imagineid.face.controls import FrameControls
+from imagineid.face.population import FILE, Population, read
+
+RNG = np.random.default_rng(0)
+PEOPLE = Population(
+    np.stack([np.full(80, -1), np.full(80, 1)]).astype(np.float32),
+    np.stack([0.1 * np.eye(80)] * 2).astype(np.float32),
+    np.array([0.1, 0, 0, 0, 0, 0.05], np.float32),
+)
+
+
+def test_a_seed_draws_a_person_of_the_sex_near_what_was_heard() -> None:
+    heard = RNG.standard_normal(80).astype(np.float32)
+    faces = np.stack([PEOPLE.face(heard, "female", seed) for seed in range(200)])
+    assert np.array_equal(faces[3], PEOPLE.face(heard, "female", 3))
+    np.testing.assert_allclose(faces.mean(0), -1 + 0.25 * (heard + 1), atol=0.05)
+    np.testing.assert_allclose(faces.std(0), 0.085, atol=0.03)
+    assert PEOPLE.face(heard, "male", 3).mean() > 0.4
+
+
+def test_a_person_is_placed_and_moves_as_before() -> None:
+    moved = FrameControls(np.zeros(52, np.float32), np.full(6, 0.2, np.float32), -20)
+    placed = PEOPLE.placed(moved)
+    np.testing.assert_allclose(placed.pose, [0.3, 0.2, 0.2, 0.2, 0.2, 0.25])
+    assert placed.pose.dtype == np.float32
+
+
+def test_a_folder_may_have_no_people_but_no_damaged_ones(tmp_path: Path) -> None:
+    assert read(tmp_path) is None
+    np.savez(tmp_path / FILE, mean=PEOPLE.mean, root=PEOPLE.root, pose=PEOPLE.pose)
+    found = read(tmp_path)
+    assert found is not None
+    np.testing.assert_array_equal(found.root, PEOPLE.root)
+    np.savez(tmp_path / FILE, mean=PEOPLE.mean, root=PEOPLE.root[:1], pose=PEOPLE.pose)
+    with pytest.raises(BadWeights, match="do not belong together"):
+        read(tmp_path)
+    (tmp_path / FILE).write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(BadWeights, match="can't be used"):
+        read(tmp_path)

@@ -53,7 +53,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     """Imagine and judge; return rows and what they were measured on."""
     pipe = load()
-    frames, truths, ages, captions = [], [], [], []
+    frames: list[Array] = []
+    truths, ages, captions = [], [], []
     for row in one_a_speaker(options.folder, options.split, options.most):
         with as_sound(wave_of(options.folder / row["path"])[: SECONDS * 16_000]) as sound:
             heard = pipe.express(pipe.encode(sound))
@@ -150,7 +151,7 @@ def features(pictures: list[Array]) -> Array:
         image = torch.from_numpy(small).movedim(-1, 0)[None].float() / 255
         with torch.no_grad():
             out.append(network.features((image - network.mean) / network.std).mean((2, 3))[0])
-    return torch.stack(out).numpy().astype(np.float64)
+    return np.asarray(torch.stack(out).numpy(), np.float64)
 
 
 def frechet(a: Array, b: Array) -> float:

@@ -107,7 +107,7 @@ def pictures_of(splits: Iterable[str], each: int) -> tuple[Array, Array]:
     """Return ``each`` small pictures a person, (N, 112, 112, 3), and their labels (N, heads)."""
     shown, true = [], []
     for split in splits:
-        for someone in people(split):
+        for someone in people(split, "faces"):
             for i in np.linspace(0, 7, each).astype(int):
                 shown.append(small(someone.frame[i]))
                 true.append(labels(someone.attributes))

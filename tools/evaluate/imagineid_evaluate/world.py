@@ -64,13 +64,14 @@ def utterances(split: str) -> Iterator[Spoken]:
 
 @dataclass(frozen=True)
 class Person:
-    """One drawn person: 8 frames, and what was drawn.
+    """One person of the world: 8 frames, and what they show.
 
     Attributes:
-        frame: (8, 256, 256, 3) uint8 RGB; matte (8, ., .) uint8.
+        frame: (8, S, S, 3) uint8 RGB; matte (8, ., .) uint8.
         alpha: (80,); beta: (8, 52); pose: (8, 6).
         attributes: the look, by name.
-        emotions: of each of the four moments, two neighbouring frames each.
+        emotions: of each of the four moments, two neighbouring frames each; "" where a photograph
+            shows its own.
     """
 
     frame: Array
@@ -82,13 +83,13 @@ class Person:
     emotions: list[str]
 
 
-def people(split: str) -> Iterator[Person]:
-    """Yield every person of a split of the face world.
+def people(split: str, source: str = "photos") -> Iterator[Person]:
+    """Yield every person of a split: ``photos``, or ``faces``, those drawn by computer graphics.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    paths = _shards(WORLD / "faces" / split, "shard-*.npz", "imagineid_world.faces")
+    paths = _shards(WORLD / source / split, "shard-*.npz", f"imagineid_world.{source}")
     fields = ("frame", "matte", "alpha", "beta", "pose")
     for path in paths:
         notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -102,7 +103,7 @@ def people(split: str) -> Iterator[Person]:
                 beta=shard["beta"][row].astype(np.float32),
                 pose=shard["pose"][row].astype(np.float32),
                 attributes=note["attributes"],
-                emotions=note["emotions"],
+                emotions=note["emotions"][:: len(note["emotions"]) // 4],
             )
 
 

@@ -34,7 +34,7 @@ Frames = NDArray[np.uint8]
 
 GIGABYTE = 10**9
 LIMIT_GB = 8.0
-"""Default size limit of the cache in GB: about three hours of video at 256 px."""
+"""Default size limit of the cache in GB: about half an hour of video at 512 px."""
 
 
 def limit_bytes() -> int:

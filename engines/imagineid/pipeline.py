@@ -25,7 +25,7 @@ from imagineid.ccf.clip_tokenizer import ClipTokenizer
 from imagineid.ccf.generation import Text
 from imagineid.ccf.images import to_images
 from imagineid.ccf.sampling import Sampling
-from imagineid.ccf.vocabulary import Vocabulary, named_gender, with_person
+from imagineid.ccf.vocabulary import Vocabulary, named_age, named_gender, with_person
 from imagineid.errors import BadWeights, ImagineIDError
 from imagineid.face import FaceModel, population
 from imagineid.face.controls import FrameControls, frame_controls, render_mesh
@@ -151,8 +151,9 @@ class Pipeline:
         """
         shape = factors.shape
         if self._population:
-            gender = named_gender(prompt) or factors.gender
-            shape = self._population.face(shape, gender, seed)
+            gender, age = named_gender(prompt) or factors.gender, named_age(prompt)
+            years = factors.age if age is None else age
+            shape = self._population.face(shape, gender, years, seed)
         return self.face.neutral(shape)
 
     def placed(self, controls: FrameControls) -> FrameControls:

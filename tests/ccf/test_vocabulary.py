@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid.ccf.vocabulary import Vocabulary, age_in_words, named_gender, with_person
+from imagineid.ccf.vocabulary import Vocabulary, age_in_words, named_age, named_gender, with_person
 from imagineid.spec import MINI
 
 WORDS = Vocabulary(
@@ -92,3 +92,11 @@ def test_the_person_who_was_heard_is_drawn_unless_the_prompt_names_one(
 )
 def test_a_prompt_may_name_whom_it_is_about(prompt: str, gender: str | None) -> None:
     assert named_gender(prompt) == gender
+
+
+@pytest.mark.parametrize(
+    ("prompt", "years"),
+    [("old lady", 70), ("woman, 32 years old", 32), ("Middle-aged man", 50), ("red hair", None)],
+)
+def test_a_prompt_may_name_an_age(prompt: str, years: float | None) -> None:
+    assert named_age(prompt) == years

@@ -14,6 +14,7 @@ from imagineid.face.population import FILE, Population, read
 RNG = np.random.default_rng(0)
 PEOPLE = Population(
     np.stack([np.full(80, -1), np.full(80, 1)]).astype(np.float32),
+    np.full((2, 80), 0.02, np.float32),
     np.stack([0.1 * np.eye(80)] * 2).astype(np.float32),
     np.array([0.1, 0, 0, 0, 0, 0.05], np.float32),
 )
@@ -21,11 +22,14 @@ PEOPLE = Population(
 
 def test_a_seed_draws_a_person_of_the_sex_near_what_was_heard() -> None:
     heard = RNG.standard_normal(80).astype(np.float32)
-    faces = np.stack([PEOPLE.face(heard, "female", seed) for seed in range(200)])
-    assert np.array_equal(faces[3], PEOPLE.face(heard, "female", 3))
+    faces = np.stack([PEOPLE.face(heard, "female", 40, seed) for seed in range(200)])
+    assert np.array_equal(faces[3], PEOPLE.face(heard, "female", 40, 3))
     np.testing.assert_allclose(faces.mean(0), -1 + 0.25 * (heard + 1), atol=0.05)
     np.testing.assert_allclose(faces.std(0), 0.085, atol=0.03)
-    assert PEOPLE.face(heard, "male", 3).mean() > 0.4
+    assert PEOPLE.face(heard, "male", 40, 3).mean() > 0.4
+    older, oldest = (PEOPLE.face(heard, "female", age, 3) - faces[3] for age in (60, 200))
+    np.testing.assert_allclose(older, 0.75 * 20 * 0.02, atol=1e-5)
+    np.testing.assert_allclose(oldest, 0.75 * 45 * 0.02, atol=1e-5)
 
 
 def test_a_person_is_placed_and_moves_as_before() -> None:
@@ -37,11 +41,12 @@ def test_a_person_is_placed_and_moves_as_before() -> None:
 
 def test_a_folder_may_have_no_people_but_no_damaged_ones(tmp_path: Path) -> None:
     assert read(tmp_path) is None
-    np.savez(tmp_path / FILE, mean=PEOPLE.mean, root=PEOPLE.root, pose=PEOPLE.pose)
+    arrays = {"mean": PEOPLE.mean, "aging": PEOPLE.aging, "root": PEOPLE.root, "pose": PEOPLE.pose}
+    np.savez(tmp_path / FILE, **arrays)
     found = read(tmp_path)
     assert found is not None
     np.testing.assert_array_equal(found.root, PEOPLE.root)
-    np.savez(tmp_path / FILE, mean=PEOPLE.mean, root=PEOPLE.root[:1], pose=PEOPLE.pose)
+    np.savez(tmp_path / FILE, **(arrays | {"root": PEOPLE.root[:1]}))
     with pytest.raises(BadWeights, match="do not belong together"):
         read(tmp_path)
     (tmp_path / FILE).write_bytes(b"PK\x03\x04 no archive")

@@ -52,10 +52,23 @@ _AGE = re.compile(
 )
 
 
+_YEARS = {"you": 26.0, "tee": 18.0, "adu": 37.0, "gro": 37.0, "mid": 50.0, "mat": 50.0,
+          "old": 70.0, "eld": 70.0, "sen": 70.0, "age": 70.0}  # fmt: skip
+"""Years of the words above, by their first letters."""
+
+
 def named_gender(prompt: str) -> str | None:
     """Return "female" or "male" if a prompt names one of them, else None."""
     woman, man = bool(_WOMAN.search(prompt)), bool(_MAN.search(prompt))
     return None if woman == man else ("female" if woman else "male")
+
+
+def named_age(prompt: str) -> float | None:
+    """Return the years that a prompt names, by number or by word, else None."""
+    if number := _YEARS_OLD.search(prompt.lower()):
+        return float(number.group(1) or number.group(2))
+    word = _AGE.search(prompt)
+    return None if word is None else _YEARS.get(word.group().lower()[:3])
 
 
 def with_person(prompt: str, gender: str, age: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from imagineid.face.population import MIDDLE, OLDEST, YOUNGEST
 from imagineid.spec import Size
 from imagineid_train.moves import Moves
 
@@ -24,18 +25,18 @@ def measured(size: Size) -> dict[str, np.ndarray]:
     moves = Moves.open("train", size)
     worlds = [(moves.worlds[shard], row) for shard, row in moves.index]
     alpha = np.stack([np.asarray(world["alpha"][row], np.float64) for world, row in worlds])
-    male = np.array([float(world["traits"][row][0]) > 0.5 for world, row in worlds])
+    traits = np.array([world["traits"][row][:2] for world, row in worlds], np.float64)
     pose = np.concatenate([np.asarray(world["pose"][row]) for world, row in worlds]).mean(0)
-    groups = [alpha[~male], alpha[male]]
-    arrays = {
-        "mean": np.stack([group.mean(0) for group in groups]),
-        "root": np.stack([_root(group) for group in groups]),
-        "pose": NEARER * pose * (1, 0, 0, 0, 0, 1),
-    }
+    found = [_grown(alpha[own], traits[own, 1]) for own in (traits[:, 0] < 0.5, traits[:, 0] > 0.5)]
+    mean, aging, root = (np.stack(side) for side in zip(*found, strict=True))
+    placed = NEARER * pose * (1, 0, 0, 0, 0, 1)
+    arrays = {"mean": mean, "aging": aging, "root": root, "pose": placed}
     return {name: array.astype(np.float16) for name, array in arrays.items()}
 
 
-def _root(alpha: np.ndarray) -> np.ndarray:
-    """Return L with L L' the covariance of shapes (N, 80), steadied."""
-    covariance = np.cov(alpha, rowvar=False) + STEADY * np.eye(alpha.shape[1])
-    return np.asarray(np.linalg.cholesky(covariance))
+def _grown(alpha: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean and change a year of shapes (N, 80), and a factor of the rest's covariance."""
+    design = np.stack([np.ones(len(age)), np.clip(age, YOUNGEST, OLDEST) - MIDDLE], 1)
+    line = np.linalg.lstsq(design, alpha, rcond=None)[0]
+    covariance = np.cov(alpha - design @ line, rowvar=False) + STEADY * np.eye(alpha.shape[1])
+    return line[0], line[1], np.linalg.cholesky(covariance)

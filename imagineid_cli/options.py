@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imagineid.backends import ATTENTION, ENGINES, EXPORTED
 from imagineid.spec import EMOTIONS
+
+if TYPE_CHECKING:
+    from imagineid.request import Request
+
+
+def option(metavar: str, help: str, panel: str | None = None, **more: Any) -> Any:
+    """Return an option with a value."""
+    return typer.Option(metavar=metavar, help=help, rich_help_panel=panel, **more)
 
 
 def one_of(names: Sequence[str], help: str, panel: str | None = None) -> Any:
@@ -23,14 +33,7 @@ def one_of(names: Sequence[str], help: str, panel: str | None = None) -> Any:
     def complete(incomplete: str) -> list[str]:
         return [name for name in names if name.startswith(incomplete)]
 
-    metavar = "|".join(names)
-    return typer.Option(
-        metavar=metavar,
-        help=help,
-        callback=check,
-        autocompletion=complete,
-        rich_help_panel=panel,
-    )
+    return option("|".join(names), help, panel, callback=check, autocompletion=complete)
 
 
 def chains_of(text: str) -> int | None:
@@ -67,7 +70,12 @@ def face_of(avatar: str | None, face: Path | None) -> str | None:
 PICTURE = "Picture and file"
 EXPERTS = "For experts"
 
-# ---- appearance
+Track = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Which sound track, from 1. [default: the one that speaks]"),
+]
+
+# ---- what a video is asked for
 
 
 def _as_utf8(text: str | None) -> str | None:
@@ -78,149 +86,147 @@ def _as_utf8(text: str | None) -> str | None:
         return text
 
 
-Prompt = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEXT", callback=_as_utf8, help='Appearance of the face, e.g. "red hair, glasses".'
-    ),
-]
-Avatar = Annotated[
-    str | None,
-    typer.Option(metavar="NAME|FILE", help="Whose face it is: a saved avatar (imagineid avatar)."),
-]
-Face = Annotated[
-    Path | None, typer.Option("--face", metavar="VIDEO", help="The face of a video made before.")
-]
-Steps = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Denoising steps per frame.", rich_help_panel=EXPERTS),
-]
-Guidance = Annotated[
-    float | None,
-    typer.Option(
-        metavar="X",
-        help="Classifier-free guidance; 1 turns it off.",
-        rich_help_panel=EXPERTS,
-    ),
-]
+def requested(
+    prompt: Annotated[
+        str | None,
+        option("TEXT", 'Appearance of the face, e.g. "red hair, glasses".', callback=_as_utf8),
+    ] = None,
+    seed: Annotated[
+        int | None, option("N", "Another seed: another face; voice and prompt decide it.")
+    ] = None,
+    emotion: Annotated[
+        str | None, one_of(EMOTIONS, "Show this emotion, whatever is heard in the voice.")
+    ] = None,
+    strength: Annotated[float | None, option("X", "Strength of the change, 0 to 1.")] = None,
+    voice: Annotated[
+        str | None, option("TEXT", 'Who speaks, if it is heard wrongly: "woman, 25".')
+    ] = None,
+    pose_from: Annotated[
+        Path | None,
+        option("REF", "Copy head motion and blinks from a video or a Live Link Face CSV."),
+    ] = None,
+    still: Annotated[
+        bool, typer.Option("--still", help="Hold the head still; lids stay alive.")
+    ] = False,
+    head: Annotated[float | None, option("0-2", "How much the head moves; 1 is as usual.")] = None,
+    blink: Annotated[float | None, option("0-2", "How often the lids close.")] = None,
+    mouth: Annotated[float | None, option("0-2", "How far lips and jaw move.")] = None,
+    avatar: Annotated[
+        str | None, option("NAME|FILE", "Whose face it is: a saved avatar (imagineid avatar).")
+    ] = None,
+    face: Annotated[Path | None, option("VIDEO", "The face of a video made before.")] = None,
+    track: Track = None,
+    size: Annotated[
+        int | None,
+        option(
+            "256|384|512|768|1024",
+            "The shorter side in pixels; the model's own if not given.",
+            PICTURE,
+        ),
+    ] = None,
+    aspect: Annotated[str, option("1:1|9:16|16:9", "Width to height.", PICTURE)] = "1:1",
+    background: Annotated[
+        str | None,
+        option(
+            "WHAT",
+            "transparent (-o OUT.webm, .mov or a folder), a colour as '#00ff00', or a picture.",
+            PICTURE,
+        ),
+    ] = None,
+    fps: Annotated[int, option("24|25|30|50|60", "Frames a second.", PICTURE)] = 25,
+    pad: Annotated[
+        float, option("S", "Seconds of quiet before and after, the mouth shut.", PICTURE)
+    ] = 0.0,
+    subtitles: Annotated[
+        Path | None, option("SRT", "Subtitles, as a track of the video.", PICTURE)
+    ] = None,
+    burn_in: Annotated[
+        bool,
+        typer.Option(
+            "--burn-in", help="Draw the subtitles into the picture.", rich_help_panel=PICTURE
+        ),
+    ] = False,
+    steps: Annotated[int | None, option("N", "Denoising steps per frame.", EXPERTS)] = None,
+    guidance: Annotated[
+        float | None, option("X", "Classifier-free guidance; 1 turns it off.", EXPERTS)
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Follow the paper's algorithm as written: 50 steps, each frame from the last. "
+            "Slow.",
+            rich_help_panel=EXPERTS,
+        ),
+    ] = False,
+    chains: Annotated[
+        str, option("K|auto", "Parts of the video generated in parallel.", EXPERTS)
+    ] = "auto",
+) -> Request:
+    """Return what these options ask for; each is defined here alone, see :func:`asks`.
 
-Exact = Annotated[
-    bool,
-    typer.Option(
-        "--exact",
-        help="Follow the paper's algorithm as written: 50 steps, each frame from the last. Slow.",
-        rich_help_panel=EXPERTS,
-    ),
-]
+    Raises:
+        BadInput: ``--chains``, ``--avatar`` or ``--face`` can't be meant.
+    """
+    from imagineid.request import Request
+    from imagineid.video.framing import Framing
+    from imagineid.video.output import OutputOptions
 
-# ---- emotion and motion
+    return Request(
+        prompt=prompt, seed=seed, steps=steps, guidance=guidance, emotion=emotion,
+        strength=strength, voice=voice, pose_from=pose_from, still=still, head=head, blink=blink,
+        mouth=mouth, avatar=face_of(avatar, face), track=track, exact=exact or None,
+        chains=chains_of(chains),
+        output=OutputOptions(Framing(size, aspect, background), fps, pad, subtitles, burn_in),
+    )  # fmt: skip
 
-Emotion = Annotated[
-    str | None, one_of(EMOTIONS, "Show this emotion, whatever is heard in the voice.")
-]
-Strength = Annotated[
-    float | None,
-    typer.Option(metavar="X", help="Strength of the change, 0 to 1."),
-]
-Voice = Annotated[
-    str | None,
-    typer.Option(metavar="TEXT", help='Who speaks, if it is heard wrongly: "woman, 25".'),
-]
-PoseFrom = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="REF", help="Copy head motion and blinks from a video or a Live Link Face CSV."
-    ),
-]
-Still = Annotated[bool, typer.Option("--still", help="Hold the head still; lids stay alive.")]
-Head = Annotated[
-    float | None, typer.Option(metavar="0-2", help="How much the head moves; 1 is as usual.")
-]
-Blink = Annotated[float | None, typer.Option(metavar="0-2", help="How often the lids close.")]
-Mouth = Annotated[float | None, typer.Option(metavar="0-2", help="How far lips and jaw move.")]
 
-# ---- picture and file
+MOTION = ("pose_from", "still", "head", "blink", "mouth")
+PERSON = ("prompt", "seed", "emotion", "strength", "voice")
+LOOK = ("size", "aspect", "background", "fps", "pad", "subtitles", "burn_in")
+"""Options of :func:`requested` that commands have together."""
 
-Size = Annotated[
-    int | None,
-    typer.Option(
-        metavar="256|384|512|768|1024",
-        help="The shorter side in pixels; the model's own if not given.",
-        rich_help_panel=PICTURE,
-    ),
-]
-Aspect = Annotated[
-    str, typer.Option(metavar="1:1|9:16|16:9", help="Width to height.", rich_help_panel=PICTURE)
-]
-Background = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHAT",
-        help="transparent (-o OUT.webm, .mov or a folder), a colour as '#00ff00', or a picture.",
-        rich_help_panel=PICTURE,
-    ),
-]
-Fps = Annotated[
-    int,
-    typer.Option(metavar="24|25|30|50|60", help="Frames a second.", rich_help_panel=PICTURE),
-]
-Pad = Annotated[
-    float,
-    typer.Option(
-        metavar="S",
-        help="Seconds of quiet before and after, the mouth shut.",
-        rich_help_panel=PICTURE,
-    ),
-]
-Subtitles = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="SRT", help="Subtitles, as a track of the video.", rich_help_panel=PICTURE
-    ),
-]
-BurnIn = Annotated[
-    bool,
-    typer.Option("--burn-in", help="Draw the subtitles into the picture.", rich_help_panel=PICTURE),
-]
+
+def asks(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options ``names`` of :func:`requested`, in the place of its ``asked``.
+
+    What was typed comes as the dictionary ``asked``, for ``requested(**asked)``.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def called(**typed: Any) -> None:
+            command(asked={name: typed.pop(name) for name in names}, **typed)
+
+        known = inspect.signature(requested, eval_str=True, locals={"Request": None}).parameters
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        groups = [[known[n] for n in names] if p.name == "asked" else [p] for p in own]
+        parameters = [p.replace(kind=p.KEYWORD_ONLY) for group in groups for p in group]
+        called.__annotations__ = {p.name: p.annotation for p in parameters}
+        called.__dict__["__signature__"] = inspect.Signature(parameters)
+        return called
+
+    return decorate
+
 
 # ---- model and backend
 
 Model = Annotated[
     str,
-    typer.Option(
-        metavar="mini|sd15|DIR",
-        help="The model; DIR is what export made, or adapters.",
-        rich_help_panel=EXPERTS,
-    ),
+    option("mini|sd15|DIR", "The model; DIR is what export made, or adapters.", EXPERTS),
 ]
 Adapters = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME|DIR",
-        help="Which adapters, where there are several for sd15.",
-        rich_help_panel=EXPERTS,
-    ),
+    option("NAME|DIR", "Which adapters, where there are several for sd15.", EXPERTS),
 ]
 Engine = Annotated[str, one_of(ENGINES, "Backend that runs the networks.", EXPERTS)]
 Attention = Annotated[str, one_of(ATTENTION, "Attention of the torch backend.", EXPERTS)]
 Format = Annotated[
     str, one_of(EXPORTED, "onnx runs anywhere; the others are engines for NVIDIA GPUs.")
 ]
-Chains = Annotated[
-    str,
-    typer.Option(
-        metavar="K|auto",
-        help="Parts of the video generated in parallel.",
-        rich_help_panel=EXPERTS,
-    ),
-]
 NoCache = Annotated[
     bool,
-    typer.Option(
-        "--no-cache",
-        help="Do not use the frame cache.",
-        rich_help_panel=EXPERTS,
-    ),
+    typer.Option("--no-cache", help="Do not use the frame cache.", rich_help_panel=EXPERTS),
 ]
 
 # ---- output

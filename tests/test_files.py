@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -10,7 +14,7 @@ import numpy as np
 import pytest
 
 from imagineid.errors import BadOutput
-from imagineid.files import check_outputs
+from imagineid.files import atomic_output, check_outputs, sweep
 from imagineid.video import VideoWriter
 from support.command import plain
 from support.recordings import tone, write_recording
@@ -98,3 +102,59 @@ def test_names_that_differ_in_case_are_one_file_where_the_file_system_says_so(
         else:
             check_outputs(outputs, [])
     assert all(path.name.startswith("probe-") for path in tmp_path.iterdir())
+
+
+WITHOUT_FCNTL = """
+import sys
+sys.modules["fcntl"] = None  # as on Windows
+from pathlib import Path
+from imagineid.files import atomic_output, sweep
+import imagineid_cli.main, imagineid.batch, imagineid.pipeline, imagineid.swap, imagineid.live
+place = Path(sys.argv[1])
+with atomic_output(place / "new.txt", False) as part:
+    part.write_text("whole")
+    sweep(place)
+    assert part.exists()
+"""
+
+
+def test_where_there_are_no_locks_as_on_windows_files_are_written(tmp_path: Path) -> None:
+    code = [sys.executable, "-c", WITHOUT_FCNTL, str(tmp_path)]
+    ended = subprocess.run(code, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["new.txt"]
+    assert (tmp_path / "new.txt").read_text() == "whole"
+
+
+@pytest.mark.parametrize("answer", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    def flock(_file: int, _how: int) -> None:
+        raise OSError(answer, os.strerror(answer))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    left = {hours: tmp_path / f".imagineid-other-1-{hours}.part" for hours in (1, 25)}
+    for hours, path in left.items():
+        path.touch()
+        os.utime(path, (time.time() - 3600 * hours,) * 2)
+    with atomic_output(tmp_path / "new.txt", overwrite=False) as part:
+        part.write_text("whole")
+        sweep(tmp_path)
+        assert part.exists()
+    assert (tmp_path / "new.txt").read_text() == "whole"
+    assert [path.exists() for path in left.values()] == [True, False]
+
+
+def test_what_another_process_locks_is_not_swept(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    held, free = (tmp_path / f".imagineid-other-1-{name}.part" for name in ("held", "free"))
+    for path in (held, free):
+        path.touch()
+        os.utime(path, (time.time() - 90_000,) * 2)
+    with held.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        sweep(tmp_path)
+        assert (held.exists(), free.exists()) == (True, False)
+    sweep(tmp_path)
+    assert not held.exists()

@@ -16,9 +16,10 @@ from imagineid import signals
 from imagineid.audio import open_sound
 from imagineid.cache import Cache
 from imagineid.errors import BackendMissing, BadInput, BadWeights, ImagineIDError
-from imagineid.files import atomic_output, check_output, one_line, sweep, write_errors
+from imagineid.files import atomic_output, one_line, sweep, write_errors
 from imagineid.rendering import Rendered, render
 from imagineid.request import Request
+from imagineid.video.output import check_video_output
 
 if TYPE_CHECKING:
     from imagineid.pipeline import Pipeline
@@ -67,9 +68,9 @@ class Done:
 def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
     """Make one video; an error is returned, so that the others continue."""
     try:
-        check_output(task.output, task.overwrite)
+        check_video_output(task.output, task.request.output, task.overwrite)
         cache = Cache.default() if caching else None
-        with open_sound(task.audio) as sound:
+        with open_sound(task.audio, track=task.request.track) as sound:
             made = render(
                 pipe, sound, task.output, task.request,
                 cache=cache, overwrite=task.overwrite, remember=True,
@@ -192,8 +193,13 @@ def on_ray(
 
     Raises:
         BackendMissing: Ray is not installed.
-        BadInput: there is no cluster at that address.
+        BadInput: there is no cluster at that address, or a task needs other files.
     """
+    if any(task.request.files() for task in tasks):
+        raise BadInput(
+            "Only recordings travel to a Ray cluster, no faces, backgrounds, subtitles or motion.\n"
+            "Leave them out, or leave out --ray:  --workers 2"
+        )
     try:
         import ray
     except ImportError as error:
@@ -263,7 +269,7 @@ class _Remote:
         """Make a video of a recording's bytes; return the result and the video's bytes."""
         with tempfile.TemporaryDirectory(prefix="imagineid-") as name:
             folder = Path(name)
-            audio, output = folder / task.audio.name, folder / "out.mp4"
+            audio, output = folder / task.audio.name, folder / f"out{task.output.suffix}"
             audio.write_bytes(sound)
             done = attempt(
                 self._pipe,

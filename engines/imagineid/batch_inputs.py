@@ -31,7 +31,7 @@ VIDEOS = frozenset((".mp4", ".webm", ".mov", ".mkv"))
 LIST_BYTES = 100_000_000
 """A longer list is not read."""
 
-COLUMNS = ("audio", "prompt", "seed", "voice", "out")
+COLUMNS = ("audio", "prompt", "seed", "voice", "subtitles", "out")
 """Columns of a list; only the first is required."""
 
 
@@ -83,7 +83,9 @@ def find_items(
         )
     double = {path for path, count in Counter(item.output for item in found).items() if count > 1}
     whole = [
-        replace(item, output=folder / f"{item.audio.name}.mp4") if item.output in double else item
+        replace(item, output=folder / f"{item.audio.name}{item.request.suffix}")
+        if item.output in double
+        else item
         for item in found
     ]
     for path, count in Counter(item.output for item in whole).items():
@@ -149,7 +151,7 @@ def _items(
         left.own.extend(sorted(own))
         paths = [found for found in paths if found not in own]
     for audio in paths:
-        yield Item(audio, folder / f"{audio.stem}.mp4", request)
+        yield Item(audio, folder / (audio.stem + request.suffix), request)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -206,7 +208,7 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, request: 
         raise _bad(path, line, f"has the column {unknown[0]!r}")
     if not isinstance(row.get("audio"), str):
         raise _bad(path, line, "names no audio")
-    for name in ("audio", "out"):
+    for name in ("audio", "subtitles", "out"):
         if not _is_name(str(row.get(name, ""))):
             raise _bad(path, line, f"has an invalid file name in {name}")
     try:
@@ -220,12 +222,15 @@ def _item_of(row: dict[str, Any], path: Path, line: int, folder: Path, request: 
         seed=seed,
         voice=None if voice is None else str(voice),
     )
+    if "subtitles" in row:
+        words = replace(own.output, subtitles=path.parent / str(row["subtitles"]))
+        own = replace(own, output=words)
     try:
         own.check()
     except BadInput as error:
         raise _bad(path, line, f"can't be used: {str(error).splitlines()[0]}") from error
     audio = path.parent / row["audio"]
-    return Item(audio, folder / str(row.get("out", f"{audio.stem}.mp4")), own)
+    return Item(audio, folder / str(row.get("out", audio.stem + own.suffix)), own)
 
 
 def whole_number(value: object) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import functools
 import hashlib
 import os
@@ -13,15 +12,18 @@ import secrets
 import shutil
 import stat
 import time
-import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from imagineid.errors import BadOutput
+from imagineid.same_file import Place, are_one, folded, place_of
 
-Place = tuple[int, int, tuple[str, ...]]
-"""Device and inode of the nearest existing folder or file, and the missing part of the path."""
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None
 
 NAME_BYTES = 255
 """Longest file name of common file systems."""
@@ -31,6 +33,12 @@ PREFIX = ".imagineid-"
 
 STALE_S = 60.0
 """Age at which an unlocked incomplete file of another machine is abandoned."""
+
+STALE_WITHOUT_LOCKS_S = 86_400.0
+"""The same where there are no locks: on Windows, and on some network shares."""
+
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+"""What ``flock`` answers on file systems without locks, such as Lustre and SMB."""
 
 _parts: set[Path] = set()
 
@@ -131,8 +139,9 @@ def part_in(folder: Path) -> Iterator[Path]:
     handle = -1
     try:
         handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with contextlib.suppress(OSError):  # some network shares have no locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        if not _lock(handle, wait=True):  # Windows can't rename what is open
+            os.close(handle)
+            handle = -1
         yield part
     finally:
         with contextlib.suppress(OSError):
@@ -253,12 +262,32 @@ def _remove_abandoned(part: Path) -> None:
     if not stat.S_ISREG(mode):
         return
     with open_regular_file(part) as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if time.time() - part.stat().st_mtime > STALE_S:
-            part.unlink()
+        stale_s = STALE_S if _lock(file.fileno()) else STALE_WITHOUT_LOCKS_S
+        if time.time() - part.stat().st_mtime <= stale_s:
+            return
+    part.unlink()
+
+
+def _lock(handle: int, wait: bool = False) -> bool:
+    """Lock an open file until it is closed; return False where there are no locks.
+
+    Raises:
+        BlockingIOError: another process has locked it, and there is no waiting.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    return True
 
 
 def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # where os.kill would end it
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -307,12 +336,12 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
     taken: dict[Place, list[tuple[Place, Path, bool]]] = {}
     for path in filter(None, inputs):
         place = place_of(path)
-        taken.setdefault(_folded(place), []).append((place, path, True))
+        taken.setdefault(folded(place), []).append((place, path, True))
     for path in filter(None, outputs):
         place = place_of(path)
-        alike = taken.setdefault(_folded(place), [])
+        alike = taken.setdefault(folded(place), [])
         for other, name, is_input in alike:
-            if not _is_one(place, other, path):
+            if not are_one(place, other, path):
                 continue
             if is_input:
                 raise BadOutput(
@@ -323,47 +352,6 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
                 f"Two outputs are the same file: {name} and {path}.\nUse different names."
             )
         alike.append((place, path, False))
-
-
-def place_of(path: Path) -> Place:
-    """Return the location of a file, existing or not; equal for all names of the same file."""
-    try:
-        full = Path(os.path.realpath(path.parent), path.name)
-        there = next(each for each in (full, *full.parents) if each.exists())
-        status = there.stat()
-        return status.st_dev, status.st_ino, full.relative_to(there).parts
-    except (OSError, ValueError):  # an invalid name; opening it reports the error
-        return 0, 0, path.absolute().parts
-
-
-def _folded(place: Place) -> Place:
-    """Return the location with names folded as in the least strict file system."""
-    device, inode, names = place
-    return device, inode, tuple(unicodedata.normalize("NFKC", n).casefold() for n in names)
-
-
-def _is_one(place: Place, other: Place, path: Path) -> bool:
-    """Return whether two locations that differ at most in spelling are the same file."""
-    if place == other:
-        return True
-    full = Path(os.path.realpath(path.parent), path.name)
-    folder = next(each for each in full.parents if each.exists())
-    pairs = zip(place[2], other[2], strict=True)
-    return all(a == b or _names_one_file(folder, a, b) for a, b in pairs)
-
-
-def _names_one_file(folder: Path, one: str, other: str) -> bool:
-    """Test on the file system whether two spellings are the same name."""
-    prefix = f".imagineid-{os.getpid()}-"
-    probe = folder / f"{prefix}{one}"
-    try:
-        probe.touch(exist_ok=False)
-    except OSError:  # it can't be tested: assume the worst
-        return True
-    try:
-        return (folder / f"{prefix}{other}").exists()
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 def one_line(path: Path) -> str:

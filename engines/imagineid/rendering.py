@@ -115,8 +115,9 @@ def render(
     request = request or Request()
     request.check()
     path = Path(out) if isinstance(out, (str, os.PathLike)) else None
-    with opened(audio, progress) as recording:
+    with opened(audio, progress, request.track) as recording:
         started = time.monotonic()
+        request = replace(request, track=recording.track)
         request, avatar = avatars.with_avatar(pipe, request, progress)
         request, output = request.with_seed(recording), request.output
         sound = PaddedSound(recording, output.pad_s) if output.pad_s else recording
@@ -133,7 +134,7 @@ def render(
         face = None if avatar is None else avatar.first_at(pipe.size_px)
         frames = pipe.imagine(
             conditionings, request, face,
-            motion=motion, retiming=output.retiming(sound), cache=cache,
+            motion=motion, retiming=output.retiming(sound.samples), cache=cache,
         )  # fmt: skip
         metadata = metadata_of(pipe, request)
         with contextlib.suppress(OSError):  # an open recording may have no file any more
@@ -142,9 +143,12 @@ def render(
             known = metadata | {"sound": sound.digest()}
             metadata["kept"] = swap_store.key_of(first, known)
         writer = output.finishing(
-            open_writer(out, pipe.size_px, sound.path, metadata, output, overwrite), pipe.matte
+            open_writer(
+                out, pipe.size_px, sound.path, metadata, output, overwrite, recording.track
+            ),
+            pipe.matte,
         )
-        total = output.frames(sound)
+        total = output.frames(sound.samples)
         opening, count = write_video(frames, writer, total=total, progress=progress)
         if cache and path:
             resume.end(path)
@@ -174,7 +178,7 @@ def preview(
         The faces, (H, W, 3) uint8 each, and what is told of them.
     """
     request.check()
-    with opened(audio, progress) as sound:
+    with opened(audio, progress, request.track) as sound:
         started = time.monotonic()
         request = request.with_seed(sound)
         announce(pipe, request, sound, progress)
@@ -322,13 +326,15 @@ class _Watched:
 
 
 @contextlib.contextmanager
-def opened(audio: str | os.PathLike[str] | Sound, progress: Progress = SILENT) -> Iterator[Sound]:
-    """Open a recording, unless it is open; the caller's own stays open."""
+def opened(
+    audio: str | os.PathLike[str] | Sound, progress: Progress = SILENT, track: int | None = None
+) -> Iterator[Sound]:
+    """Open a recording, unless it is open; the caller's own stays open, with its own track."""
     if isinstance(audio, Sound):
         yield audio
         return
     with shown_when_slow(progress, "reading") as report:
-        sound = open_sound(audio, report)
+        sound = open_sound(audio, report, track)
     with sound:
         for note in sound.notes:
             progress.warn(note)

@@ -37,6 +37,9 @@ GUIDANCE = 30.0
 PROMPT_CHARACTERS = 500
 """Most characters of a prompt."""
 
+TRACKS = 1000
+"""The highest number of a sound track."""
+
 CHAINS = 16
 """The most stretches of a video imagined side by side."""
 
@@ -61,6 +64,8 @@ class Request:
         head, blink, mouth: how much of each motion, 0 to 2; None is 1, as usual.
         avatar: whose face it is, whoever speaks: a saved avatar's name, an .avatar file, or a video
             of ours.
+        track: which sound track of the recording, from 1; None: the first, unless only another one
+            speaks.
         output: size, shape, background, frame rate, quiet ends and subtitles of the video.
     """
 
@@ -79,6 +84,7 @@ class Request:
     blink: float | None = None
     mouth: float | None = None
     avatar: str | None = None
+    track: int | None = None
     output: OutputOptions = OutputOptions()
 
     @property
@@ -100,6 +106,17 @@ class Request:
             return "still"
         return None if self.pose_from is None else self.pose_from.name
 
+    @property
+    def suffix(self) -> str:
+        """The usual extension of its video."""
+        return ".webm" if self.output.framing.transparent else ".mp4"
+
+    def files(self) -> list[Path]:
+        """Return the files that it may name, which no output may replace."""
+        output = self.output
+        named = (self.pose_from, self.avatar, output.framing.background, output.subtitles)
+        return [Path(name) for name in named if name is not None]
+
     def default_output(self, audio: Path, taken: bool = False) -> Path:
         """Return the recording's name as a video, with what was changed in it.
 
@@ -108,7 +125,7 @@ class Request:
             taken: whether a name that is taken will do; else it gets a number.
         """
         stem = "-".join([audio.stem, *([self.emotion] if self.emotion else [])])
-        suffix = ".webm" if self.output.framing.transparent else ".mp4"
+        suffix = self.suffix
         path, number = Path(stem + suffix), 2
         while path.exists() and not taken:
             path, number = Path(f"{stem}-{number}{suffix}"), number + 1
@@ -129,6 +146,7 @@ class Request:
         _within("--guidance", self.guidance, 0, GUIDANCE)
         _within("--strength", self.strength, 0, 1)
         _within("--chains", self.chains, 1, CHAINS)
+        _within("--track", self.track, 1, TRACKS)
         if self.emotion is not None and self.emotion not in EMOTIONS:
             raise BadInput(f"Unknown emotion {self.emotion!r}.\nUse one of:  {', '.join(EMOTIONS)}")
         if self.strength is not None and self.emotion is None and not blends:
@@ -189,6 +207,7 @@ class Request:
             "blink": self.blink,
             "mouth": self.mouth,
             "avatar": None if self.avatar is None else Path(self.avatar).name,
+            "track": self.track,
         }
         return {
             "prompt": self.words,

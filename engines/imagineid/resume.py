@@ -17,7 +17,7 @@ from imagineid.video import read_metadata
 
 OPTIONAL = (
     *("emotion", "strength", "exact", "voice", "motion", "motion_digest", "chains", "swapped"),
-    *("head", "blink", "mouth", "avatar"),
+    *("head", "blink", "mouth", "avatar", "track"),
     *("size_px", "aspect", "background", "fps", "pad_s", "subtitles"),
 )
 """What a video's metadata hold only if it was asked for."""

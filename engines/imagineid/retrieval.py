@@ -71,7 +71,11 @@ def recordings_in(folder: Path, leave_out: Path) -> list[Path]:
 
 
 def retrieve(
-    pipe: Pipeline, speech: Path, paths: Sequence[Path], progress: Progress = SILENT
+    pipe: Pipeline,
+    speech: Path,
+    paths: Sequence[Path],
+    progress: Progress = SILENT,
+    track: int | None = None,
 ) -> Matches:
     """Rank recordings by how much their voices are like one voice.
 
@@ -80,12 +84,13 @@ def retrieve(
         speech: a recording of the voice to look for.
         paths: the recordings.
         progress: told how it goes, and which can't be read.
+        track: which sound track of the speech, from 1; None, as of the others: the one that speaks.
 
     Raises:
         BadSound: the speech can't be heard.
         BadInput: none of the recordings can be read.
     """
-    with opened(speech, progress) as sound:
+    with opened(speech, progress, track) as sound:
         who = pipe.encode_identity(sound)
     found, unread = [], []
     with progress.stage("listening", len(paths), "recordings") as advance:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from imagineid import __version__, swap_store
 from imagineid.audio.decode import open_regular
 from imagineid.errors import BadInput
-from imagineid.files import check_output, check_outputs
+from imagineid.face.retiming import Amounts
+from imagineid.files import check_outputs
 from imagineid.pad.average_voices import parse
 from imagineid.progress import SILENT, Progress
 from imagineid.rendering import metadata_of, opened, warn_unknown, write_video
 from imagineid.request import Request, joined_prompt
+from imagineid.spec import FPS, SAMPLE_RATE
 from imagineid.swap_source import SwapSource, find_source, read_source
-from imagineid.video import VideoWriter
+from imagineid.video.output import OutputOptions, check_video_output, open_writer
 
 if TYPE_CHECKING:
     from imagineid.cache import Cache
@@ -64,7 +66,9 @@ class Swaps:
                 "--strength blends emotions or identities, but neither is swapped.\n"
                 "Add:  --emotion-from B.wav  or  --identity-from B.wav"
             )
-        moves = self.request.motion_label is not None
+        request = self.request
+        moves = request.motion_label is not None or request.amounts != Amounts()
+        moves = moves or request.output != OutputOptions()
         if not (self.new_face or moves or self.content_from or blends):
             raise BadInput(
                 "Nothing is swapped.\n"
@@ -86,6 +90,11 @@ class SwapJob:
     swaps: Swaps
     output: Path
     overwrite: bool
+
+    def track_of(self, path: Path) -> int | None:
+        """Return which sound track is asked for; the base has one if it is a video of ours."""
+        own = bool(self.source.known) and path == self.source.path
+        return None if own else self.swaps.request.track
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,8 @@ def prepare(
     Args:
         source: a video of ours, or a recording; None is the last video made.
         swaps: what is taken from where.
-        output: an .mp4; None is a free name in the working folder, from the source's.
+        output: as :func:`imagineid.rendering.render` takes it, but no stream; None is a free name
+            in the working folder, from the source's.
         overwrite: whether an existing file may be replaced.
 
     Raises:
@@ -151,18 +161,18 @@ def prepare(
     named = [path for path in inputs if path is not None]
     for path in named:
         open_regular(path).close()
-    output = output if output is not None else free_name(found.path)
-    check_outputs([output], [*named, swaps.request.pose_from])
-    check_output(output, overwrite)
+    output = output if output is not None else free_name(found.path, swaps.request.suffix)
+    check_outputs([output], [*named, *swaps.request.files()])
+    check_video_output(output, swaps.request.output, overwrite)
     return SwapJob(found, swaps, output, overwrite)
 
 
-def free_name(source: Path) -> Path:
+def free_name(source: Path, suffix: str = ".mp4") -> Path:
     """Return SOURCE-swapped.mp4 in the working folder, with a number if it is taken."""
     stem = re.sub(r"-swapped(-\d+)?$", "", source.stem)
-    path, number = Path(f"{stem}-swapped.mp4"), 2
+    path, number = Path(f"{stem}-swapped{suffix}"), 2
     while path.exists():
-        path, number = Path(f"{stem}-swapped-{number}.mp4"), number + 1
+        path, number = Path(f"{stem}-swapped-{number}{suffix}"), number + 1
     return path
 
 
@@ -186,7 +196,7 @@ def swap(
     source, swaps = job.source, job.swaps
     progress.line(f"base: {source.path}{' (the last video made)' if source.is_last else ''}")
     _announce(job, pipe, progress)
-    encode = _encoder(pipe, progress)
+    encode = _encoder(job, pipe, progress)
     before, first = read_source(source, pipe, encode, progress)
     after = _mixed(before, swaps, pipe, encode)
     progress.line(f"it becomes: {after.describe()}")
@@ -197,12 +207,23 @@ def swap(
         plain = replace(request, pose_from=None, still=False)
         first = next(iter(pipe.imagine(pipe.express(before), plain, cache=cache)))
     metadata = metadata_of(pipe, request) | {"swapped": swaps.metadata(source.path)}
+    options = request.output
+    if pad_frames := round(options.pad_s * FPS):
+        options = replace(options, pad_s=pad_frames / FPS)  # whole frames, so that it is in step
+        after = after.padded(pad_frames, pipe.size.window)
     key = metadata["kept"] = swap_store.key_of(after, metadata)
-    motion = request.motion(after.frames)
-    frames = pipe.imagine(pipe.express(after), request, first, motion=motion, cache=cache)
+    samples = after.frames * SAMPLE_RATE // FPS
+    frames = pipe.imagine(
+        pipe.express(after), request, first, motion=request.motion(after.frames),
+        retiming=options.retiming(samples), cache=cache,
+    )  # fmt: skip
     sound = swaps.content_from or source.path
-    writer = VideoWriter(job.output, pipe.size_px, sound, metadata, overwrite=job.overwrite)
-    opening, count = write_video(frames, writer, total=after.frames, progress=progress)
+    writer = open_writer(
+        job.output, pipe.size_px, sound, metadata, options, job.overwrite, job.track_of(sound)
+    )
+    writer = options.finishing(writer, pipe.matte)
+    total = options.frames(samples)
+    opening, count = write_video(frames, writer, total=total, progress=progress)
     swap_store.keep(key, after, opening if first is None else first)
     if cache and cache.trouble:
         progress.warn(cache.trouble)
@@ -237,14 +258,14 @@ def _announce(job: SwapJob, pipe: Pipeline, progress: Progress) -> None:
         progress.warn(f"the base moved as {source.motion} does; to keep that, add --pose-from")
 
 
-def _encoder(pipe: Pipeline, progress: Progress) -> Callable[[Path], VoiceFactors]:
+def _encoder(job: SwapJob, pipe: Pipeline, progress: Progress) -> Callable[[Path], VoiceFactors]:
     """Return a function that predicts the factors of a recording, each recording once."""
     known: dict[Path, VoiceFactors] = {}
 
     def encode(path: Path) -> VoiceFactors:
         if path not in known:
             with (
-                opened(path, progress) as sound,
+                opened(path, progress, job.track_of(path)) as sound,
                 progress.stage(f"hearing {path.name}", 1.0, "") as advance,
             ):
                 known[path] = pipe.encode(sound, advance)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +27,7 @@ LONGEST_LIST = 8
 """Most lines of a list in the summary."""
 
 
+@options.asks("pose_from", "still", "track")
 def analyze(
     speech: Annotated[
         Path, typer.Argument(metavar="SPEECH", help="A recording, or a video with sound.")
@@ -42,8 +44,8 @@ def analyze(
     seed: Annotated[
         int, typer.Option(metavar="N", help="Seed of head motion and blinks in the CSV.")
     ] = 0,
-    pose_from: options.PoseFrom = None,
-    still: options.Still = False,
+    *,
+    asked: dict[str, Any],
     plot: Annotated[
         Path | None,
         typer.Option(metavar="OUT.png", help="Draw loudness, emotions and curves over time."),
@@ -63,12 +65,11 @@ def analyze(
         from imagineid import analysis, pipeline
         from imagineid.audio.standard_input import named
         from imagineid.rendering import opened
-        from imagineid.request import Request
 
-        request = Request(seed=seed, pose_from=pose_from, still=still)
+        request = replace(options.requested(**asked), seed=seed)
         _check(speech, csv, fps, plot, request, overwrite)
         progress = TerminalProgress(quiet)
-        with named(speech) as path, opened(path, progress) as sound:
+        with named(speech) as path, opened(path, progress, request.track) as sound:
             found = analysis.analyze(pipeline.load(model, engine=engine), sound, progress)
         if csv is not None:
             analysis.write_curves(csv, found.conditioning, request, fps, overwrite)

@@ -24,6 +24,10 @@ WORKERS = 256
 """Largest number of workers."""
 
 
+@options.asks(
+    *options.PERSON, *options.MOTION, "avatar", "face", "track", *options.LOOK,
+    "steps", "guidance", "exact", "chains",
+)  # fmt: skip
 def batch(
     inputs: Annotated[
         list[str],
@@ -33,16 +37,8 @@ def batch(
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Output folder.")],
-    prompt: options.Prompt = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Seed of all videos. [default: random]")
-    ] = None,
-    steps: options.Steps = None,
-    guidance: options.Guidance = None,
-    emotion: options.Emotion = None,
-    strength: options.Strength = None,
-    voice: options.Voice = None,
-    chains: options.Chains = "auto",
+    *,
+    asked: dict[str, Any],
     workers: Annotated[
         int | None,
         typer.Option(
@@ -76,18 +72,16 @@ def batch(
         from imagineid.batch import ModelChoice, Task
         from imagineid.batch_inputs import find_items
         from imagineid.files import check_outputs
-        from imagineid.request import Request
 
         if workers is not None and not 1 <= workers <= WORKERS:
             raise BadInput(f"--workers {workers} is outside 1 to {WORKERS}.\nTry:  --workers 2")
-        request = Request(
-            prompt, seed, steps, guidance, emotion, strength,
-            chains=options.chains_of(chains), voice=voice,
-        )  # fmt: skip
+        request = options.requested(**asked)
         request.check()
         progress = TerminalProgress(quiet)
         items = find_items(inputs, output, request, anywhere, progress)
-        sources = dict.fromkeys([*(item.audio for item in items), *map(Path, inputs)])
+        sources = dict.fromkeys(
+            [*(item.audio for item in items), *map(Path, inputs), *request.files()]
+        )
         check_outputs([item.output for item in items], sources)
         _make_folders(items, output)
         before = {

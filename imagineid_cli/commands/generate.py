@@ -29,11 +29,14 @@ PREVIEWS = 64
 """Most faces of a contact sheet."""
 
 
+@options.asks(
+    *options.PERSON, *options.MOTION, "avatar", "face", "track", *options.LOOK,
+    "steps", "guidance", "exact", "chains",
+)  # fmt: skip
 def generate(
     audio: Annotated[
         Path, typer.Argument(metavar="AUDIO", help="A recording, a video with sound, or - (stdin).")
     ],
-    prompt: options.Prompt = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -44,26 +47,12 @@ def generate(
             "given; - for standard output.",
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Another seed: another face; voice and prompt decide it."),
-    ] = None,
     preview: Annotated[
         int | None,
         typer.Option(
             metavar="N", help="Write only a sheet (.png) of N faces, with seeds SEED, SEED + 1, ..."
         ),
     ] = None,
-    emotion: options.Emotion = None,
-    strength: options.Strength = None,
-    voice: options.Voice = None,
-    pose_from: options.PoseFrom = None,
-    still: options.Still = False,
-    head: options.Head = None,
-    blink: options.Blink = None,
-    mouth: options.Mouth = None,
-    avatar: options.Avatar = None,
-    face: options.Face = None,
     like: Annotated[
         Path | None,
         typer.Option(
@@ -71,17 +60,8 @@ def generate(
             help="Use prompt, seed, steps, guidance and emotion of a video.",
         ),
     ] = None,
-    size: options.Size = None,
-    aspect: options.Aspect = "1:1",
-    background: options.Background = None,
-    fps: options.Fps = 25,
-    pad: options.Pad = 0.0,
-    subtitles: options.Subtitles = None,
-    burn_in: options.BurnIn = False,
-    steps: options.Steps = None,
-    guidance: options.Guidance = None,
-    exact: options.Exact = False,
-    chains: options.Chains = "auto",
+    *,
+    asked: dict[str, Any],
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     no_cache: options.NoCache = False,
     overwrite: options.Overwrite = False,
@@ -103,19 +83,11 @@ def generate(
         from imagineid import resume as resuming
         from imagineid.batch import ModelChoice
         from imagineid.cache import Cache
-        from imagineid.request import Request, request_of
+        from imagineid.request import request_of
         from imagineid.video import read_metadata
-        from imagineid.video.framing import Framing
-        from imagineid.video.output import OutputOptions
 
         progress = TerminalProgress(quiet)
-        request = Request(
-            prompt, seed, steps, guidance, emotion, strength, pose_from, still,
-            options.chains_of(chains), exact or None, voice,
-            head, blink, mouth,
-            options.face_of(avatar, face),
-            OutputOptions(Framing(size, aspect, background), fps, pad, subtitles, burn_in),
-        )  # fmt: skip
+        request = options.requested(**asked)
         known = {} if like is None else read_metadata(like)
         if like is not None:
             request = request.over(request_of(known, like))
@@ -174,10 +146,7 @@ def _check(
         return output
     if preview is not None and output.suffix != ".png":
         output = output.with_suffix(".preview.png")
-    face = None if request.avatar is None else Path(request.avatar)
-    behind = request.output.framing.background
-    others = [request.output.subtitles, face, None if behind is None else Path(behind)]
-    check_outputs([output], [audio, request.pose_from, like, *others])
+    check_outputs([output], [audio, like, *request.files()])
     if preview is None:
         check_video_output(output, request.output, overwrite)
     else:
@@ -201,7 +170,7 @@ def _make(
     from imagineid.rendering import opened, render
 
     started = time.monotonic()
-    with named(audio) as path, opened(path, progress) as sound:
+    with named(audio) as path, opened(path, progress, request.track) as sound:
         pipe = choice.load()
         _warn_of_another(pipe, known, progress)
         if preview is not None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +15,6 @@ from imagineid.errors import BadOutput
 from imagineid_cli import options
 from imagineid_cli.errors import error_handling
 from imagineid_cli.progress import TerminalProgress
-
-if TYPE_CHECKING:
-    pass
 
 
 class LiveFormat(str, Enum):
@@ -28,6 +25,7 @@ class LiveFormat(str, Enum):
     raw = "raw"
 
 
+@options.asks("avatar", "face", "prompt", "seed", "emotion", "head", "blink", "mouth", "track")
 def live(
     source: Annotated[
         str,
@@ -52,14 +50,8 @@ def live(
         bool,
         typer.Option("--every-frame", help="Imagine every frame, even if it comes late."),
     ] = False,
-    avatar: options.Avatar = None,
-    face: options.Face = None,
-    prompt: options.Prompt = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed: a new face.")] = None,
-    emotion: options.Emotion = None,
-    head: options.Head = None,
-    blink: options.Blink = None,
-    mouth: options.Mouth = None,
+    *,
+    asked: dict[str, Any],
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which microphone; python -m sounddevice.")
     ] = None,
@@ -82,22 +74,20 @@ def live(
         from imagineid.video.live_output import open_sink
 
         progress = TerminalProgress(quiet)
-        request = Request(
-            prompt, seed, head=head, blink=blink, mouth=mouth, avatar=options.face_of(avatar, face)
-        )
+        request = options.requested(**asked)
         request.check()
         rate, channels = parse_pcm(pcm)
-        inputs = [Path(source), None if face is None else Path(face)]
+        inputs = [Path(source), *request.files()]
         _check_output(output, form, overwrite, inputs)
         pipe = pipeline.load(model, engine=engine)
         request, found = avatars.with_avatar(pipe, request, progress)
-        felt = None if emotion is None else pipe.emotion(emotion)
+        felt = None if request.emotion is None else pipe.emotion(request.emotion)
         with contextlib.ExitStack() as stack:
             known = {"made_by": "imagineid", "model": pipe.model, **request.metadata()}
             sink = stack.enter_context(
                 open_sink(output, form.value, pipe.size_px, known, overwrite)
             )
-            sound = stack.enter_context(open_chunks(source, rate, channels, device))
+            sound = stack.enter_context(open_chunks(source, rate, channels, device, request.track))
             backlog = Backlog(sound)
             pictures = imagine_live(
                 pipe, backlog, request.over(Request(seed=0)), found,

@@ -35,6 +35,7 @@ def retrieve(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the faces on the sheet.")] = 0,
+    track: options.Track = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -62,7 +63,7 @@ def retrieve(
         open_regular(speech).close()
         progress = TerminalProgress(quiet)
         pipe = pipeline.load(model, engine=engine)
-        matches = retrieval.retrieve(pipe, speech, paths, progress)
+        matches = retrieval.retrieve(pipe, speech, paths, progress, track)
         if sheet is not None:
             _draw(sheet, pipe, matches, seed, overwrite, progress)
         if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from imagineid_cli.errors import error_handling
 from imagineid_cli.progress import TerminalProgress
 
 
+@options.asks(*options.PERSON, *options.MOTION, "track", *options.LOOK)
 def swap(
     base: Annotated[
         Path | None,
@@ -32,22 +33,15 @@ def swap(
         Path | None,
         typer.Option(metavar="B", help="Take the words and the sound of this recording."),
     ] = None,
-    prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Appearance: a new face.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed: a new face.")] = None,
-    emotion: options.Emotion = None,
-    strength: options.Strength = None,
-    voice: options.Voice = None,
-    pose_from: options.PoseFrom = None,
-    still: options.Still = False,
+    *,
+    asked: dict[str, Any],
     output: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--output",
-            metavar="OUT.mp4",
-            help="Output file. [default: BASE-swapped.mp4]",
+            metavar="OUT",
+            help="As for generate. [default: BASE-swapped.mp4]",
         ),
     ] = None,
     no_cache: options.NoCache = False,
@@ -67,13 +61,9 @@ def swap(
     with error_handling(debug):
         from imagineid import pipeline, swap
         from imagineid.cache import Cache
-        from imagineid.request import Request
 
-        asked = Request(
-            prompt, seed, emotion=emotion, strength=strength,
-            pose_from=pose_from, still=still, voice=voice,
-        )  # fmt: skip
-        swaps = swap.Swaps(emotion_from, identity_from, content_from, asked)
+        request = options.requested(**asked)
+        swaps = swap.Swaps(emotion_from, identity_from, content_from, request)
         job = swap.prepare(base, swaps, output, overwrite)
         pipe = pipeline.load(model, engine=engine)
         cache = None if no_cache else Cache.default()

@@ -14,9 +14,11 @@ import soundfile
 
 from imagineid.audio import open_sound
 from imagineid.audio.decode import silence
+from imagineid.audio.live_input import container_chunks
 from imagineid.audio.survey import packed, samples_of
 from imagineid.errors import BadSound
-from support.recordings import add_picture, tone, write_recording
+from imagineid.video import VideoWriter
+from support.recordings import add_picture, read_sound, tone, write_recording
 
 
 def level_db(path: Path, start_s: float, stop_s: float) -> float:
@@ -220,3 +222,54 @@ def test_many_planes_are_read_without_touching_foreign_memory(layout: str, form:
     np.testing.assert_allclose(np.clip(samples, -1, 1 - 2**-15), expected, atol=1e-3)
     (quiet,) = silence(64, planar)
     assert not packed(quiet).to_ndarray().any()
+
+
+def test_the_track_that_is_asked_for_is_taken_also_into_the_video(tmp_path: Path) -> None:
+    path = two_tracks(tmp_path / "a.mkv", tone(1.0, hz=300.0), tone(1.0, hz=900.0))
+    for track, hz in ((None, 300), (1, 300), (2, 900)):
+        with open_sound(path, track=track) as sound:
+            wave = sound.read(0, 16_000)
+            assert (sound.track, sound.notes) == (track, ())
+        assert np.abs(np.fft.rfft(wave)).argmax() == pytest.approx(hz, abs=3)
+        video = tmp_path / f"{track}.mp4"
+        with VideoWriter(video, 64, path, {}, track=track) as writer:
+            for _ in range(25):
+                writer.write(np.zeros((64, 64, 3), np.uint8))
+        written, rate = read_sound(video)
+        loudest = np.abs(np.fft.rfft(written[0])).argmax() * rate / written.shape[1]
+        assert loudest == pytest.approx(hz, abs=6)
+
+
+def test_a_silent_track_is_taken_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = two_tracks(tmp_path / "a.mkv", 0 * tone(1.0), tone(1.0))
+    with open_sound(path, track=1) as sound:
+        assert np.abs(sound.read(0, 16_000)).max() < 1e-3
+        assert sound.notes == ()
+
+
+@pytest.mark.parametrize("track", [0, 3, -1])
+def test_a_track_that_is_not_there_is_refused(tmp_path: Path, track: int) -> None:
+    path = two_tracks(tmp_path / "a.mkv", tone(1.0), tone(1.0))
+    with pytest.raises(BadSound, match=rf"no sound track {track} in .*: it has 2 sound tracks"):
+        open_sound(path, track=track)
+    with path.open("rb") as file, pytest.raises(BadSound, match="it has 2 sound tracks"):
+        list(container_chunks(file, track))
+
+
+def test_live_sound_is_of_the_track_that_is_asked_for(tmp_path: Path) -> None:
+    path = two_tracks(tmp_path / "a.mkv", tone(1.0, hz=300.0), tone(1.0, hz=900.0))
+    for track, hz in ((None, 300), (2, 900)):
+        with path.open("rb") as file:
+            wave = np.concatenate(list(container_chunks(file, track)))[:16_000]
+        assert np.abs(np.fft.rfft(wave)).argmax() * 16_000 / len(wave) == pytest.approx(hz, abs=5)
+
+
+def test_a_long_recording_is_decoded_again_from_the_track_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagineid.audio.sound.LONG_S", 1)
+    path = two_tracks(tmp_path / "a.mkv", tone(3.0, hz=300.0), tone(3.0, hz=900.0))
+    with open_sound(path, track=2) as sound:
+        wave = sound.read(0, 32_000)
+        wave = np.concatenate([wave, sound.read(0, 16_000)])
+    assert np.abs(np.fft.rfft(wave[-16_000:])).argmax() == pytest.approx(900, abs=3)

@@ -152,7 +152,10 @@ def test_what_makes_no_sense_is_refused(run: Run) -> None:
     refused(run("swap", "a.wav", "--emotion", "sad", "--emotion-from", "b.wav"), "exclude")
     refused(run("swap", "a.wav", "--emotion-from", "none.wav"), "does not exist")
     refused(run("swap", "none.mp4", "--emotion", "sad"), "does not exist")
-    refused(run("swap", "a.wav", "--emotion", "sad", "-o", "out.avi"), "does not end in .mp4")
+    refused(
+        run("swap", "a.wav", "--emotion", "sad", "-o", "out.avi"),
+        "does not end in one of .mp4, .webm, .mov",
+    )
     assert sorted(p.name for p in Path().iterdir()) == ["a.wav", "b.wav"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from imagineid.errors import BadWeights
 from imagineid.face.controls import FrameControls
 from imagineid.face.population import FILE, Population, read
+from imagineid.models.embedded import embedded_folder
 
 RNG = np.random.default_rng(0)
 PEOPLE = Population(
@@ -52,3 +54,16 @@ def test_a_folder_may_have_no_people_but_no_damaged_ones(tmp_path: Path) -> None
     (tmp_path / FILE).write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(BadWeights, match="can't be used"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(("own", "sex"), [(0, "female"), (1, "male")])
+def test_nine_seeds_are_nine_people(own: int, sex: str) -> None:
+    """Of the population that ships: any two differ more than the mean woman and man do."""
+    people = read(embedded_folder("mini"))
+    assert people is not None
+    faces = [people.face(people.mean[own], sex, 40, seed) for seed in range(9)]
+    apart = [np.linalg.norm(a - b) for a, b in combinations(faces, 2)]
+    assert min(apart) > np.linalg.norm(people.mean[0] - people.mean[1])
+    mean = np.mean([people.face(people.mean[own], sex, 40, seed) for seed in range(300)], axis=0)
+    away = [np.linalg.norm(mean - people.mean[each]) for each in (own, 1 - own)]
+    assert away[0] < away[1] / 3

@@ -18,6 +18,7 @@ from imagineid.pad.factors import (
     VoiceFactors,
     factors_from_arrays,
 )
+from imagineid.pad.windows import window_starts
 from imagineid.spec import EMOTIONS, MINI
 
 
@@ -52,6 +53,25 @@ def test_swapping_one_factor_leaves_the_others_alone() -> None:
     said = a.with_content(b.content)
     assert said.identity is a.identity
     assert said.frames == b.frames
+
+
+@pytest.mark.parametrize("frames", [10, 30, 32, 40])
+def test_silence_around_a_recording_moves_all_of_it(frames: int) -> None:
+    before = heard(0, frames)
+    after = before.padded(10, 32)
+    assert after.frames == frames + 20
+    assert len(after.content.linguistic) == max(32, frames + 20)
+    said = slice(10, 10 + frames)
+    np.testing.assert_array_equal(
+        after.content.linguistic[said], before.content.linguistic[:frames]
+    )
+    assert not after.content.linguistic[[0, 9, -1]].any()
+    assert (after.content.level_db[[0, 9, -1]] == -100).all()
+    np.testing.assert_array_equal(after.content.level_db[said], before.content.level_db)
+    rows = len(after.emotion.speech)
+    assert rows in (1, len(window_starts(frames + 20, 32)))
+    np.testing.assert_array_equal(after.emotion.theta[[0, -1]], before.emotion.theta[[0, -1]])
+    factors_from_arrays(after.arrays())
 
 
 def felt(*neutral: float) -> Emotion:

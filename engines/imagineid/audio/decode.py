@@ -48,8 +48,9 @@ def decode(
     path: Path,
     notes: list[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
+    track: int | None = None,
 ) -> Iterator[av.AudioFrame]:
-    """Decode the sound of a file: the first track, or the one that speaks.
+    """Decode the sound of a file: the first track, the one that speaks, or the one asked for.
 
     Gaps in it become silence, so that it stays in step with a picture beside it.
 
@@ -57,6 +58,7 @@ def decode(
         path: a file that PyAV reads: wav, flac, mp3, ogg, opus, m4a, a video with sound and more.
         notes: where lines are put that the user should know.
         on_progress: called with the share of the file that is read, 0 to 1.
+        track: which of its sound tracks, from 1; None: the first, unless only another one speaks.
 
     Yields:
         The frames of the stream as they are coded: its own rate, channels and sample format.
@@ -64,7 +66,8 @@ def decode(
 
     Raises:
         BadSound: the file is missing, a directory, empty, not readable, not a recording, damaged,
-            encrypted, cut off before its declared end, without sound, under 0.2 s, or holds NaN.
+            encrypted, cut off before its declared end, without sound or that track, under 0.2 s, or
+            holds NaN.
     """
     with open_regular(path) as file:
         header = read_header(file, path)
@@ -80,7 +83,8 @@ def decode(
         with container:
             if not container.streams.audio:
                 raise BadSound(f"There is no sound in {path}.\n{_OTHER}")
-            found = survey(path)
+            check_track(path, container, track)
+            found = survey(path, track)
             stream = container.streams.audio[found.track]
             if expected_s is None:
                 expected_s = _declared_seconds(container, stream)
@@ -104,6 +108,7 @@ def resample(
     target: Callable[[av.AudioFrame], tuple[str, int]],
     notes: list[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
+    track: int | None = None,
 ) -> Generator[av.AudioFrame, None, None]:
     """Decode a recording and bring it to one format, layout and rate.
 
@@ -114,6 +119,7 @@ def resample(
             where the recording changes its own on the way.
         notes: where lines are put that the user should know.
         on_progress: called with the share of the file that is read, 0 to 1.
+        track: as for :func:`decode`.
 
     Yields:
         Frames without timestamps, without gaps.
@@ -124,7 +130,7 @@ def resample(
     resampler: av.AudioResampler | None = None
     heard: tuple[str, str, int] | None = None
     layout, rate = "", 0
-    for frame in decode(path, notes, on_progress):
+    for frame in decode(path, notes, on_progress, track):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         frame.pts = None
         if kind != heard:
@@ -143,6 +149,23 @@ def resample(
             ) from error
     if resampler is not None:
         yield from resampler.resample(None)
+
+
+def check_track(
+    name: Path | str, container: av.container.InputContainer, track: int | None
+) -> None:
+    """Check that a recording has the sound track that is asked for, counted from 1.
+
+    Raises:
+        BadSound: it has not.
+    """
+    count = len(container.streams.audio)
+    if track is not None and not 1 <= track <= count:
+        there = "one sound track" if count == 1 else f"{count} sound tracks"
+        raise BadSound(
+            f"There is no sound track {track} in {name}: it has {there}.\n"
+            f"Leave it out, or try:  --track {count}"
+        )
 
 
 def open_regular(path: Path) -> BinaryIO:

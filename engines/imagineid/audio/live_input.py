@@ -14,6 +14,7 @@ from typing import IO, Any, BinaryIO
 import av
 import numpy as np
 
+from imagineid.audio.decode import check_track
 from imagineid.containers import open_stream
 from imagineid.errors import BackendMissing, BadInput, BadSound
 from imagineid.spec import SAMPLE_RATE
@@ -61,11 +62,12 @@ def pcm_chunks(stream: IO[bytes], rate: int = SAMPLE_RATE, channels: int = 1) ->
         yield from resampler.finish()
 
 
-def container_chunks(stream: IO[bytes]) -> Iterator[Array]:
+def container_chunks(stream: IO[bytes], track: int | None = None) -> Iterator[Array]:
     """Read a file that grows: wav, mp3, ogg, webm ... from its start.
 
     Args:
         stream: such as standard input or an open file; it need not seek.
+        track: which of its sound tracks, from 1; None: the first.
 
     Yields:
         (n,) float32 in [-1, 1], mono at 16 kHz.
@@ -77,8 +79,9 @@ def container_chunks(stream: IO[bytes]) -> Iterator[Array]:
         with open_stream(_ReadOnly(stream)) as container:
             if not container.streams.audio:
                 raise BadSound("There is no sound in this stream.\nGive another:  imagineid live -")
+            check_track("this stream", container, track)
             resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-            for frame in container.decode(audio=0):
+            for frame in container.decode(audio=(track or 1) - 1):
                 frame.pts = None
                 for part in resampler.resample(frame):
                     yield np.asarray(part.to_ndarray()[0], np.float32)
@@ -218,7 +221,11 @@ def parse_pcm(text: str | None) -> tuple[int | None, int]:
 
 @contextlib.contextmanager
 def open_chunks(
-    source: str, rate: int | None, channels: int, device: str | None = None
+    source: str,
+    rate: int | None,
+    channels: int,
+    device: str | None = None,
+    track: int | None = None,
 ) -> Iterator[Iterator[Array]]:
     """Open sound that comes in.
 
@@ -227,6 +234,7 @@ def open_chunks(
         rate: of headerless 16-bit PCM, Hz; None for a stream with a header.
         channels: of headerless PCM.
         device: name of the microphone; None for the usual one.
+        track: which sound track of a stream with a header, from 1; None: the first.
 
     Raises:
         BadInput: it can't be opened.
@@ -244,4 +252,7 @@ def open_chunks(
                     f"{source} can't be opened: {error.strerror}.\n"
                     "Give a pipe or a file, - for standard input, or mic"
                 ) from error
-        yield container_chunks(stream) if rate is None else pcm_chunks(stream, rate, channels)
+        if rate is None:
+            yield container_chunks(stream, track)
+        else:
+            yield pcm_chunks(stream, rate, channels)

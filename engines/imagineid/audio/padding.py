@@ -15,7 +15,7 @@ class PaddedSound(Sound):
     """
 
     def __init__(self, inner: Sound, pad_s: float) -> None:
-        self.path = inner.path
+        self.path, self.track = inner.path, inner.track
         self._pad = round(pad_s * SAMPLE_RATE)
         self.samples = inner.samples + 2 * self._pad
         self._inner = inner

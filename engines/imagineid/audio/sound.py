@@ -68,11 +68,11 @@ class Redecoded:
     The last :data:`HELD_S` are held; going further back begins at the start again.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, track: int | None = None) -> None:
+        self._path, self._track = path, track
         self._blocks: deque[Shorts] = deque()
         self._first = self._end = 0
-        self._source: Generator[Shorts, None, None] = _decoded(path)
+        self._source: Generator[Shorts, None, None] = _decoded(path, track=track)
 
     def read(self, low: int, high: int) -> Shorts:
         """Return samples; see :class:`Store`.
@@ -82,7 +82,8 @@ class Redecoded:
         """
         if low < self._first:
             self.close()
-            self._source, self._first, self._end = _decoded(self._path), 0, 0
+            self._source = _decoded(self._path, track=self._track)
+            self._first = self._end = 0
         while self._end < high:
             block = next(self._source, None)
             if block is None:
@@ -125,9 +126,11 @@ class Sound:
         path: the recording.
         samples: its length at 16 kHz.
         notes: what the user should know of it, a line each.
+        track: which of its sound tracks was asked for, from 1; None: none was.
     """
 
     notes: tuple[str, ...] = ()
+    track: int | None = None
 
     def __init__(
         self, path: Path, store: Store, samples: int, mix: Floats, digest: str = ""
@@ -189,7 +192,9 @@ class Sound:
 
 
 def open_sound(
-    path: str | os.PathLike[str], on_progress: Callable[[float], None] | None = None
+    path: str | os.PathLike[str],
+    on_progress: Callable[[float], None] | None = None,
+    track: int | None = None,
 ) -> Sound:
     """Open a recording, decoding it once from end to end.
 
@@ -197,6 +202,7 @@ def open_sound(
         path: anything PyAV reads as sound: wav, flac, mp3, ogg, m4a, the sound of a video; any
             rate, any channels.
         on_progress: called with the share of the file that is read, 0 to 1.
+        track: which of its sound tracks, from 1; None: the first, unless only another one speaks.
 
     Returns:
         The recording, at least 0.2 s of it. Silence is not an error.
@@ -208,7 +214,7 @@ def open_sound(
     path, notes = Path(path), list[str]()
     spool = tempfile.TemporaryFile(prefix="imagineid-")
     try:
-        sound = _first_pass(path, spool, notes, on_progress)
+        sound = _first_pass(path, spool, notes, on_progress, track)
     except OSError as error:
         with contextlib.suppress(OSError):  # closing writes once more, to the same full disk
             spool.close()
@@ -219,7 +225,7 @@ def open_sound(
     except BaseException:
         spool.close()
         raise
-    sound.notes = tuple(notes)
+    sound.notes, sound.track = tuple(notes), track
     return sound
 
 
@@ -228,6 +234,7 @@ def _first_pass(
     spool: IO[bytes],
     notes: list[str],
     on_progress: Callable[[float], None] | None,
+    track: int | None,
 ) -> Sound:
     """Read a recording to its end, spooling its channels unless it is long.
 
@@ -237,7 +244,7 @@ def _first_pass(
     gram: NDArray[np.float64] | None = None
     samples, channels = 0, 1
     mix, digest = np.zeros(0, np.float32), None
-    for block in _decoded(path, notes, on_progress):
+    for block in _decoded(path, notes, on_progress, track):
         if gram is None or samples < MIX_S * SAMPLE_RATE:
             wide = block[: MIX_S * SAMPLE_RATE - samples].astype(np.float64)
             gram = wide.T @ wide if gram is None else gram + wide.T @ wide
@@ -253,7 +260,7 @@ def _first_pass(
             spool.close()
     assert gram is not None  # a recording has one frame at least
     if digest is not None:
-        return Sound(path, Redecoded(path), samples, mix, digest.hexdigest())
+        return Sound(path, Redecoded(path, track), samples, mix, digest.hexdigest())
     spool.flush()
     return Sound(path, Spool(spool, channels), samples, mix_weights(gram))
 
@@ -262,10 +269,11 @@ def _decoded(
     path: Path,
     notes: list[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
+    track: int | None = None,
 ) -> Generator[Shorts, None, None]:
     """Yield a recording's channels at 16 kHz, (samples, channels) a block."""
     frames = resample(
-        path, "s16", lambda first: (first.layout.name, SAMPLE_RATE), notes, on_progress
+        path, "s16", lambda first: (first.layout.name, SAMPLE_RATE), notes, on_progress, track
     )
     with contextlib.closing(frames):
         for frame in frames:

@@ -53,10 +53,15 @@ class Survey:
     notes: tuple[str, ...] = ()
 
 
-def survey(path: Path) -> Survey:
-    """Look into a recording, where its kind makes that necessary; once for each state of it."""
+def survey(path: Path, track: int | None = None) -> Survey:
+    """Look into a recording, where its kind makes that necessary; once for each state of it.
+
+    Args:
+        path: the recording.
+        track: which of its sound tracks is asked for, from 1, and there; None: one is chosen.
+    """
     status = path.stat()
-    return _survey(os.path.realpath(path), status.st_size, status.st_mtime_ns)
+    return _survey(os.path.realpath(path), status.st_size, status.st_mtime_ns, track)
 
 
 def packed(frame: av.AudioFrame) -> av.AudioFrame:
@@ -111,20 +116,22 @@ class _Track:
 
 
 @lru_cache(maxsize=64)
-def _survey(name: str, _size: int, _date: int) -> Survey:
+def _survey(name: str, _size: int, _date: int, asked: int | None) -> Survey:
+    unseen = Survey((asked or 1) - 1)
     try:
         with open_media(Path(name)) as container:
             streams = container.streams.audio
             if any(stream.codec_context is None for stream in streams):  # of no known codec
-                return Survey()
-            if not any(_is_odd(stream) for stream in streams) and len(streams) < 2:
-                return Survey()
+                return unseen
+            several = len(streams) > 1 and asked is None
+            if not any(_is_odd(stream) for stream in streams) and not several:
+                return unseen
             tracks = _look(container, streams)
     except (av.FFmpegError, OSError, ValueError, BadInput):  # whoever decodes it says so
-        return Survey()
+        return unseen
     notes = []
-    track = _choose(tracks)
-    if track:
+    track = _choose(tracks) if asked is None else unseen.track
+    if track and asked is None:
         notes.append(f"the first of its {len(tracks)} tracks is silent: track {track + 1} is taken")
     seen = tracks[track]
     gain = 1.0

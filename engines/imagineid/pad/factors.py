@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from imagineid.pad.windows import window_starts
 from imagineid.spec import EMOTIONS
 
 Array = np.ndarray
@@ -214,6 +215,24 @@ class VoiceFactors:
     def with_content(self, content: Content) -> VoiceFactors:
         """Replace the content and thereby the length; the mean emotion is kept."""
         return VoiceFactors(self.identity, content, self.emotion.whole())
+
+    def padded(self, frames: int, window: int) -> VoiceFactors:
+        """Return the same with silence before and after it.
+
+        Args:
+            frames: of silence, at each end.
+            window: frames of a window of the model.
+        """
+        count = self.frames + 2 * frames
+        linguistic = np.zeros((max(count, window), self.content.linguistic.shape[1]), np.float32)
+        linguistic[frames : frames + self.frames] = self.content.linguistic[: self.frames]
+        level_db = np.pad(self.content.level_db, frames, constant_values=-100.0)
+        starts = np.array(window_starts(self.frames, window))
+        near = [int(np.abs(starts + frames - at).argmin()) for at in window_starts(count, window)]
+        emotion = self.emotion
+        if len(emotion.speech) > 1:
+            emotion = Emotion(*(rows[near] for rows in emotion._rows()))
+        return VoiceFactors(self.identity, Content(linguistic, level_db), emotion)
 
     def arrays(self) -> dict[str, Array]:
         """Return all factors as named arrays, for :func:`factors_from_arrays`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from imagineid.errors import BadInput
 from imagineid.face.retiming import LONGEST_PAD_S, RATES_FPS, Retiming, frames_of
@@ -20,9 +20,6 @@ from imagineid.video.png_folder import PngFolderWriter, check_folder
 from imagineid.video.sound_track import sound_frames
 from imagineid.video.subtitles import Cue, burnt_in, read_subtitles, shifted
 from imagineid.video.writer import VideoWriter
-
-if TYPE_CHECKING:
-    from imagineid.audio import Sound
 
 
 @dataclass(frozen=True)
@@ -69,13 +66,14 @@ class OutputOptions:
             return ()
         return shifted(read_subtitles(self.subtitles), self.pad_s)
 
-    def frames(self, sound: Sound) -> int:
-        """Return the frames of a video of a recording, quiet ends among its sound."""
-        return frames_of(sound.samples, self.fps)
+    def frames(self, samples: int) -> int:
+        """Return the frames of a video of so many samples at 16 kHz, quiet ends among them."""
+        return frames_of(samples, self.fps)
 
-    def retiming(self, sound: Sound) -> Retiming:
+    def retiming(self, samples: int) -> Retiming:
         """Return what makes this rate and these quiet ends of controls at 25 a second."""
-        return Retiming(fps=self.fps, frames=self.frames(sound), pad_frames=round(self.pad_s * FPS))
+        pad_frames = round(self.pad_s * FPS)
+        return Retiming(fps=self.fps, frames=self.frames(samples), pad_frames=pad_frames)
 
     def finisher(self, first: Array, matte: Matte | None) -> Callable[[Array], Array]:
         """Return what turns the model's frames, in order, into those that are written.
@@ -190,6 +188,7 @@ def open_writer(
     metadata: dict[str, Any],
     options: OutputOptions,
     overwrite: bool = False,
+    track: int | None = None,
 ) -> VideoWriter | PngFolderWriter:
     """Return the writer for a file name; use it in a ``with`` block.
 
@@ -200,6 +199,7 @@ def open_writer(
         metadata: see :class:`VideoWriter`.
         options: validated options.
         overwrite: whether existing files may be replaced.
+        track: which sound track of the recording, from 1; None: the one that speaks.
 
     Raises:
         BadOutput: it can't be written.
@@ -209,7 +209,7 @@ def open_writer(
     size_px, transparent = options.framing.output_px(model_px), options.framing.transparent
     metadata = metadata | options.metadata()
     if isinstance(target, Path) and is_folder(target):
-        frames = sound_frames(sound, MOV.sound_rates, options.pad_s, "s16")
+        frames = sound_frames(sound, MOV.sound_rates, options.pad_s, "s16", track)
         return PngFolderWriter(
             target, size_px, frames, metadata, options.fps, transparent, overwrite
         )
@@ -223,4 +223,5 @@ def open_writer(
         transparent=transparent,
         pad_s=options.pad_s,
         subtitles=() if options.burn_in else options.cues(),
+        track=track,
     )

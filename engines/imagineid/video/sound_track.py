@@ -14,7 +14,11 @@ from imagineid.audio.decode import resample, silence
 
 
 def sound_frames(
-    path: Path, rates: tuple[int, ...], pad_s: float = 0.0, sample_format: str = "fltp"
+    path: Path,
+    rates: tuple[int, ...],
+    pad_s: float = 0.0,
+    sample_format: str = "fltp",
+    track: int | None = None,
 ) -> Generator[av.AudioFrame, None, None]:
     """Decode a recording to mono or stereo, at a sample rate of the encoder.
 
@@ -23,6 +27,7 @@ def sound_frames(
         rates: sample rates of the encoder, Hz, ascending; the first lossless one is used.
         pad_s: seconds of silence before and after.
         sample_format: FFmpeg's name of it: "fltp" or "s16".
+        track: which of its sound tracks, from 1; None: the one that speaks.
 
     Yields:
         Frames without timestamps, without gaps.
@@ -35,7 +40,7 @@ def sound_frames(
         rate = next((r for r in rates if r >= first.sample_rate), rates[-1])
         return "mono" if first.layout.nb_channels == 1 else "stereo", rate
 
-    frames = resample(path, sample_format, target)
+    frames = resample(path, sample_format, target, track=track)
     try:
         first = next(frames)
         pad_samples = round(pad_s * first.sample_rate)

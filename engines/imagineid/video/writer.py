@@ -55,6 +55,7 @@ class VideoWriter:
         transparent: whether frames have an alpha channel.
         pad_s: seconds of silence before and after the recording.
         subtitles: cues of a subtitle track, at times of the video.
+        track: which sound track of the recording, from 1; None: the one that speaks.
 
     Raises:
         BadOutput: it can't be written, the disk is full, or the format does not support
@@ -74,6 +75,7 @@ class VideoWriter:
         transparent: bool = False,
         pad_s: float = 0.0,
         subtitles: tuple[Cue, ...] = (),
+        track: int | None = None,
     ) -> None:
         self._width, self._height = (size_px, size_px) if isinstance(size_px, int) else size_px
         assert self._width % 2 == 0 == self._height % 2, "yuv420p halves the colours' size"
@@ -83,7 +85,7 @@ class VideoWriter:
         self._transparent, self._pad_s, self._cues = transparent, pad_s, subtitles
         self.frames = 0
         self._fps = fps
-        self._sound_path = Path(sound)
+        self._sound_path, self._track = Path(sound), track
         self._metadata = metadata
         self._overwrite = overwrite
         self._colours = (
@@ -105,7 +107,7 @@ class VideoWriter:
             stack.push(self._close_container)
             self._container.metadata.update(metadata_tags(self._metadata))
             self._add_picture()
-            sound = sound_frames(self._sound_path, form.sound_rates, self._pad_s)
+            sound = sound_frames(self._sound_path, form.sound_rates, self._pad_s, track=self._track)
             stack.callback(sound.close)
             self._sound = SoundTrack(self._container, form.sound_codec, sound)
             self._subtitles: SubtitleTrack | None = None

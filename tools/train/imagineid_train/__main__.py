@@ -1,8 +1,12 @@
-"""``python -m imagineid_train STAGE --minutes M``: train one stage, or go on with it."""
+"""``python -m imagineid_train STAGE --minutes M``: train one stage, or go on with it.
+
+``python -m imagineid_train sd15 --help`` is the training at the paper's scale.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 import torch
 
@@ -15,6 +19,10 @@ from imagineid_world.split import share_of
 
 def main() -> None:
     """Run the stages named, or all of the size in order."""
+    if sys.argv[1:2] == ["sd15"]:
+        from imagineid_train.sd15.command import main as train_sd15
+
+        sys.exit(train_sd15(sys.argv[2:]))
     parser = argparse.ArgumentParser(prog="imagineid_train", description=__doc__)
     names = f"of {', '.join(RECIPE.names)}"
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=names)

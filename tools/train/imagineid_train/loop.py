@@ -225,7 +225,7 @@ def train(
         weight_decay=budget.decay,
         fused=device().type == "cuda",
     )
-    step, used, average = _resume(folder, named, optimiser)
+    step, used, average = resume(folder, named, optimiser)
     peak = budget.rate * (GONE_ON if laid_out(stage) else 1)
     dtype = fast_dtype()
     torch.backends.cudnn.benchmark = True
@@ -250,7 +250,7 @@ def train(
         if torch.isfinite(norm):
             optimiser.step()
         step += 1
-        _follow(average, named, step, budget.average)
+        follow(average, named, step, budget.average)
         used = base + time.monotonic() - start
         if step % 100 == 0:
             values = " ".join(f"{k} {v.item():.4f}" for k, v in terms.items())
@@ -258,9 +258,9 @@ def train(
         if check and step % check_every == 0:
             _checked(stage, step, modules, named, average, check)
         if time.monotonic() - saved > budget.save_s:
-            _save(folder, named, average, optimiser, step, used)
+            save(folder, named, average, optimiser, step, used)
             saved = time.monotonic()
-    _save(folder, named, average, optimiser, step, used)
+    save(folder, named, average, optimiser, step, used)
     if check:
         _checked(stage, step, modules, named, average, check)
 
@@ -280,7 +280,8 @@ def _cosine(used: float, budget: Budget) -> float:
 
 
 @torch.no_grad()
-def _follow(average: dict[str, Tensor], named: dict[str, nn.Parameter], step: int, n: int) -> None:
+def follow(average: dict[str, Tensor], named: dict[str, nn.Parameter], step: int, n: int) -> None:
+    """Let the moving average of ``n`` steps follow the weights after ``step``, in place."""
     keep = min(1 - 1 / n, (step + 1) / (step + 10))
     torch._foreach_lerp_(list(average.values()), [named[k].data for k in average], 1 - keep)
 
@@ -308,9 +309,10 @@ def _checked(
 
 
 @torch.no_grad()
-def _resume(
+def resume(
     folder: Path, named: dict[str, nn.Parameter], optimiser: torch.optim.Optimizer
 ) -> tuple[int, float, dict[str, Tensor]]:
+    """Load a checkpoint, if there is one, in place; return step, seconds and averaged weights."""
     state = folder / "state.json"
     if not state.exists():
         return 0, 0.0, _begun(folder, named)
@@ -341,7 +343,7 @@ def _begun(folder: Path, named: dict[str, nn.Parameter]) -> dict[str, Tensor]:
     return {k: p.detach().clone() for k, p in named.items()}
 
 
-def _save(
+def save(
     folder: Path,
     named: dict[str, nn.Parameter],
     average: dict[str, Tensor],
@@ -349,6 +351,7 @@ def _save(
     step: int,
     seconds: float,
 ) -> None:
+    """Write a checkpoint: weights, averages, AdamW's moments and, at last, ``state.json``."""
     moments: dict[str, Tensor] = {}
     for k, p in named.items():
         if p in optimiser.state:

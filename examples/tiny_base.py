@@ -35,6 +35,12 @@ def frames(data: Shards, rng: np.random.Generator, count: int) -> torch.Tensor:
     return torch.from_numpy(np.stack([data.layers(rng)["frame"] for _ in range(count)]))
 
 
+def report(name: str, losses: list[float]) -> None:
+    """Print the mean loss of the first and of the last steps."""
+    first, last = np.mean(losses[:20]), np.mean(losses[-20:])
+    print(f"{name}: loss {first:.4f} at first, {last:.4f} at last")
+
+
 def train_autoencoder(folder: Path, data: Shards, rng: np.random.Generator) -> None:
     """Train the autoencoder; then scale its latents to about unit variance."""
     vae = AutoencoderKL.from_pretrained(folder).train()
@@ -48,7 +54,7 @@ def train_autoencoder(folder: Path, data: Shards, rng: np.random.Generator) -> N
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    print(f"autoencoder: loss {np.mean(losses[:20]):.4f} at first, {np.mean(losses[-20:]):.4f} at last")
+    report("autoencoder", losses)
     with torch.no_grad():
         scale = UNIT * vae.encode(frames(data, rng, 32)).latent_dist.mean.std()
         vae.quant_conv.weight /= scale
@@ -83,7 +89,7 @@ def train_unet(folder: Path, data: Shards, rng: np.random.Generator) -> None:
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    print(f"unet: loss {np.mean(losses[:20]):.4f} at first, {np.mean(losses[-20:]):.4f} at last")
+    report("unet", losses)
     unet.eval().save_pretrained(folder / "unet")
 
 

@@ -46,7 +46,7 @@ python -m imagineid_train sd15 --base tiny-base --data "$dir/data" -o "$dir/adap
     --pad mini --matting own --inpainting harmonic --save-every 50
 
 # 5. A video.
-if [ -d "$dir/home/weights/mine" ]; then python -m imagineid_cli weights remove mine --yes; fi
+if [ -d "$dir/home/weights/mine" ]; then python -m imagineid_cli weights remove mine; fi
 python -m imagineid_cli weights pull mine --from "$dir/adapters" --quiet
 python -m imagineid_cli generate "$here/examples/speech.flac" --model sd15 --adapters mine --seed 1 \
     -o "$dir/video.mp4" --overwrite --quiet

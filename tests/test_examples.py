@@ -1,4 +1,7 @@
-"""The shell scripts of examples/ run as typed, with plain functions as networks."""
+"""The shell scripts of examples/ run as typed, with plain functions as networks.
+
+"train-your-own.sh" trains real ones: tests/train/test_sd15.py runs it.
+"""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def _step(
 
 
 def _millions(named: dict[str, Any]) -> float:
-    return sum(p.numel() for p in named.values()) / 1e6
+    return float(sum(p.numel() for p in named.values()) / 1e6)
 
 
 def _write(

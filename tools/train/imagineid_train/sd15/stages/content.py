@@ -31,7 +31,7 @@ class Learner(nn.Module):
             expert = context.trained(Reader(), "reader", "reader")
         self.frozen = (identity, expert)  # a tuple: not part of what is trained
         self.motion = Motion()
-        self.register_buffer("of_mouth", torch.zeros(len(ARKIT)), persistent=False)
+        self.of_mouth = torch.zeros(len(ARKIT), device=context.device)
         self.of_mouth[list(MOUTH)] = 1
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:

@@ -19,7 +19,8 @@ class Steering(nn.Module):
         self.adapter = SpatialAdapter(context.size)
         self.conditions = context.options.conditions
         for name in set(CONDITIONS) - set(self.conditions):
-            torch.nn.init.zeros_(self.adapter.projections[name].weight)  # and stays: it sees none
+            for weight in self.adapter.projections[name].parameters():
+                torch.nn.init.zeros_(weight)  # and stays so: it sees nothing
 
     def forward(self, base: Imagining, batch: Batch) -> tuple[Tensor, ...]:
         """Return F_sc of frames."""

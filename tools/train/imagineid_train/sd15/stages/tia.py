@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class Imagining:
         self.size, self.schedule = context.size, schedule_of(context.size.schedule)
         self.unet = cast("BaseUNet", context.network("unet"))
         if context.checkpointing:
-            self.unet.model.enable_gradient_checkpointing()
+            cast(Any, self.unet.model).enable_gradient_checkpointing()
         self.prompt = cast("Prompt", context.network("text"))
         self.encoder = context.network("encoder")
         self.dtype = context.dtype

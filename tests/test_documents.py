@@ -36,6 +36,7 @@ ONLY_PARSED = {
     "--show-completion": "asks which shell started it; tests/cli/test_completion.py",
     "export": "needs torch, and a minute; tests/export runs it",
     "bench": "takes minutes, and wants a quiet machine; tests/bench runs it",
+    "--webrtc": "needs aiortc, and a browser; tests/test_webrtc.py calls it",
     "--ray": "needs a Ray cluster; tests/cli/test_batch.py starts one",
     "--engine torch": "needs torch; tests/backends runs it",
     "--engine tensorrt": "needs a card",

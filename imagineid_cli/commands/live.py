@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,9 @@ from imagineid.errors import BadOutput
 from imagineid_cli import options
 from imagineid_cli.errors import error_handling
 from imagineid_cli.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from imagineid.live import LivePicture
 
 
 class LiveFormat(str, Enum):
@@ -50,6 +54,10 @@ def live(
         bool,
         typer.Option("--every-frame", help="Imagine every frame, even if it comes late."),
     ] = False,
+    webrtc: Annotated[
+        bool,
+        typer.Option("--webrtc", help="Serve a local page: its microphone in, the face out."),
+    ] = False,
     *,
     asked: dict[str, Any],
     device: Annotated[
@@ -72,7 +80,10 @@ def live(
         from imagineid.live import live as imagine_live
         from imagineid.request import Request
         from imagineid.video.live_output import open_sink
+        from imagineid.webrtc import Server, check_installed
 
+        if webrtc:
+            check_installed()
         progress = TerminalProgress(quiet)
         request = options.requested(**asked)
         request.check()
@@ -82,21 +93,32 @@ def live(
         pipe = pipeline.load(model, engine=engine)
         request, found = avatars.with_avatar(pipe, request, progress)
         felt = None if request.emotion is None else pipe.emotion(request.emotion)
+        progress.line(f"model {pipe.model}, {pipe.engine_line}; stop with Ctrl-C")
+
+        def imagined(sound: Iterable[Any]) -> Iterator[LivePicture]:
+            backlog = Backlog(sound)
+            return imagine_live(
+                pipe, backlog, request.over(Request(seed=0)), found,
+                emotion=felt, waiting_s=None if every_frame else backlog.waiting_s,
+            )  # fmt: skip
+
+        if webrtc:
+            with Server(imagined, progress.warn) as server:
+                typer.echo(server.address)
+                try:
+                    threading.Event().wait()
+                except (KeyboardInterrupt, signals.Stopped):
+                    signals.stopped_on_purpose()
+            return
         with contextlib.ExitStack() as stack:
             known = {"made_by": "imagineid", "model": pipe.model, **request.metadata()}
             sink = stack.enter_context(
                 open_sink(output, form.value, pipe.size_px, known, overwrite)
             )
             sound = stack.enter_context(open_chunks(source, rate, channels, device, request.track))
-            backlog = Backlog(sound)
-            pictures = imagine_live(
-                pipe, backlog, request.over(Request(seed=0)), found,
-                emotion=felt, waiting_s=None if every_frame else backlog.waiting_s,
-            )  # fmt: skip
-            progress.line(f"model {pipe.model}, {pipe.engine_line}; stop with Ctrl-C")
             count = repeated = 0
             try:
-                for picture in pictures:
+                for picture in imagined(sound):
                     sink.write(picture)
                     count, repeated = count + 1, repeated + picture.repeated
             except (KeyboardInterrupt, signals.Stopped):

@@ -1,0 +1,327 @@
+"""Live video in a browser over WebRTC: its microphone comes in, the face goes out.
+
+A small page is served on this machine only, to whoever has the address with its token. It needs the
+extra ``[webrtc]`` (aiortc). No server elsewhere is asked for the way between the two (no STUN).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import av
+import numpy as np
+
+from imagineid.errors import BackendMissing
+from imagineid.spec import FPS, SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from imagineid.live import LivePicture
+
+HOST = "127.0.0.1"
+
+CLOCK = 90_000
+"""Ticks a second of video in RTP."""
+
+MOST_BYTES = 200_000
+"""A longer offer is refused."""
+
+ANSWER_S = 20.0
+"""So long an offer may take."""
+
+Imagine = Callable[[Iterable[np.ndarray]], Iterator["LivePicture"]]
+"""Maps sound, mono at 16 kHz in [-1, 1], in pieces of any length, to pictures."""
+
+PAGE = """<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>imagineid live (synthetic)</title>
+<style>body{font:1.1rem system-ui;text-align:center;background:#222;color:#eee}
+video{width:min(90vw,80vh);aspect-ratio:1;background:#000;border-radius:1rem}</style>
+<p><video id="face" autoplay playsinline muted></video>
+<p><button id="start">Start the microphone</button> <span id="state"></span>
+<p>The face is made by a machine: it is nobody's.
+<script>
+const state = document.getElementById("state"), start = document.getElementById("start");
+start.onclick = async () => {
+  try {
+    start.disabled = true;
+    const sound = await navigator.mediaDevices.getUserMedia({audio: true});
+    const peer = new RTCPeerConnection();
+    sound.getTracks().forEach(track => peer.addTrack(track, sound));
+    peer.addTransceiver("video", {direction: "recvonly"});
+    peer.ontrack = event => document.getElementById("face").srcObject = new MediaStream([event.track]);
+    peer.onconnectionstatechange = () => state.textContent = peer.connectionState;
+    await peer.setLocalDescription();
+    while (peer.iceGatheringState !== "complete") await new Promise(r => setTimeout(r, 50));
+    const answer = await fetch("offer" + location.search,
+      {method: "POST", body: JSON.stringify(peer.localDescription)});
+    if (!answer.ok) throw new Error(await answer.text());
+    await peer.setRemoteDescription(await answer.json());
+  } catch (error) { state.textContent = error.message; start.disabled = false; }
+};
+</script>
+"""  # noqa: E501
+
+
+def check_installed() -> None:
+    """Check that the extra is installed.
+
+    Raises:
+        BackendMissing: it is not.
+    """
+    if find_spec("aiortc") is None:
+        raise BackendMissing("webrtc", "webrtc")
+
+
+class Call:
+    """One browser: what it says is heard, and what is imagined of it is shown to it.
+
+    Args:
+        imagine: makes pictures of sound, in a thread of its own.
+        tell: told in one line what went wrong.
+    """
+
+    def __init__(self, imagine: Imagine, tell: Callable[[str], object]) -> None:
+        from aiortc import RTCConfiguration, RTCPeerConnection
+
+        self._imagine, self._tell = imagine, tell
+        self._loop = asyncio.get_running_loop()
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._heard: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
+        self._shown: asyncio.Queue[np.ndarray] = asyncio.Queue(FPS)
+        self._listening: asyncio.Task[None] | None = None
+        self._peer.on("track", self._begin)
+        self._peer.on("connectionstatechange", self._changed)
+
+    async def answer(self, offer: dict[str, str]) -> dict[str, str]:
+        """Answer a browser's offer.
+
+        Args:
+            offer: ``type`` and ``sdp`` of its description.
+
+        Raises:
+            ValueError: it is none.
+        """
+        from aiortc import RTCSessionDescription
+
+        if offer["type"] != "offer":
+            raise ValueError("not an offer")
+        await self._peer.setRemoteDescription(RTCSessionDescription(offer["sdp"], offer["type"]))
+        self._peer.addTrack(_face_track(self._shown))
+        await self._peer.setLocalDescription(await self._peer.createAnswer())
+        made = self._peer.localDescription
+        return {"type": made.type, "sdp": made.sdp}
+
+    async def close(self) -> None:
+        """Hang up."""
+        self._heard.put(None)
+        if self._listening is not None:
+            self._listening.cancel()
+        await self._peer.close()
+
+    def _begin(self, track: Any) -> None:
+        """Listen to a microphone."""
+        if track.kind == "audio" and self._listening is None:
+            self._listening = asyncio.ensure_future(self._listen(track))
+            threading.Thread(target=self._work, name="imagineid-webrtc", daemon=True).start()
+
+    async def _changed(self) -> None:
+        if self._peer.connectionState == "failed":
+            await self.close()
+
+    async def _listen(self, track: Any) -> None:
+        """Bring what comes in to mono at 16 kHz, until it ends."""
+        from aiortc.mediastreams import MediaStreamError
+
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                frame.pts = None
+                for part in resampler.resample(frame):
+                    self._heard.put(np.asarray(part.to_ndarray()[0], np.float32))
+        self._heard.put(None)
+
+    def _work(self) -> None:
+        """Imagine, in a thread, until the sound ends."""
+        try:
+            for picture in self._imagine(self._chunks()):
+                self._loop.call_soon_threadsafe(self._show, picture.frame)
+        except Exception as error:
+            with contextlib.suppress(RuntimeError):  # the server was closed meanwhile
+                self._loop.call_soon_threadsafe(self._tell, f"the call ended: {error}")
+
+    def _chunks(self) -> Iterator[np.ndarray]:
+        """Yield what is heard, until the sound ends."""
+        while (chunk := self._heard.get()) is not None:
+            yield chunk
+
+    def _show(self, frame: np.ndarray) -> None:
+        """Send a picture; those that nobody took are dropped."""
+        if self._shown.full():
+            self._shown.get_nowait()
+        self._shown.put_nowait(frame)
+
+
+def _face_track(pictures: asyncio.Queue[np.ndarray]) -> Any:
+    """Return a video track of pictures, (H, W, 3) uint8, as they come."""
+    from aiortc import MediaStreamTrack
+
+    class FaceTrack(MediaStreamTrack):  # type: ignore[misc, unused-ignore]
+        kind = "video"
+        number = 0
+
+        async def recv(self) -> av.VideoFrame:
+            picture = np.ascontiguousarray(await pictures.get())
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = self.number * CLOCK // FPS, Fraction(1, CLOCK)
+            self.number += 1
+            return frame
+
+    return FaceTrack()
+
+
+class Server:
+    """The page and its calls, one at a time: a new one ends that before. For a ``with`` block.
+
+    Args:
+        imagine: makes pictures of sound; called once a call.
+        tell: told in one line what went wrong.
+        port: where to listen; 0 is any that is free.
+
+    Raises:
+        BackendMissing: the extra ``[webrtc]`` is not installed.
+    """
+
+    def __init__(
+        self, imagine: Imagine, tell: Callable[[str], object] = print, port: int = 0
+    ) -> None:
+        check_installed()
+        self._imagine, self._tell = imagine, tell
+        self._token = secrets.token_urlsafe(24)
+        self._call: Call | None = None
+        self._loop = asyncio.new_event_loop()
+        self._http = ThreadingHTTPServer((HOST, port), _handler(self))
+        self._http.daemon_threads = True
+        works = {"calls": self._take_calls, "page": self._http.serve_forever}
+        self._threads = [
+            threading.Thread(target=work, name=f"imagineid-{name}", daemon=True)
+            for name, work in works.items()
+        ]
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._http.server_address[1])
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser."""
+        return f"http://{HOST}:{self.port}/?token={self._token}"
+
+    def __enter__(self) -> Server:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        for thread in self._threads:
+            thread.join(ANSWER_S)
+
+    def _take_calls(self) -> None:
+        """Run the loop of the calls until it is stopped, then hang up."""
+        try:
+            self._loop.run_forever()
+            self._loop.run_until_complete(self._hang_up())
+        finally:
+            self._loop.close()
+
+    async def _hang_up(self) -> None:
+        if self._call is not None:
+            await self._call.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def admits(self, host: str, query: str) -> bool:
+        """Tell whether a request comes to this very address, with the token."""
+        given = parse_qs(query).get("token", [""])[0]
+        known = hmac.compare_digest(given.encode(), self._token.encode())
+        return known and host in (f"{HOST}:{self.port}", f"localhost:{self.port}")
+
+    def answer(self, offer: dict[str, str]) -> dict[str, str]:
+        """Answer an offer, from any thread."""
+        return asyncio.run_coroutine_threadsafe(self._answer(offer), self._loop).result(ANSWER_S)
+
+    async def _answer(self, offer: dict[str, str]) -> dict[str, str]:
+        if self._call is not None:
+            await self._call.close()
+        self._call = Call(self._imagine, self._tell)
+        return await self._call.answer(offer)
+
+
+def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
+    """Return what answers the requests of a browser."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self._place() == "/":
+                self._send(200, PAGE, "text/html")
+
+        def do_POST(self) -> None:
+            if self._place() != "/offer":
+                return
+            try:
+                length = int(self.headers.get("content-length", 0))
+                if not 0 < length <= MOST_BYTES:
+                    raise ValueError("no offer")
+                answer = server.answer(json.loads(self.rfile.read(length)))
+            except Exception as error:  # aiortc raises many types for a broken offer
+                self._send(400, f"This is no offer of a call ({type(error).__name__}).")
+                return
+            self._send(200, json.dumps(answer), "application/json")
+
+        def _place(self) -> str:
+            """Return the path that is asked for; "" if it was refused."""
+            where = urlsplit(self.path)
+            if not server.admits(self.headers.get("host", ""), where.query):
+                self._send(403, "Open the address that imagineid live --webrtc printed.")
+                return ""
+            if where.path not in ("/", "/offer"):
+                self._send(404, "There is no such page.")
+            return where.path
+
+        def _send(self, code: int, text: str, kind: str = "text/plain") -> None:
+            data = text.encode()
+            self.send_response(code)
+            self.send_header("content-type", f"{kind}; charset=utf-8")
+            self.send_header("content-length", str(len(data)))
+            self.send_header("cache-control", "no-store")
+            self.send_header("referrer-policy", "no-referrer")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing: the token is part of each line."""
+
+    return Handler

@@ -107,6 +107,8 @@ class Size:
         autoencoder: its family, ``patch`` our own, ``kl`` Stable Diffusion's.
         patch: side of the autoencoder's first patch; stages: channels of each level after it.
         latent_channels: channels of a latent.
+        mba_level: of the autoencoder, where MBA blends; 0 is the frame's full size. Others than 0
+            are of the family ``kl`` only.
         text: the text encoder's family, ``words`` our own, ``clip`` CLIP's.
         text_tokens: M, words of a prompt; pseudo_words: N, words made from the voice.
         text_dim, text_layers, text_heads: the text encoder.
@@ -152,6 +154,7 @@ class Size:
     patch: int = 4
     stages: tuple[int, ...] = (48, 96, 160)
     latent_channels: int = 16
+    mba_level: int = 0
     text: Literal["words", "clip"] = "words"
     text_tokens: int = 32
     pseudo_words: int = 8
@@ -194,8 +197,14 @@ class Size:
 
     @property
     def feature_px(self) -> int:
-        """Height and width of the decoder's last features, where MBA blends."""
+        """Height and width of the decoder's last features, and of the person's mask."""
         return self.frame_px // self.patch
+
+    @property
+    def background(self) -> tuple[int, int, int]:
+        """Shape of the background's features, which MBA blends: channels, height and width."""
+        side = self.feature_px >> self.mba_level
+        return self.stages[self.mba_level], side, side
 
 
 MINI = Size(
@@ -286,7 +295,7 @@ def ports(size: Size) -> dict[str, Ports]:
     emotion = Port("emotion", (b, size.emotion))
     linguistic = Port("linguistic", (b, size.window, size.linguistic))
     text = Port("text", (b, size.text_tokens + size.pseudo_words, size.text_dim))
-    background = Port("background", (b, size.stages[0], feature, feature))
+    background = Port("background", (b, *size.background))
     mask = Port("mask", (b, 1, feature, feature))
     residuals = tuple(
         Port(f"residual_{i}", (b, channels, size.latent_px >> i, size.latent_px >> i))

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,26 @@ def test_a_resumed_stage_has_the_same_losses(home: Path, trained: Path, stage: s
 
 
 @pytest.mark.slow
+def test_a_killed_stage_goes_on_as_if_nothing_had_happened(home: Path) -> None:
+    words = ("reader", "--steps", "60", "--save-every", "7")
+    assert run(home, home / "whole", *words) == 0
+    out = home / "killed"
+    given = ["--base", "tiny-base", "--data", str(home / "data"), "-o", str(out), *SMALL, *words]
+    process = subprocess.Popen([sys.executable, "-m", "imagineid_train", "sd15", *given])
+    path = home / "killed.training" / "reader" / "losses.jsonl"
+    deadline = time.monotonic() + 120
+    while not path.is_file() or len(path.read_text().splitlines()) < 10:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert 10 <= len(losses(out, "reader")) < 60
+    assert run(home, out, *words) == 0
+    assert losses(out, "reader") == losses(home / "whole", "reader")
+
+
+@pytest.mark.slow
 def test_adapters_hold_all_that_is_not_of_the_base(trained: Path) -> None:
     model = read(trained)
     tensors = load_file(trained / ADAPTERS)
@@ -150,31 +171,46 @@ def test_adapters_hold_all_that_is_not_of_the_base(trained: Path) -> None:
     assert np.load(trained / "emotions.npy").shape == (len(EMOTIONS), 512)
 
 
+def typed(folder: Path, *words: str) -> None:
+    """Run ``imagineid`` in a process of its own."""
+    program = [sys.executable, "-m", "imagineid_cli", *words]
+    ended = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def generate(folder: Path, speech: Path, *words: str) -> None:
+    """Make ``out.mp4`` of the first ten frames of a reading."""
+    wave, rate = soundfile.read(speech, frames=6400)
+    soundfile.write(folder / "speech.wav", wave, rate)
+    typed(folder, "generate", "speech.wav", "-o", "out.mp4", "--steps", "2", *words)
+    assert durations_s(folder / "out.mp4")["video"] == pytest.approx(0.4)
+
+
 @pytest.mark.slow
 def test_trained_adapters_make_a_video_by_the_command(
     home: Path, trained: Path, speech: Path, tmp_path: Path
 ) -> None:
-    wave, rate = soundfile.read(speech, frames=6400)
-    soundfile.write(tmp_path / "speech.wav", wave, rate)
-    pull = ("weights", "pull", "mine", "--from", str(trained))
-    make = ("generate", "speech.wav", "--model", "sd15", "--adapters", "mine", "--steps", "2")
-    for words in (pull, (*make, "-o", "out.mp4")):
-        program = [sys.executable, "-m", "imagineid_cli", *words]
-        ended = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stderr
-    assert durations_s(tmp_path / "out.mp4")["video"] == pytest.approx(0.4)
+    typed(tmp_path, "weights", "pull", "mine", "--from", str(trained))
+    generate(tmp_path, speech, "--model", "sd15", "--adapters", "mine")
     assert read_metadata(tmp_path / "out.mp4")["model"] == "mine"
 
 
 @pytest.mark.slow
-def test_conditions_that_are_left_out_count_nothing(home: Path, trained: Path) -> None:
+def test_conditions_are_left_out_and_mba_is_moved(
+    home: Path, trained: Path, speech: Path, tmp_path: Path
+) -> None:
     out, before = home / "ablated", trained.with_name("mine.training")
     work = home / "ablated.training"
     work.mkdir()
     for name in SEQUENCE[: SEQUENCE.index("sca")]:
         (work / name).symlink_to(before / name)
-    assert run(home, out, "sca", "mba", "matte", "--steps", "2", "--conditions", "mesh,anchor") == 0
+    words = ("--conditions", "mesh,anchor", "--mba-level", "2")
+    assert run(home, out, "sca", "mba", "matte", "--steps", "2", *words) == 0
     tensors = load_file(out / ADAPTERS)
+    model = read(out)
+    assert model.ports("encoder").outputs[1].dims == ("batch", 32, 16, 16)
+    assert tensors["decoder.blend.weight"].shape == (32, 32, 1, 1)
+    generate(tmp_path, speech, "--model", str(out))
     assert not tensors["sca.projections.neighbour.weight"].any()
     assert tensors["sca.projections.anchor.weight"].any()
 

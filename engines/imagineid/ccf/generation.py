@@ -113,7 +113,7 @@ def first_frame(
     side = size.feature_px
     made = engines["decoder"](
         latent=latent,
-        background=np.zeros((1, size.stages[0], side, side), np.float32),
+        background=np.zeros((1, *size.background), np.float32),
         mask=np.ones((1, 1, side, side), np.float32),
     )
     return np.asarray(to_pictures(made["image"])[0])

@@ -92,7 +92,7 @@ class AlgorithmOne:
         side, everything = self.size.feature_px, np.float32(1)
         return self.decode(
             self.ccf(z, (seen, nothing, nothing), y),
-            np.zeros((1, self.size.stages[0], side, side), np.float32),
+            np.zeros((1, *self.size.background), np.float32),
             np.full((1, 1, side, side), everything),  # nothing is blended: D' is D
         )
 

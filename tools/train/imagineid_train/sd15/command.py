@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--pseudo-words", type=int, default=8, metavar="N", help="N of TIA")
     add("--conditions", default=",".join(CONDITIONS), help="what SCA sees")
     add("--all-three", type=float, default=0.8, metavar="P", help="how often SCA sees all of them")
+    add("--mba-level", type=int, choices=range(4), default=0, metavar="K",
+        help="where MBA blends: at 1/2^K of the frame's size")  # fmt: skip
     add("--joint", action="store_true", help="train TIA, SCA and MBA together")
     add("--matting", choices=("modnet", "own"), default="modnet")
     add("--inpainting", choices=("lama", "harmonic"), default="lama")

@@ -32,6 +32,7 @@ class Options:
         conditions: what SCA sees, of :data:`CONDITIONS`.
         all_three: the paper's p, the share of samples in which SCA sees more than the mesh.
         joint: whether TIA, SCA and MBA are trained together instead of in sequence.
+        mba_level: where MBA blends, 0 at the frame's full size, 1 at half of it, and so on.
         matting: ``modnet``, or ``own`` for a network that learns from the data's mattes.
         inpainting: ``lama`` or ``harmonic``.
         prompt: see :data:`PROMPT`.
@@ -44,6 +45,7 @@ class Options:
     conditions: tuple[str, ...] = CONDITIONS
     all_three: float = 0.8
     joint: bool = False
+    mba_level: int = 0
     matting: Any = SD15.matting
     inpainting: Any = SD15.inpainting
     prompt: str = PROMPT
@@ -103,6 +105,7 @@ def size_on(base: Path, frame_px: int, options: Options) -> Size:
             mel_encoder=pad.mel_encoder,
             stages=tuple(vae["block_out_channels"]),
             latent_channels=int(vae["latent_channels"]),
+            mba_level=min(options.mba_level, len(vae["block_out_channels"]) - 1),
             text_tokens=int(text["max_position_embeddings"]) - options.pseudo_words,
             pseudo_words=options.pseudo_words,
             text_dim=int(text["hidden_size"]),

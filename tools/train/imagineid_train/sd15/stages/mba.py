@@ -42,8 +42,7 @@ class Blending(nn.Module):
         with torch.no_grad():
             background = encoder(batch["background"])[1]
             feature = decoder.features(encoder(frame)[0])
-        mixed = feature * mask + self.blend(background) * (1 - mask)
-        made = decoder.draw(mixed).float()
+        made = decoder.draw(decoder.mixed(feature, background, mask)).float()
         terms = {"picture": F.l1_loss(made, frame)}
         if seen is not None:
             terms["perceptual"] = PERCEPTUAL * seen(made, frame)

@@ -20,14 +20,14 @@ from imagineid.errors import BadInput, BadWeights
 from imagineid.models import read
 from imagineid.models.adapters import ADAPTERS
 from imagineid.nn.networks import network
-from imagineid.spec import EMOTIONS, ports
+from imagineid.spec import EMOTIONS, SIZES, ports
 from imagineid.video import read_metadata
 from imagineid_train.sd15 import shards, stages
 from imagineid_train.sd15.command import main
 from imagineid_train.sd15.options import Options, size_on
 from support.recordings import durations_s
 from support.small_shards import FRAMES, write_shards
-from support.tiny_sd import Quiet, write_base
+from support.tiny_sd import SCHEDULER, Quiet, write_base
 
 SMALL = ("--pad", "mini", "--matting", "own", "--inpainting", "harmonic", "--batch", "4", "--cpu")
 SEQUENCE = [stage.name for stage in stages.STAGES if stage.name != "joint"]
@@ -85,6 +85,32 @@ def test_the_numbers_of_a_model_are_those_of_its_base(home: Path) -> None:
     assert size.schedule.prediction == "epsilon"
     with pytest.raises(BadWeights, match="no base like Stable Diffusion"):
         size_on(home / "data", 128, Options())
+
+
+def test_the_numbers_on_stable_diffusion_are_those_of_sd15(tmp_path: Path) -> None:
+    """The entries that are read, as Stable Diffusion 1.5's own files have them."""
+    cross = ["CrossAttnDownBlock2D"] * 3
+    configs: dict[str, dict[str, Any]] = {
+        "unet/config.json": {
+            "attention_head_dim": 8,
+            "block_out_channels": [320, 640, 1280, 1280],
+            "down_block_types": [*cross, "DownBlock2D"],
+            "layers_per_block": 2,
+            "norm_num_groups": 32,
+        },
+        "vae/config.json": {"block_out_channels": [128, 256, 512, 512], "latent_channels": 4},
+        "text_encoder/config.json": {
+            "hidden_size": 768,
+            "max_position_embeddings": 77,
+            "num_attention_heads": 12,
+            "num_hidden_layers": 12,
+        },
+        "scheduler/scheduler_config.json": SCHEDULER,
+    }
+    for name, config in configs.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(json.dumps(config))
+    assert size_on(tmp_path, 512, Options()) == SIZES["sd15"]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,8 @@ class KLDecoder(nn.Module):
         """Return the features of both where ``mask`` (B, 1, H, W) says, like ``feature``."""
         cell = mask.shape[-1] // feature.shape[-1]
         own = F.avg_pool2d(mask, cell) if cell > 1 else mask
-        return feature * own + self.blend(background) * (1 - own)
+        out: Tensor = feature * own + self.blend(background) * (1 - own)
+        return out
 
     def draw(self, feature: Tensor) -> Tensor:
         """Turn blended features into a frame (B, 3, H, W)."""

@@ -118,6 +118,7 @@ def test_the_numbers_on_stable_diffusion_are_those_of_sd15(tmp_path: Path) -> No
     [
         (("--conditions", "anchor"), "the mesh is always one"),
         (("--steps", "nose=3"), "--steps nose=3 is invalid"),
+        (("--rate", "sca=nan"), "--rate sca=nan is invalid"),
         (("--pseudo-words", "0"), "--pseudo-words must be"),
         (("lips",), "There is no stage lips"),
     ],

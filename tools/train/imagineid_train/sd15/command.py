@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", action="append", default=[], metavar="[STAGE=]N", help="steps of a stage")
     add("--batch", action="append", default=[], metavar="[STAGE=]N",
         help="samples a step, of all processes together; pairs in the stages of PAD")  # fmt: skip
+    add("--rate", action="append", default=[], metavar="[STAGE=]X", help="learning rate")
     add("--accumulate", type=int, default=1, metavar="N", help="portions a step is computed in")
     add("--precision", choices=DTYPES, help="default: bf16 on a GPU, else no")
     add("--checkpointing", action="store_true", help="compute activations twice to save memory")
@@ -82,7 +83,9 @@ def _train(args: argparse.Namespace) -> None:
     known = [stage.name for stage in STAGES]
     if unknown := [name for name in args.stages if name not in known]:
         raise BadInput(f"There is no stage {unknown[0]}.\nUse some of:  {' '.join(known)}")
-    steps, items = _numbers(args.steps, "--steps", known), _numbers(args.batch, "--batch", known)
+    steps, items, rates = (
+        _numbers(getattr(args, name), f"--{name}", known) for name in ("steps", "batch", "rate")
+    )
     options = _options(args)
     check_output(args.output)
     base = find_base(args.base)
@@ -111,8 +114,9 @@ def _train(args: argparse.Namespace) -> None:
     for stage in wanted:
         if not args.stages or stage.name in args.stages:
             plan = Plan(
-                steps.get(stage.name),
-                items.get(stage.name),
+                _count(steps, stage.name),
+                _count(items, stage.name),
+                rates.get(stage.name),
                 args.accumulate,
                 args.save_every,
                 args.workers,
@@ -146,21 +150,30 @@ def _options(args: argparse.Namespace) -> Options:
     return options
 
 
-def _numbers(given: list[str], option: str, known: list[str]) -> dict[str, int]:
+def _numbers(given: list[str], option: str, known: list[str]) -> dict[str, float]:
     """Read ``N`` for all stages and ``STAGE=N`` for one.
 
     Raises:
-        BadInput: a stage is unknown, or a number is below 1.
+        BadInput: a stage is unknown, or it is no positive number, whole unless it is a rate.
     """
-    numbers: dict[str, int] = {}
+    numbers: dict[str, float] = {}
     for each in sorted(given, key=lambda text: "=" in text):
         name, _, text = each.rpartition("=")
-        if (name and name not in known) or not text.isdecimal() or int(text) < 1:
+        try:
+            number = float(text) if option == "--rate" else int(text)
+        except ValueError:
+            number = 0
+        if (name and name not in known) or not 0 < number < float("inf"):
+            example = "0.001" if option == "--rate" else "1000"
             raise BadInput(
-                f"{option} {each} is invalid.\nTry:  {option} 1000  or  {option} sca=1000"
+                f"{option} {each} is invalid.\nTry:  {option} {example}  or  {option} sca={example}"
             )
-        numbers.update({name: int(text)} if name else dict.fromkeys(known, int(text)))
+        numbers.update({name: number} if name else dict.fromkeys(known, number))
     return numbers
+
+
+def _count(numbers: dict[str, float], stage: str) -> int | None:
+    return int(numbers[stage]) if stage in numbers else None
 
 
 def _remember(work: Path, options: Options, size: Size) -> None:

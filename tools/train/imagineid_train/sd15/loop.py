@@ -33,7 +33,7 @@ class Plan:
     """How long, and in which portions.
 
     Attributes:
-        steps, items: in all, and items a step; None: as the stage says.
+        steps, items, rate: in all, items a step, and learning rate; None: as the stage says.
         accumulate: portions of a step that are computed one after the other.
         save_every: steps between checkpoints.
         workers: processes that read ahead, for each process that trains.
@@ -41,6 +41,7 @@ class Plan:
 
     steps: int | None = None
     items: int | None = None
+    rate: float | None = None
     accumulate: int = 1
     save_every: int = 500
     workers: int = 0
@@ -86,9 +87,9 @@ def train(stage: Stage, context: Context, plan: Plan, accelerator: Accelerator) 
     torch.manual_seed(context.options.seed)
     learner = stage.build(context)
     named = {name: p for name, p in learner.named_parameters() if p.requires_grad}
-    budget = Budget(0, rate=stage.rate)
+    budget = Budget(0, rate=plan.rate or stage.rate)
     optimiser = torch.optim.AdamW(
-        named.values(), stage.rate, betas=(0.9, 0.95), weight_decay=budget.decay
+        named.values(), budget.rate, betas=(0.9, 0.95), weight_decay=budget.decay
     )
     wrapped, prepared = accelerator.prepare(learner, optimiser)
     begun = context.checkpoint(stage.name)
@@ -121,7 +122,7 @@ def train(stage: Stage, context: Context, plan: Plan, accelerator: Accelerator) 
     with _Losses(context.work / stage.name / LOSSES, step, accelerator.is_main_process) as losses:
         while step < steps:
             for group in optimiser.param_groups:
-                group["lr"] = stage.rate * min(1, (step + 1) / budget.warmup)
+                group["lr"] = budget.rate * min(1, (step + 1) / budget.warmup)
             torch.manual_seed(hash((context.options.seed, step, accelerator.process_index)))
             terms = _step(wrapped, prepared, batches, plan.accumulate, accelerator, budget.clip)
             step += 1

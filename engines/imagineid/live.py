@@ -42,7 +42,7 @@ Array = np.ndarray
 SETTLE_S = 2.0
 """Seconds of speech from which it is told who speaks."""
 
-MOST_WAITING_S = 0.12
+MOST_WAITING_S = 0.02
 """Seconds of sound that may wait to be heard; where more waits, no new picture is imagined."""
 
 
@@ -109,6 +109,7 @@ def live(
         for heard in frames:
             frame, repeated = face.show(heard, late)
             yield LivePicture(heard.number, frame, _taken(sound), repeated)
+            face.settle()
 
     for chunk in _all_of(begun, source):
         sound.append(np.asarray(chunk, np.float32))
@@ -197,6 +198,7 @@ class _LiveFace:
         self._sampling = pipe.sampling(request)
         self._imagined = 0
         self._last: Array | None = None
+        self._unsettled: ShownFrame | None = None
         if first is not None:  # encoded before there is any sound
             quiet = FrameControls(np.zeros(len(ARKIT), np.float32), np.zeros(6, np.float32), -100)
             self._begin(pipe.placed(quiet))
@@ -218,10 +220,16 @@ class _LiveFace:
         )
         self._imagined += 1
         if self._imagined % TOGETHER == 0:
-            state = encode_state(self._pipe.engines, ShownFrame(frame, segment.mouths[0]))
-            self._state = anchor_to_first(self._start, state)
+            self._unsettled = ShownFrame(frame, segment.mouths[0])
         self._last = frame
         return frame, False
+
+    def settle(self) -> None:
+        """Do what later frames need of the last one, when that has been shown."""
+        if self._unsettled is not None and self._start is not None:
+            state = encode_state(self._pipe.engines, self._unsettled)
+            self._state = anchor_to_first(self._start, state)
+            self._unsettled = None
 
     def _begin(self, control: FrameControls) -> None:
         """Imagine the first frame, or go on from the avatar's."""

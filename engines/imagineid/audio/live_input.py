@@ -21,7 +21,7 @@ from imagineid.spec import SAMPLE_RATE
 
 Array = np.ndarray
 
-PIECE_S = 0.02
+PIECE_S = 0.01
 """Length of a chunk in seconds."""
 
 

@@ -75,6 +75,11 @@ def _bar(name: str, total: float, unit: str) -> Iterator[Advance]:
         yield lambda done: bars.update(task, completed=done)
 
 
+def span(seconds: float) -> str:
+    """Return a time in words: "12.3 s", "4 min"."""
+    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
 @contextlib.contextmanager
 def _lines(name: str, total: float, unit: str) -> Iterator[Advance]:
     """Print a line at the start, every few seconds, and at the end."""
@@ -88,10 +93,10 @@ def _lines(name: str, total: float, unit: str) -> Iterator[Advance]:
             last = now
             left_s = (now - start) * (total - done) / done
             share = f"{done:g} of {total:g} {unit}" if unit else f"{done / total:.0%}"
-            say(f"{name}: {share}, {left_s:.0f} s left")
+            say(f"{name}: {share}, {span(left_s)} left")
 
     yield advance
-    say(f"{name}: done in {time.monotonic() - start:.1f} s")
+    say(f"{name}: done in {span(time.monotonic() - start)}")
 
 
 class DownloadProgress:
@@ -169,6 +174,6 @@ class DownloadProgress:
         self._told = now
         began, before = self._began[name]
         speed = max(done - before, 0) / (now - began)
-        left = f", {(total - done) / speed:.0f} s left" if speed else ""
+        left = f", {span((total - done) / speed)} left" if speed else ""
         share = f"{size_text(done)} of {size_text(total)}"
         say(f"{name}: {share}, {size_text(speed)}/s{left}")

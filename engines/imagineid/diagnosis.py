@@ -6,6 +6,8 @@ import os
 import platform
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +15,12 @@ from pathlib import Path
 
 from imagineid import __version__
 from imagineid.progress import size_text
+
+ONNXRUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
+"""Packages that have one folder: two of them overwrite each other."""
+
+CHECK_S = 20.0
+"""Seconds that ``pip check`` may take."""
 
 ENOUGH_DISK = 200_000_000
 """Bytes of disk for a video of some minutes and its temporary files."""
@@ -91,6 +99,26 @@ def _packages() -> Iterator[Finding]:
         yield Finding("packages", "problem", text, f"Install:  pip install {' '.join(missing)}")
     found = ", ".join(f"{name} {version}" for name, version in have if version)
     yield Finding("packages", "good", found)
+    twins = [name for name in ONNXRUNTIMES if _version(name)]
+    if len(twins) > 1:
+        fix = f"Leave one:  pip uninstall -y {' '.join(twins)} && pip install onnxruntime"
+        text = f"{' and '.join(twins)} are both installed, and overwrite each other"
+        yield Finding("packages", "problem", text, fix)
+    yield from _conflicts(set().union(*_requirements().values()))
+
+
+def _conflicts(ours: set[str]) -> Iterator[Finding]:
+    """Versions that the packages of ours do not go with, as ``pip check`` finds them."""
+    words = [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"]
+    try:
+        ended = subprocess.run(words, capture_output=True, text=True, timeout=CHECK_S, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return
+    for line in ended.stdout.splitlines():
+        name = line.partition(" ")[0]
+        if " has requirement " in line and name in ours:
+            wanted = line.partition(" has requirement ")[2].partition(", but ")[0]
+            yield Finding("packages", "note", line, f"If it fails:  pip install '{wanted}'")
 
 
 def _extras() -> Iterator[Finding]:

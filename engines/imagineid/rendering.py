@@ -273,7 +273,9 @@ def warn_unknown(pipe: Pipeline, request: Request, progress: Progress) -> None:
     """Warn of words of the prompt that the model does not know."""
     if unknown := pipe.unknown_words(request.words):
         words = ", ".join(f"{w} (closest: {near})" if near else w for w, near in unknown)
-        progress.warn(f"unknown words in the prompt: {words}")
+        foreign = 2 * sum(near is None for _, near in unknown) >= len(request.words.split())
+        hint = "; prompts are English words, such as: woman, red hair" if foreign else ""
+        progress.warn(f"unknown words in the prompt: {words}{hint}")
 
 
 def as_requested(pipe: Pipeline, factors: VoiceFactors, request: Request) -> VoiceFactors:

@@ -186,6 +186,12 @@ def test_what_is_no_recording_is_named(tmp_path: Path, name: str, data: bytes, w
     assert words in refusal(path)
 
 
+def test_sound_without_a_header_is_told_with_the_command_that_gives_it_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.pcm"
+    path.write_bytes(np.int16(9000 * tone(1.0)[0]).tobytes())
+    assert f"ffmpeg -f s16le -ar 16000 -ac 1 -i {path} OUT.wav" in refusal(path)
+
+
 def test_an_address_is_not_fetched() -> None:
     assert "curl -LO" in refusal(Path("https://localhost/a.mp3"))
 

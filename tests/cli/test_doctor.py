@@ -154,3 +154,28 @@ def test_the_embedded_model_passes_the_real_self_test(tmp_path: Path) -> None:
     assert "the embedded model runs: loaded in" in ended.stderr
     # nothing else of ours, and no .ses of onnxruntime's reports
     assert [path.name for path in tmp_path.iterdir()] == ["checked.json"]
+
+
+def test_packages_that_tear_each_other_are_named(
+    examine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, version, more in (
+        ("onnxruntime", "1.20.0", ""),
+        ("onnxruntime-gpu", "1.20.0", ""),
+        ("nosuchmotion", "0.1", "Requires-Dist: numpy<1.0"),
+    ):
+        folder = tmp_path / "site" / f"{name.replace('-', '_')}-{version}.dist-info"
+        folder.mkdir(parents=True)
+        head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (folder / "METADATA").write_text(f"{head}{more}\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
+    monkeypatch.setattr(diagnosis, "_requirements", lambda: {"": ["numpy"], "m": ["nosuchmotion"]})
+    code, findings = examine()
+    assert code == 3
+    (twins,) = problems(findings)
+    assert twins["text"].startswith("onnxruntime and onnxruntime-gpu are both installed")
+    assert twins["fix"].startswith("Leave one:  pip uninstall -y onnxruntime onnxruntime-gpu")
+    (torn,) = [each for each in about(findings, "packages") if each["level"] == "note"]
+    assert torn["text"].startswith("nosuchmotion 0.1 has requirement numpy<1.0, but you have")
+    assert torn["fix"] == "If it fails:  pip install 'numpy<1.0'"

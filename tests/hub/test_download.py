@@ -289,3 +289,10 @@ def test_a_place_that_can_t_be_written_is_told(case: Case, server: Server) -> No
     case.target.parent.write_bytes(b"a file where a folder must be")
     with pytest.raises(BadOutput, match="can't be written"):
         case.fetch(server)
+
+
+def test_without_a_network_the_ways_without_one_are_named(tmp_path: Path) -> None:
+    counter = Counter(Notes(), "sd15/base", 0, FILE.bytes)
+    with pytest.raises(DownloadFailed, match=r"\(--from DIR\), or --offline") as caught:
+        fetch(FILE, ["http://127.0.0.1:9/a"], tmp_path / "a", counter, RetryPolicy(tries=1))
+    assert str(caught.value).endswith("Try again later:  imagineid weights pull sd15/base")

@@ -81,6 +81,34 @@ def test_the_sound_keeps_its_rate_and_its_channels(tmp_path: Path) -> None:
     assert np.abs(middle[1]).max() < 0.01
 
 
+@pytest.mark.parametrize(
+    ("rate", "written"),
+    [(8_000, 48_000), (11_025, 44_100), (16_000, 48_000), (22_050, 44_100), (32_000, 44_100),
+     (44_100, 44_100), (48_000, 48_000), (96_000, 48_000)],
+)  # fmt: skip
+def test_the_sound_of_an_mp4_is_what_every_upload_takes(
+    tmp_path: Path, rate: int, written: int
+) -> None:
+    sound = write_recording(tmp_path / "a.wav", tone(1.0, rate), rate)
+    with av.open(str(grey_video(tmp_path / "out.mp4", sound))) as video:
+        stream = video.streams.audio[0]
+        assert (stream.codec.name, stream.profile, stream.rate) == ("aac", "LC", written)
+    heard, _ = read_sound(tmp_path / "out.mp4")
+    loudest_hz = np.abs(np.fft.rfft(heard[0])).argmax() * written / heard.shape[1]
+    assert loudest_hz == pytest.approx(440, abs=3)
+
+
+def test_a_file_system_that_refuses_modes_does_not_cost_the_video(
+    tmp_path: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_path: Path, _mode: int) -> None:  # as SMB does
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refused)
+    path = write_video(tmp_path / "out.mp4", speech, [GREY] * 5)
+    assert len(read_picture(path)) == 5
+
+
 def test_surround_sound_becomes_stereo(tmp_path: Path) -> None:
     wave = np.repeat(tone(1.0, 48_000), 6, axis=0)
     sound = write_recording(tmp_path / "a.flac", wave, 48_000)

@@ -148,6 +148,6 @@ class Vocabulary:
         missing = dict.fromkeys(word for word, token in self.split(prompt) if not token)
         found = []
         for word in missing:
-            close = difflib.get_close_matches(word, everything, n=1, cutoff=0.6)
+            close = difflib.get_close_matches(word, everything, n=1, cutoff=0.7)
             found.append((word, close[0] if close else None))
         return found

@@ -102,7 +102,8 @@ def fetch(
         raise cannot_write(target, error) from error
     hint = "Continue later" if part.size() else "Try again later"
     raise DownloadFailed(
-        f"{file.path} could not be downloaded ({reason}).\n"
+        f"{file.path} could not be downloaded ({reason}); without a network, give a folder with "
+        "its files (--from DIR), or --offline to check what is here.\n"
         f"{hint}:  imagineid weights pull {counter.name}"
     )
 

@@ -42,7 +42,7 @@ MP4 = VideoFormat(
     pixels="yuv420p",
     alpha_pixels="",
     sound_codec="aac",
-    sound_rates=(8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+    sound_rates=(44_100, 48_000),  # what every player and upload takes
     subtitle_codec="mov_text",
     container_options={"movflags": "+faststart"},
 )

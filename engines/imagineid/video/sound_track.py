@@ -24,7 +24,7 @@ def sound_frames(
 
     Args:
         path: the recording.
-        rates: sample rates of the encoder, Hz, ascending; the first lossless one is used.
+        rates: sample rates of the encoder, Hz, ascending; a multiple of its own is preferred.
         pad_s: seconds of silence before and after.
         sample_format: FFmpeg's name of it: "fltp" or "s16".
         track: which of its sound tracks, from 1; None: the one that speaks.
@@ -37,8 +37,8 @@ def sound_frames(
     """
 
     def target(first: av.AudioFrame) -> tuple[str, int]:
-        rate = next((r for r in rates if r >= first.sample_rate), rates[-1])
-        return "mono" if first.layout.nb_channels == 1 else "stereo", rate
+        layout = "mono" if first.layout.nb_channels == 1 else "stereo"
+        return layout, _rate_for(first.sample_rate, rates)
 
     frames = resample(path, sample_format, target, track=track)
     try:
@@ -50,6 +50,12 @@ def sound_frames(
         yield from silence(pad_samples, first)
     finally:
         frames.close()
+
+
+def _rate_for(rate: int, rates: tuple[int, ...]) -> int:
+    """Return a multiple of a sample rate, else the next higher one, else the highest."""
+    higher = [each for each in rates if each >= rate] or [rates[-1]]
+    return next((each for each in higher if each % rate == 0), higher[0])
 
 
 class SoundTrack:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from imagineid_cli.errors import error_handling
-from imagineid_cli.options import Debug, Json, Model, Overwrite, Quiet
+from imagineid_cli.options import Debug, Json, Model, Overwrite, Quiet, Track
 from imagineid_cli.progress import TerminalProgress
 
 
@@ -42,6 +42,7 @@ def bench(
         bool, typer.Option(help="Compare each network with the limits of this machine.")
     ] = True,
     plot: Annotated[Path | None, typer.Option(metavar="OUT.png", help="Draw the results.")] = None,
+    track: Track = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -73,6 +74,7 @@ def bench(
             chains=parse_numbers("--chains", chains, int, 1, CHAINS),
             agreement_s=agreement,
             roofline=roofline,
+            track=track,
         )
         plan.check()
         report = measured(plan, TerminalProgress(quiet))

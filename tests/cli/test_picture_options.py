@@ -80,6 +80,7 @@ def test_a_track_that_is_not_there_is_one_line_in_every_command(run: Run, tmp_pa
         (["retrieve", obs, tmp_path], 2),
         (["batch", obs, "-o", "out"], 4),
         (["live", obs, "-o", "live.mp4"], 2),
+        (["bench", obs], 2),
     ):
         result = run(*typed, "--track", 3)
         assert result.exit_code == code, (typed, result.stderr)

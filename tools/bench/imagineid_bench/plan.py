@@ -47,6 +47,7 @@ class Plan:
         chains: numbers of stretches imagined side by side.
         agreement_s: seconds over which the default is held against many steps.
         roofline: whether networks are held against the machine's limits.
+        track: which sound track of the recording, from 1; None: the one that speaks.
     """
 
     audio: Path
@@ -59,6 +60,7 @@ class Plan:
     chains: tuple[int, ...] = (1, 2, 5, 10)
     agreement_s: float = 2.0
     roofline: bool = True
+    track: int | None = None
 
     def check(self) -> None:
         """Validate the numbers.
@@ -113,7 +115,7 @@ class Sounds:
 
         self._plan, self._folder = plan, folder
         longest = max(plan.seconds, plan.agreement_s, *plan.lengths, 0)
-        with open_sound(plan.audio) as sound:
+        with open_sound(plan.audio, track=plan.track) as sound:
             self._wave = sound.read(0, min(sound.samples, round(longest * SAMPLE_RATE)))
 
     def of(self, seconds: float) -> Path:

@@ -37,9 +37,6 @@ STALE_S = 60.0
 STALE_WITHOUT_LOCKS_S = 86_400.0
 """The same where there are no locks: on Windows, and on some network shares."""
 
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
-"""What ``flock`` answers on file systems without locks, such as Lustre and SMB."""
-
 _parts: set[Path] = set()
 
 
@@ -278,9 +275,9 @@ def _lock(handle: int, wait: bool = False) -> bool:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
+    except BlockingIOError:
+        raise
+    except OSError:  # such as ENOSYS and ENOLCK, of Lustre and SMB
         return False
     return True
 

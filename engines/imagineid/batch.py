@@ -47,7 +47,7 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class Task:
-    """One video to be made: of which recording, where, and what is asked for, with the seed."""
+    """One video to be made: of which recording, where, and what is asked for."""
 
     audio: Path
     output: Path

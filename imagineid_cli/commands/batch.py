@@ -92,7 +92,7 @@ def batch(
             own = item.request
             if resume:
                 own = resuming.with_begun_seed(item.audio, item.output, own)
-            tasks.append(Task(item.audio, item.output, own.with_seed(), overwrite))
+            tasks.append(Task(item.audio, item.output, own, overwrite))
         choice = ModelChoice(model, engine)
         making = _makers(tasks, choice, not no_cache, workers, ray)
         with contextlib.closing(making):  # so that workers are ended at once

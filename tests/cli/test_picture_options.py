@@ -159,6 +159,15 @@ def test_a_padded_swap_can_be_swapped_again_in_step(run: Run, tmp_path: Path) ->
             assert sum(1 for _ in video.decode(video=0)) == pytest.approx(45, abs=1)
 
 
+def test_without_a_seed_a_batch_gives_the_faces_that_generate_gives(
+    run: Run, tmp_path: Path
+) -> None:
+    sound = write_recording(tmp_path / "a.wav", tone(0.5))
+    assert run("generate", sound, "-o", "one.mp4").exit_code == 0
+    assert run("batch", sound, "-o", "two").exit_code == 0
+    assert read_metadata(Path("one.mp4"))["seed"] == read_metadata(Path("two/a.mp4"))["seed"]
+
+
 def test_a_list_names_the_subtitles_of_each(run: Run, tmp_path: Path) -> None:
     write_recording(tmp_path / "a.wav", tone(1.0))
     write_recording(tmp_path / "b.wav", tone(1.0))

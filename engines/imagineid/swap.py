@@ -221,9 +221,8 @@ def swap(
     writer = open_writer(
         job.output, pipe.size_px, sound, metadata, options, job.overwrite, job.track_of(sound)
     )
-    writer = options.finishing(writer, pipe.matte)
-    total = options.frames(samples)
-    opening, count = write_video(frames, writer, total=total, progress=progress)
+    finished, total = options.finishing(writer, pipe.matte), options.frames(samples)
+    opening, count = write_video(frames, finished, total=total, progress=progress)
     swap_store.keep(key, after, opening if first is None else first)
     if cache and cache.trouble:
         progress.warn(cache.trouble)

@@ -43,7 +43,7 @@ fi
 
 # 4. Every stage of PAD and the three adapters on the frozen base.
 python -m imagineid_train sd15 --base tiny-base --data "$dir/data" -o "$dir/adapters" --steps "$steps" --batch 8 \
-    --steps "sca=$((3 * steps))" --batch mba=4 --batch matte=4 --rate tia=1e-3 --rate sca=2e-3 \
+    --batch mba=4 --batch matte=4 --rate tia=1e-3 --rate sca=2e-3 \
     --pad mini --matting own --inpainting harmonic --save-every 50
 
 # 5. A video.

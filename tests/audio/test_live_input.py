@@ -42,8 +42,8 @@ def test_raw_pcm_arrives_as_soon_as_it_is_written() -> None:
     ends = os.pipe()
     with os.fdopen(ends[0], "rb") as reader, os.fdopen(ends[1], "wb", buffering=0) as writer:
         chunks = pcm_chunks(reader)
-        writer.write(as_pcm(np.zeros(320)) + b"\x01")  # half a sample more
-        assert len(next(chunks)) == 320
+        writer.write(as_pcm(np.zeros(160)) + b"\x01")  # half a sample more
+        assert len(next(chunks)) == 160
         writer.write(b"\x00")
         assert next(chunks)[0] == pytest.approx(1 / 32768)
 

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent.parent
 LINES = re.sub(r"\\\n\s*", "", (HERE / "Dockerfile").read_text("utf-8")).splitlines()
 
 
-def told(word: str) -> list[str]:
+def instructions(word: str) -> list[str]:
     """Return what follows a word of the Dockerfile, each time."""
     return [line.partition(" ")[2] for line in LINES if line.startswith(f"{word} ")]
 
@@ -37,12 +37,12 @@ def context(folder: Path) -> Path:
 
 
 def test_it_runs_as_nobody_special_and_starts_the_command() -> None:
-    assert json.loads(told("ENTRYPOINT")[0]) == ["imagineid"]
+    assert json.loads(instructions("ENTRYPOINT")[0]) == ["imagineid"]
     words = [line.partition(" ")[0] for line in LINES]
-    assert told("USER") == ["imagineid"]
+    assert instructions("USER") == ["imagineid"]
     assert words.index("USER") < words.index("ENTRYPOINT")
-    assert "useradd" in " ".join(told("RUN"))
-    minor = int(re.fullmatch(r"python:3\.(\d+)-slim.*", told("FROM")[-1])[1])  # type: ignore[index]
+    assert "useradd" in " ".join(instructions("RUN"))
+    minor = int(re.fullmatch(r"python:3\.(\d+)-slim.*", instructions("FROM")[-1])[1])  # type: ignore[index]
     assert f"Python :: 3.{minor}" in (HERE / "pyproject.toml").read_text("utf-8")
 
 
@@ -52,7 +52,7 @@ def test_its_pip_lines_make_a_command_that_makes_a_video(tmp_path: Path) -> None
     source.mkdir()
     context(source)
     subprocess.run([sys.executable, "-m", "venv", fresh], check=True)
-    pip_lines = [line for line in told("RUN") if "-m pip" in line]
+    pip_lines = [line for line in instructions("RUN") if "-m pip" in line]
     assert len(pip_lines) == 2
     for line in pip_lines:
         line = line.partition("python -m pip")[2].replace("/src", str(source))

@@ -62,13 +62,13 @@ async def called(address: str, sound: Path, count: int) -> list[np.ndarray]:
 
 
 def test_a_browser_that_speaks_sees_a_face_and_may_call_again(speech: Path) -> None:
-    told: list[str] = []
-    with Server(imagine, told.append) as server:
+    warnings: list[str] = []
+    with Server(imagine, warnings.append) as server:
         for _ in range(2):
             frames = asyncio.run(called(server.address, speech, 30))
             assert {frame.shape for frame in frames} == {(64, 64, 3)}
             assert frames[-1].std() > 5
-    assert told == []
+    assert warnings == []
 
 
 def loudness(chunks: Iterable[np.ndarray]) -> Iterator[LivePicture]:
@@ -110,6 +110,9 @@ def test_only_this_machine_with_the_token_is_answered() -> None:
         place = server.address.replace("/?", "/offer?")
         broken = [b"{}", b"no", b'{"type": "offer", "sdp": "v=9"}', b" " * 300_000]
         assert [post(place, body)[0] for body in broken] == [400] * 4
+        assert post(server.address, b"{}")[0] == 404
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(place, timeout=20)
         assert server.address.startswith("http://127.0.0.1:")
 
 
@@ -134,7 +137,7 @@ def test_the_command_prints_the_address_and_ends_with_a_signal(tmp_path: Path) -
     assert "Traceback" not in err
 
 
-def test_what_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     code = "import sys; sys.modules['aiortc'] = None; from imagineid_cli.__main__ import run; run()"
     ended = subprocess.run(
         [sys.executable, "-c", code, "live", "--webrtc"], capture_output=True, text=True

@@ -214,10 +214,10 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._http = ThreadingHTTPServer((HOST, port), _handler(self))
         self._http.daemon_threads = True
-        works = {"calls": self._take_calls, "page": self._http.serve_forever}
+        targets = {"calls": self._take_calls, "page": self._http.serve_forever}
         self._threads = [
-            threading.Thread(target=work, name=f"imagineid-{name}", daemon=True)
-            for name, work in works.items()
+            threading.Thread(target=target, name=f"imagineid-{name}", daemon=True)
+            for name, target in targets.items()
         ]
 
     @property
@@ -285,11 +285,11 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self._place() == "/":
+            if self._is_asked_for("/"):
                 self._send(200, PAGE, "text/html")
 
         def do_POST(self) -> None:
-            if self._place() != "/offer":
+            if not self._is_asked_for("/offer"):
                 return
             try:
                 length = int(self.headers.get("content-length", 0))
@@ -301,15 +301,15 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 return
             self._send(200, json.dumps(answer), "application/json")
 
-        def _place(self) -> str:
-            """Return the path that is asked for; "" if it was refused."""
+        def _is_asked_for(self, path: str) -> bool:
+            """Return whether it is this path that is asked for; if not, it is refused."""
             where = urlsplit(self.path)
             if not server.admits(self.headers.get("host", ""), where.query):
                 self._send(403, "Open the address that imagineid live --webrtc printed.")
-                return ""
-            if where.path not in ("/", "/offer"):
+                return False
+            if where.path != path:
                 self._send(404, "There is no such page.")
-            return where.path
+            return where.path == path
 
         def _send(self, code: int, text: str, kind: str = "text/plain") -> None:
             data = text.encode()

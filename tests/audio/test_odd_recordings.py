@@ -18,7 +18,7 @@ from imagineid.audio.live_input import container_chunks
 from imagineid.audio.survey import packed, samples_of
 from imagineid.errors import BadSound
 from imagineid.video import VideoWriter
-from support.recordings import add_picture, read_sound, tone, write_recording
+from support.recordings import add_picture, read_sound, tone, two_tracks, write_recording
 
 
 def level_db(path: Path, start_s: float, stop_s: float) -> float:
@@ -87,20 +87,6 @@ def test_lost_packets_become_silence_and_what_follows_stays_in_step(
     assert level_db(path, 1.1, 1.9) < -60
     assert level_db(path, 0.2, 0.9) > -20
     assert level_db(path, 2.1, 2.8) > -20
-
-
-def two_tracks(path: Path, first: np.ndarray, second: np.ndarray) -> Path:
-    with av.open(str(path), "w") as out:
-        streams = [out.add_stream("aac", rate=16_000, layout="mono") for _ in range(2)]
-        for stream, wave in zip(streams, (first, second), strict=True):
-            for i in range(0, wave.shape[1] // 1024):
-                block = np.ascontiguousarray(wave[:, 1024 * i : 1024 * (i + 1)])
-                frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
-                frame.sample_rate, frame.pts = 16_000, 1024 * i
-                frame.time_base = Fraction(1, 16_000)
-                out.mux(stream.encode(frame))
-            out.mux(stream.encode(None))
-    return path
 
 
 def test_of_two_tracks_the_one_that_speaks_is_taken(tmp_path: Path) -> None:

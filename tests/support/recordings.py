@@ -53,6 +53,21 @@ def write_recording(
     return path
 
 
+def two_tracks(path: Path, first: NDArray[np.float32], second: NDArray[np.float32]) -> Path:
+    """Write two mono tracks at 16 kHz, (1, samples) each, without a picture."""
+    with av.open(str(path), "w") as out:
+        streams = [out.add_stream("aac", rate=16_000, layout="mono") for _ in range(2)]
+        for stream, wave in zip(streams, (first, second), strict=True):
+            for i in range(0, wave.shape[1] // 1024):
+                block = np.ascontiguousarray(wave[:, 1024 * i : 1024 * (i + 1)])
+                frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = 16_000, 1024 * i
+                frame.time_base = Fraction(1, 16_000)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    return path
+
+
 def add_picture(container: av.container.OutputContainer, seconds: float) -> None:
     """Add a grey picture of 64 px."""
     stream = container.add_stream("libx264", rate=25)

@@ -114,7 +114,7 @@ def test_the_numbers_on_stable_diffusion_are_those_of_sd15(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--conditions", "anchor"), "the mesh is always one"),
         (("--steps", "nose=3"), "--steps nose=3 is invalid"),
@@ -124,10 +124,10 @@ def test_the_numbers_on_stable_diffusion_are_those_of_sd15(tmp_path: Path) -> No
     ],
 )
 def test_an_invalid_choice_is_refused(
-    home: Path, tmp_path: Path, words: tuple[str, ...], told: str, capsys: Any
+    home: Path, tmp_path: Path, words: tuple[str, ...], message: str, capsys: Any
 ) -> None:
     assert run(home, tmp_path / "out", *words) == BadInput.exit_code
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -259,8 +259,8 @@ def spoken(home: Path, out: Path, *words: str, processes: int = 1) -> str:
 @pytest.mark.slow
 def test_two_processes_in_portions_have_the_losses_of_one(home: Path, trained: Path) -> None:
     out = home / "two"
-    said = spoken(home, out, "--steps", "2", "--accumulate", "2", processes=2)
-    assert "processes 2" in said
+    output = spoken(home, out, "--steps", "2", "--accumulate", "2", processes=2)
+    assert "processes 2" in output
     for stage in ("reader", "tia", "sca", "mba", "matte"):
         for one, two in zip(losses(trained, stage), losses(out, stage), strict=True):
             for name, value in one.items():
@@ -281,7 +281,8 @@ def test_adapters_are_trained_together_in_bfloat16(home: Path, trained: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    "IMAGINEID_MEDIAPIPE_PYTHON" not in os.environ, reason="needs MediaPipe, see docs/prepare.md"
+    "IMAGINEID_MEDIAPIPE_PYTHON" not in os.environ,
+    reason="runs where MediaPipe is, in IMAGINEID_MEDIAPIPE_PYTHON: docs/prepare.md",
 )
 def test_the_example_goes_from_clips_to_a_video(tmp_path: Path) -> None:
     here = Path(__file__).parent.parent.parent

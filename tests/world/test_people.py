@@ -40,7 +40,9 @@ def test_a_man_gets_the_body_that_anny_calls_male() -> None:
     woman, man = (people.Traits(g, 40.0, usual_pitch(g, 40.0), 1.0, 0, 0) for g in (0.0, 1.0))
     drawn = [people.controls(who, np.random.default_rng(0))[0]["gender"] for who in (woman, man)]
     assert drawn == pytest.approx([0.96, 0.04])
-    data = pytest.importorskip("anny.models.model_data", reason="anny: pip install -e '.[world]'")
+    data = pytest.importorskip(
+        "anny.models.model_data", reason="runs where anny is: pip install -e '.[world]'"
+    )
     assert data.PHENOTYPE_VARIATIONS["gender"] == ["male", "female"]  # of values 0 and 1
 
 

@@ -18,7 +18,7 @@ HEAD = "path,corpus,speaker,sex,age,language,emotion,text,split\n"
 
 
 needs_pitch = pytest.mark.skipif(
-    find_spec("pyworld") is None, reason="measures pitch: pip install -e '.[world]'"
+    find_spec("pyworld") is None, reason="runs where pyworld is: pip install -e '.[world]'"
 )
 
 
@@ -75,8 +75,10 @@ def test_an_index_without_a_split_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_text_is_aligned_and_a_wrong_one_is_noticed() -> None:
-    pytest.importorskip("pocketsphinx", reason="pip install pocketsphinx")
-    pytest.importorskip("phonemizer", reason="pip install -e '.[world]'")
+    pytest.importorskip(
+        "pocketsphinx", reason="runs where pocketsphinx is: pip install pocketsphinx"
+    )
+    pytest.importorskip("phonemizer", reason="runs where phonemizer is: pip install -e '.[world]'")
     from imagineid_evaluate.sounds import wave_of
     from imagineid_world.alignment import agreement, aligned, recognised
 

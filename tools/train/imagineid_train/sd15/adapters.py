@@ -23,22 +23,6 @@ from imagineid_train.prototypes import ENOUGH
 from imagineid_train.sd15.stage import Context
 from imagineid_train.sd15.stages import STAGES
 
-NAMES = {
-    "identity": {"identity.": "identity."},
-    "content": {"content.": "content."},
-    "emotion": {"emotion.": "emotion.", "expression.": "expression."},
-    "tia": {"inversion.": "text.inversion."},
-    "sca": {"sca.adapter.": "sca."},
-    "mba": {"blend.": "decoder.blend."},
-    "joint": {
-        "inversion.": "text.inversion.",
-        "sca.adapter.": "sca.",
-        "mba.blend.": "decoder.blend.",
-    },
-    "matte": {"matte.": "matte."},
-}
-"""For each stage: prefixes in its checkpoint, and in the file of adapters."""
-
 
 def check_output(folder: Path) -> None:
     """Refuse a folder that holds something else than adapters.
@@ -63,7 +47,7 @@ def write_adapters(context: Context, folder: Path, parts: Mapping[str, str]) -> 
     """
     tensors: dict[str, Tensor] = {}
     for stage in STAGES:
-        if stage.name not in NAMES or not stage.wanted(context.options, context.data):
+        if not stage.adapters or not stage.wanted(context.options, context.data):
             continue
         where = context.checkpoint(stage.name)
         if where is None:
@@ -71,7 +55,7 @@ def write_adapters(context: Context, folder: Path, parts: Mapping[str, str]) -> 
                 f"The stage {stage.name} has not been trained.\nTrain it:  the same command"
             )
         for key, value in weights(str(where.absolute())).items():
-            for there, here in NAMES[stage.name].items():
+            for there, here in stage.adapters.items():
                 if key.startswith(there):
                     tensors[here + key.removeprefix(there)] = value.contiguous()
     part = folder.with_name(f".{folder.name}.part")

@@ -23,7 +23,7 @@ from imagineid_world.articulation import PHONES, phone_index
 
 Array = np.ndarray
 
-KEPT = 64
+CACHED = 64
 """Samples whose sound and curves are kept in memory."""
 
 
@@ -61,7 +61,7 @@ class Sample:
             return np.asarray(image)
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHED)
 def _sound_of(shard: Path, sound: tuple[int, int], fit: tuple[int, int]) -> tuple[Any, ...]:
     """Return wave, its factor, alpha (80,) and beta (F, 52) of a sample."""
     wave, _ = soundfile.read(io.BytesIO(_read(shard, *sound)), dtype="float32")
@@ -157,7 +157,7 @@ class Shards:
         first = int(rng.integers(sample.frames - self.window + 1))
         stop = first + self.window
         _, _, alpha, beta = _sound_of(sample.shard, sample.places["flac"], sample.places["npz"])
-        said = [
+        phones = [
             (name, start, end)
             for name, start, end in sample.about.get("phones", ())
             if name in PHONES
@@ -166,7 +166,7 @@ class Shards:
             "mel": self.heard(sample, first),
             "alpha": alpha,
             "beta": np.clip(beta[first:stop], 0, 1),
-            "phone": phone_index(said, sample.frames)[first:stop].astype(np.int64),
+            "phone": phone_index(phones, sample.frames)[first:stop].astype(np.int64),
             "speaker": np.int64(self.speakers.index(str(sample.about["speaker"]))),
             "emotion": np.int64(sample.emotion),
         }

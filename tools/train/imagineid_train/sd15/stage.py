@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -101,6 +101,7 @@ class Stage:
         rows: how many that are.
         steps, items, rate: usual steps, items a step, and learning rate.
         wanted: whether it is part of a training with these options and data.
+        adapters: prefixes in its checkpoint, and those in the file of adapters.
     """
 
     name: str
@@ -111,3 +112,4 @@ class Stage:
     items: int
     rate: float
     wanted: Callable[[Options, Shards], bool] = lambda options, data: True
+    adapters: Mapping[str, str] = field(default_factory=dict)

@@ -47,4 +47,7 @@ class Learner(nn.Module):
         return terms
 
 
-STAGE = Stage("content", Learner, draw, rows=2, steps=50_000, items=32, rate=3e-4)
+STAGE = Stage(
+    "content", Learner, draw, rows=2, steps=50_000, items=32, rate=3e-4,
+    adapters={"content.": "content."},
+)  # fmt: skip

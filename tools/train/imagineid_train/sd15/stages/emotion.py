@@ -51,4 +51,7 @@ def draw(context: Context, rng: np.random.Generator) -> list[Row]:
     return context.data.pair(rng, context.data.by_emotion or context.data.by_speaker)
 
 
-STAGE = Stage("emotion", Learner, draw, rows=2, steps=50_000, items=32, rate=3e-4)
+STAGE = Stage(
+    "emotion", Learner, draw, rows=2, steps=50_000, items=32, rate=3e-4,
+    adapters={"emotion.": "emotion.", "expression.": "expression."},
+)  # fmt: skip

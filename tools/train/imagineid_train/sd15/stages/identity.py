@@ -34,4 +34,7 @@ def draw(context: Context, rng: np.random.Generator) -> list[Row]:
     return context.data.pair(rng, context.data.by_speaker)
 
 
-STAGE = Stage("identity", Learner, draw, rows=2, steps=50_000, items=32, rate=3e-4)
+STAGE = Stage(
+    "identity", Learner, draw, rows=2, steps=50_000, items=32, rate=3e-4,
+    adapters={"identity.": "identity."},
+)  # fmt: skip

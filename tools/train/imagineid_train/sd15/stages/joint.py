@@ -36,4 +36,9 @@ def draw(context: Context, rng: np.random.Generator) -> list[Row]:
 STAGE = Stage(
     "joint", Learner, draw, rows=1, steps=100_000, items=32, rate=1e-4,
     wanted=lambda options, data: options.joint,
+    adapters={
+        "inversion.": "text.inversion.",
+        "sca.adapter.": "sca.",
+        "mba.blend.": "decoder.blend.",
+    },
 )  # fmt: skip

@@ -31,4 +31,5 @@ def draw(context: Context, rng: np.random.Generator) -> list[Row]:
 STAGE = Stage(
     "matte", Learner, draw, rows=1, steps=10_000, items=16, rate=1e-3,
     wanted=lambda options, data: options.matting == "own",
+    adapters={"matte.": "matte."},
 )  # fmt: skip

@@ -58,4 +58,5 @@ def draw(context: Context, rng: np.random.Generator) -> list[Row]:
 STAGE = Stage(
     "mba", Blending, draw, rows=1, steps=10_000, items=16, rate=1e-3,
     wanted=lambda options, data: not options.joint,
+    adapters={"blend.": "decoder.blend."},
 )  # fmt: skip

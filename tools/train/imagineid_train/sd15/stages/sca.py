@@ -54,4 +54,5 @@ class Learner(nn.Module):
 STAGE = Stage(
     "sca", Learner, draw, rows=1, steps=100_000, items=32, rate=1e-4,
     wanted=lambda options, data: not options.joint,
+    adapters={"sca.adapter.": "sca."},
 )  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imagineid.nn.text import Prompt
     from imagineid.nn.unet import BaseUNet
 
-UNSAID = 0.1
+UNPROMPTED = 0.1
 """Share of samples without a prompt, so that guidance knows what no prompt looks like."""
 
 
@@ -82,8 +82,8 @@ def draw(context: Context, rng: np.random.Generator) -> list[Row]:
     """Draw a frame, its voice, a prompt, noise and a time."""
     size, options = context.size, context.options
     row = context.data.frame(rng)
-    said = [options.prompt] + [str(row.pop("caption"))] * options.captions
-    prompt = "" if rng.random() < UNSAID else ", ".join(said)
+    phrases = [options.prompt] + [str(row.pop("caption"))] * options.captions
+    prompt = "" if rng.random() < UNPROMPTED else ", ".join(phrases)
     shape = (size.latent_channels, size.latent_px, size.latent_px)
     steps = size.schedule.train_steps
     return [
@@ -100,4 +100,5 @@ def draw(context: Context, rng: np.random.Generator) -> list[Row]:
 STAGE = Stage(
     "tia", Learner, draw, rows=1, steps=50_000, items=32, rate=1e-4,
     wanted=lambda options, data: not options.joint,
+    adapters={"inversion.": "text.inversion."},
 )  # fmt: skip

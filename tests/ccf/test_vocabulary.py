@@ -53,6 +53,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("a 67 year old man", "a old man"),
         ("25-year-old woman", "young woman"),
         ("woman aged 45", "woman middle-aged"),
+        ("middle aged woman", "middle-aged woman"),
         ("age 30, red hair", "young, red hair"),
         ("number 3 on a shirt", "number 3 on a shirt"),
     ],

@@ -22,17 +22,21 @@ _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*")
 _YEARS_OLD = re.compile(
     r"\b(\d{1,3})[\s-]*(?:years?|yrs?)?[\s-]*(?:old|aged)\b|\baged? (\d{1,3})\b"
 )
+_MIDDLE_AGED = re.compile(r"\bmiddle\s+aged\b")
 _AGES = ((13, "child"), (19, "teenage"), (33, "young"), (42, "adult"), (58, "middle-aged"))
 
 
 def age_in_words(prompt: str) -> str:
-    """Replace "67 years old" and "aged 25" by the words that captions use: old, young, ..."""
+    """Replace "67 years old" and "aged 25" by the words that captions use: old, young, ...
+
+    "Middle aged" becomes one word, too: "aged" alone means old.
+    """
 
     def word(found: re.Match[str]) -> str:
         years = int(found.group(1) or found.group(2))
         return next((name for most, name in _AGES if years < most), "old")
 
-    return _YEARS_OLD.sub(word, prompt)
+    return _YEARS_OLD.sub(word, _MIDDLE_AGED.sub("middle-aged", prompt))
 
 
 _PERSON = re.compile(

@@ -53,12 +53,27 @@ def test_an_mp4_stream_has_picture_and_sound_in_step() -> None:
         assert "Synthetic" in container.metadata["description"]
         frames = [(f.time, f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]
     with av.open(io.BytesIO(bytes(out.data))) as container:
+        rate = container.streams.audio[0].rate
         sound = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
     assert len(frames) == 75
     flash_s = next(time for time, frame in frames if frame.mean() > 200)
-    click_s = np.flatnonzero(np.abs(sound) > 0.4)[0] / 16_000
+    assert rate == 48_000, "a rate that every player and upload takes"
+    click_s = np.flatnonzero(np.abs(sound) > 0.4)[0] / rate
     assert flash_s == pytest.approx(2.0, abs=0.001)
     assert click_s == pytest.approx(2.0, abs=0.01)
+
+
+def test_an_interrupted_mp4_stream_is_complete() -> None:
+    out = OnlyWritten()
+    sink = Mp4Stream(out, Path("-"), 64, {}).__enter__()
+    for picture in pictures(50, 25):
+        sink.write(picture)
+    sink.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    with av.open(io.BytesIO(bytes(out.data))) as container:
+        assert len([*container.decode(video=0)]) == 50
+    with av.open(io.BytesIO(bytes(out.data))) as container:
+        seconds = sum(f.samples / f.sample_rate for f in container.decode(audio=0))
+    assert seconds == pytest.approx(2.0, abs=0.03)
 
 
 def test_jpegs_follow_one_another() -> None:

@@ -6,21 +6,20 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol
 
-import av
 import numpy as np
-from av.video.reformatter import Colorspace, VideoReformatter
 from PIL import Image
 
 from imagineid.errors import BackendMissing, BadOutput
-from imagineid.files import WriteOnly, atomic_output, write_errors
+from imagineid.files import atomic_output, write_errors
 from imagineid.signals import Stopped
-from imagineid.spec import FPS, SAMPLE_RATE
-from imagineid.video.metadata import metadata_tags
+from imagineid.spec import FPS
+from imagineid.video.formats import MP4
+from imagineid.video.sound_track import LiveSound
+from imagineid.video.writer import VideoWriter
 
 if TYPE_CHECKING:
     from imagineid.live import LivePicture
@@ -62,30 +61,12 @@ class Mp4Stream:
     def __init__(
         self, stream: IO[bytes], name: Path, size_px: int, metadata: dict[str, Any]
     ) -> None:
-        self._stream, self._name = stream, name
-        self._size_px, self._metadata = size_px, metadata
-        self._colours = VideoReformatter()
-        self._frames = self._samples = 0
+        self._sound = LiveSound(MP4.sound_rates[-1])
+        self._writer = VideoWriter(stream, size_px, self._sound, metadata)
+        self._writer.path = name
 
     def __enter__(self) -> Mp4Stream:
-        options = {  # the table waits for both streams, so that times are exact
-            "movflags": "+delay_moov+default_base_moof",
-            "frag_duration": str(1_000_000 // FPS),
-            "flush_packets": "1",
-        }
-        target = WriteOnly(self._stream)
-        self._container = av.open(target, "w", format="mp4", options=options)
-        self._container.metadata.update(metadata_tags(self._metadata))
-        self._picture = self._container.add_stream("libx264", rate=FPS)
-        self._picture.width = self._picture.height = self._size_px
-        self._picture.pix_fmt = "yuv420p"
-        self._picture.options = {
-            "preset": "veryfast",
-            "crf": "20",
-            "tune": "zerolatency",
-            "g": str(FPS),
-        }
-        self._voice = self._container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        self._writer.__enter__()
         return self
 
     def __exit__(
@@ -94,25 +75,15 @@ class Mp4Stream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None or isinstance(error, (KeyboardInterrupt, Stopped)):
-            with write_errors(self._name):
-                self._container.mux(self._picture.encode(None))
-                self._container.mux(self._voice.encode(None))
-                self._container.close()
+        self._sound.end()
+        if isinstance(error, (KeyboardInterrupt, Stopped)):  # how live video usually ends
+            kind = error = trace = None
+        self._writer.__exit__(kind, error, trace)
 
     def write(self, picture: LivePicture) -> None:
         """Add one frame and its sound."""
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.frame), format="rgb24")
-        frame = self._colours.reformat(frame, format="yuv420p", dst_colorspace=Colorspace.ITU709)
-        frame.pts, frame.time_base = self._frames, Fraction(1, FPS)
-        self._frames += 1
-        sound = av.AudioFrame.from_ndarray(picture.sound[None], format="fltp", layout="mono")
-        sound.sample_rate = SAMPLE_RATE
-        sound.pts, sound.time_base = self._samples, Fraction(1, SAMPLE_RATE)
-        self._samples += len(picture.sound)
-        with write_errors(self._name):
-            self._container.mux(self._picture.encode(frame))
-            self._container.mux(self._voice.encode(sound))
+        self._sound.push(picture.sound)
+        self._writer.write(picture.frame)
 
 
 class PictureStream:

@@ -1,7 +1,8 @@
-"""The sound of a video: a recording in a format of the encoder, with silence before and after."""
+"""The sound of a video: a recording with silence before and after, or live sound in pieces."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import cast
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from imagineid.audio.decode import resample, silence
+from imagineid.spec import SAMPLE_RATE
 
 
 def sound_frames(
@@ -58,13 +61,49 @@ def _rate_for(rate: int, rates: tuple[int, ...]) -> int:
     return next((each for each in higher if each % rate == 0), higher[0])
 
 
+class LiveSound:
+    """Sound that comes in while a video is written; an iterator over what has come in so far.
+
+    Args:
+        rate: sample rate of the encoder, Hz.
+    """
+
+    layout = "mono"
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._resampler = av.AudioResampler(format="fltp", layout=self.layout, rate=rate)
+        self._waiting: deque[av.AudioFrame] = deque()
+
+    def push(self, samples: NDArray[np.float32]) -> None:
+        """Add samples (n,), mono at 16 kHz, in [-1, 1]."""
+        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout=self.layout)
+        frame.sample_rate = SAMPLE_RATE
+        self._waiting.extend(self._resampler.resample(frame))
+
+    def end(self) -> None:
+        """Add what the resampler still holds; nothing is pushed afterwards."""
+        self._waiting.extend(self._resampler.resample(None))
+
+    def __iter__(self) -> LiveSound:
+        return self
+
+    def __next__(self) -> av.AudioFrame:
+        """Return the next frame; stops where nothing waits, and goes on after a push."""
+        if not self._waiting:
+            raise StopIteration
+        return self._waiting.popleft()
+
+
 class SoundTrack:
     """The sound stream of a video that is being written.
 
     Args:
         container: the container to which the stream is added.
         codec: FFmpeg's name of the encoder.
-        frames: frames of the sound, float planes; see :func:`sound_frames`.
+        frames: frames of the sound, float planes; see :func:`sound_frames` and :class:`LiveSound`.
+        rate: their sample rate, Hz.
+        layout: FFmpeg's name of their channels: "mono" or "stereo".
     """
 
     def __init__(
@@ -72,27 +111,26 @@ class SoundTrack:
         container: av.container.OutputContainer,
         codec: str,
         frames: Iterator[av.AudioFrame],
+        rate: int,
+        layout: str,
     ) -> None:
-        self._container, self._frames = container, frames
-        self._pending: av.AudioFrame | None = next(frames)
+        self._container, self._frames, self._rate = container, frames, rate
+        self._pending: av.AudioFrame | None = None
         self._samples = 0  # that went in
-        first, rate = self._pending, self._pending.sample_rate
-        stream = container.add_stream(codec, rate=rate, layout=first.layout.name)
+        stream = container.add_stream(codec, rate=rate, layout=layout)
         self._stream = cast("av.AudioStream", stream)
-        self._stream.bit_rate = min(96_000, 5 * rate) * first.layout.nb_channels
+        self._stream.bit_rate = min(96_000, 5 * rate) * (1 if layout == "mono" else 2)
 
     def write_until(self, time_s: Fraction) -> None:
-        """Write sound up to the time of the picture."""
-        while self._pending is not None:
-            frame = self._pending
-            room = int(time_s * frame.sample_rate) - self._samples
-            if room <= 0:
+        """Write sound up to the time of the picture, as far as there is any."""
+        while True:
+            frame = next(self._frames, None) if self._pending is None else self._pending
+            self._pending = frame
+            room = int(time_s * self._rate) - self._samples
+            if frame is None or room <= 0:
                 return
-            if frame.samples > room:
-                frame, self._pending = _cut(frame, room)
-            else:
-                self._pending = next(self._frames, None)
-            frame.pts, frame.time_base = self._samples, Fraction(1, frame.sample_rate)
+            frame, self._pending = _cut(frame, room) if frame.samples > room else (frame, None)
+            frame.pts, frame.time_base = self._samples, Fraction(1, self._rate)
             self._samples += frame.samples
             self._container.mux(self._stream.encode(frame))
 

@@ -1,7 +1,8 @@
 """Video files: generated frames with the sound of a recording.
 
 The file is written under a temporary name next to its target and renamed on success. Picture and
-sound are interleaved, so that nothing is held in memory.
+sound are interleaved, so that nothing is held in memory. Live video is written by the same class,
+see :class:`imagineid.video.live_output.Mp4Stream`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
@@ -28,11 +30,17 @@ from imagineid.files import WriteOnly, atomic_output, check_output, in_plain_tex
 from imagineid.spec import FPS
 from imagineid.video.formats import MP4, format_of
 from imagineid.video.metadata import metadata_tags
-from imagineid.video.sound_track import SoundTrack, sound_frames
+from imagineid.video.sound_track import LiveSound, SoundTrack, sound_frames
 from imagineid.video.subtitles import Cue, SubtitleTrack
 
 _FRAGMENTS = {
     "movflags": "+frag_keyframe+empty_moov+default_base_moof",
+    "flush_packets": "1",
+}
+
+_LIVE_FRAGMENTS = {  # one frame each; the table waits for both streams, so that times are exact
+    "movflags": "+delay_moov+default_base_moof",
+    "frag_duration": str(1_000_000 // FPS),
     "flush_packets": "1",
 }
 
@@ -47,7 +55,8 @@ class VideoWriter:
         path: the output file, one of :data:`imagineid.video.formats.FORMATS`; or a binary
             stream, such as a pipe, for an mp4.
         size_px: width and height of the frames, even; one number for a square.
-        sound: the recording; its sound is cut to the length of the video.
+        sound: the recording; its sound is cut to the length of the video. Or live sound: then each
+            frame leaves the encoder at once.
         metadata: metadata to write, as ``read_metadata`` returns it;
             values that JSON can hold. Keys ``synthetic`` and ``statement`` are added.
         fps: frames a second.
@@ -67,7 +76,7 @@ class VideoWriter:
         self,
         path: str | os.PathLike[str] | IO[bytes],
         size_px: int | tuple[int, int],
-        sound: str | os.PathLike[str],
+        sound: str | os.PathLike[str] | LiveSound,
         metadata: dict[str, Any],
         fps: int = FPS,
         overwrite: bool = False,
@@ -85,7 +94,9 @@ class VideoWriter:
         self._transparent, self._pad_s, self._cues = transparent, pad_s, subtitles
         self.frames = 0
         self._fps = fps
-        self._sound_path, self._track = Path(sound), track
+        self._live = sound if isinstance(sound, LiveSound) else None
+        self._sound_path = Path("-") if isinstance(sound, LiveSound) else Path(sound)
+        self._track = track
         self._metadata = metadata
         self._overwrite = overwrite
         self._colours = (
@@ -102,14 +113,13 @@ class VideoWriter:
                 target: Any = f"file:{stack.enter_context(in_plain_text(part))}"
                 options = dict(form.container_options)
             else:
-                target, options = WriteOnly(self._stream), _FRAGMENTS
+                target = WriteOnly(self._stream)
+                options = _LIVE_FRAGMENTS if self._live else _FRAGMENTS
             self._container = av.open(target, "w", format=form.container, options=options)
             stack.push(self._close_container)
             self._container.metadata.update(metadata_tags(self._metadata))
             self._add_picture()
-            sound = sound_frames(self._sound_path, form.sound_rates, self._pad_s, track=self._track)
-            stack.callback(sound.close)
-            self._sound = SoundTrack(self._container, form.sound_codec, sound)
+            self._sound = self._add_sound(stack)
             self._subtitles: SubtitleTrack | None = None
             if self._cues:
                 self._subtitles = SubtitleTrack(self._container, form.subtitle_codec, self._cues)
@@ -167,10 +177,28 @@ class VideoWriter:
             self._picture.metadata["alpha_mode"] = "1"  # required by players of WebM
         if self._stream is not None:
             self._picture.options |= {"g": str(self._fps)}  # fragments begin at key frames
+        if self._live is not None:
+            self._picture.options |= {"tune": "zerolatency"}
         coder = self._picture.codec_context
         coder.thread_count = 1  # the same bytes on any number of CPU cores
         coder.color_primaries, coder.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         coder.colorspace, coder.color_range = Colorspace.ITU709, ColorRange.MPEG
+
+    def _add_sound(self, stack: contextlib.ExitStack) -> SoundTrack:
+        """Add the sound stream; ``stack`` closes the recording."""
+        form, live = self._format, self._live
+        if live is not None:
+            return SoundTrack(self._container, form.sound_codec, live, live.rate, live.layout)
+        sound = sound_frames(self._sound_path, form.sound_rates, self._pad_s, track=self._track)
+        stack.callback(sound.close)
+        first = next(sound)
+        return SoundTrack(
+            self._container,
+            form.sound_codec,
+            chain((first,), sound),
+            first.sample_rate,
+            first.layout.name,
+        )
 
     def _catch_up(self) -> None:
         """Write sound and subtitles up to the time of the picture."""

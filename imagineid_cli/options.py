@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imagineid.backends import ATTENTION, ENGINES, EXPORTED
-from imagineid.spec import EMOTIONS
+from imagineid.spec import EMOTIONS, FPS
 
 if TYPE_CHECKING:
     from imagineid.request import Request
@@ -124,7 +124,9 @@ def requested(
             PICTURE,
         ),
     ] = None,
-    aspect: Annotated[str, option("1:1|9:16|16:9", "Width to height.", PICTURE)] = "1:1",
+    aspect: Annotated[
+        str | None, option("1:1|9:16|16:9", "Width to height. [default: 1:1]", PICTURE)
+    ] = None,
     background: Annotated[
         str | None,
         option(
@@ -133,7 +135,9 @@ def requested(
             PICTURE,
         ),
     ] = None,
-    fps: Annotated[int, option("24|25|30|50|60", "Frames a second.", PICTURE)] = 25,
+    fps: Annotated[
+        int | None, option("24|25|30|50|60", "Frames a second. [default: 25]", PICTURE)
+    ] = None,
     pad: Annotated[
         float, option("S", "Seconds of quiet before and after, the mouth shut.", PICTURE)
     ] = 0.0,
@@ -177,7 +181,10 @@ def requested(
         strength=strength, voice=voice, pose_from=pose_from, still=still, head=head, blink=blink,
         mouth=mouth, avatar=face_of(avatar, face), track=track, exact=exact or None,
         chains=chains_of(chains),
-        output=OutputOptions(Framing(size, aspect, background), fps, pad, subtitles, burn_in),
+        output=OutputOptions(
+            Framing(size, aspect or "1:1", background),
+            FPS if fps is None else fps, pad, subtitles, burn_in,
+        ),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from imagineid.progress import SILENT, Progress
 from imagineid.rendering import metadata_of, opened, warn_unknown, write_video
 from imagineid.request import Request, joined_prompt
 from imagineid.spec import FPS, SAMPLE_RATE
-from imagineid.swap_source import SwapSource, find_source, read_source
+from imagineid.swap_source import LOOK, SwapSource, find_source, read_source
 from imagineid.video.output import OutputOptions, check_video_output, open_writer
 
 if TYPE_CHECKING:
@@ -36,12 +36,15 @@ class Swaps:
         emotion_from, identity_from, content_from: recordings.
         request: prompt, seed, emotion and motion that replace the source's; the strength of any
             blend.
+        keeps: of :data:`imagineid.swap_source.LOOK`, what the new video has from the source's
+            where ``request`` leaves it at its default.
     """
 
     emotion_from: Path | None = None
     identity_from: Path | None = None
     content_from: Path | None = None
     request: Request = field(default_factory=Request)
+    keeps: tuple[str, ...] = LOOK
 
     @property
     def new_face(self) -> bool:
@@ -68,7 +71,7 @@ class Swaps:
             )
         request = self.request
         moves = request.motion_label is not None or request.amounts != Amounts()
-        moves = moves or request.output != OutputOptions()
+        moves = moves or request.output != OutputOptions() or self.keeps != LOOK
         if not (self.new_face or moves or self.content_from or blends):
             raise BadInput(
                 "Nothing is swapped.\n"
@@ -157,6 +160,8 @@ def prepare(
     """
     swaps.check()
     found = find_source(source)
+    request = replace(swaps.request, output=found.look(swaps.request.output, swaps.keeps))
+    swaps = replace(swaps, request=request)
     inputs = (found.path, swaps.emotion_from, swaps.identity_from, swaps.content_from)
     named = [path for path in inputs if path is not None]
     for path in named:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,13 @@ import numpy as np
 
 from imagineid import swap_store
 from imagineid.errors import BadInput
+from imagineid.face.retiming import RATES_FPS
 from imagineid.rendering import as_requested
 from imagineid.request import Request, request_of
+from imagineid.spec import FPS
 from imagineid.video import read_metadata
-from imagineid.video.framing import lanczos
+from imagineid.video.framing import ASPECTS, SIZES_PX, lanczos
+from imagineid.video.output import OutputOptions
 from imagineid.video.reading import read_first_frame
 
 if TYPE_CHECKING:
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from imagineid.progress import Progress
 
 Picture = np.ndarray
+
+LOOK = ("size_px", "aspect", "fps")
+"""What a new video has from the source's, unless something else is asked for."""
+
+_ALLOWED = {"size_px": SIZES_PX, "aspect": tuple(ASPECTS), "fps": RATES_FPS}
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,23 @@ class SwapSource:
     def motion(self) -> str:
         """Source of its head motion: "", "still" or the name of a reference."""
         return str(self.known.get("motion", ""))
+
+    def look(self, asked: OutputOptions, keeps: Collection[str] = LOOK) -> OutputOptions:
+        """Return how the new video is written: as asked, and else as the source was.
+
+        Args:
+            asked: what was asked for.
+            keeps: of :data:`LOOK`, what is the source's where ``asked`` has the default.
+        """
+        usual, now = OutputOptions(), asked.framing
+        asks: dict[str, Any] = {"size_px": now.size_px, "aspect": now.aspect, "fps": asked.fps}
+        defaults = {"size_px": usual.framing.size_px, "aspect": usual.framing.aspect, "fps": FPS}
+        for name in keeps:
+            own = self.known.get(name)
+            if asks[name] == defaults[name] and own in _ALLOWED[name]:
+                asks[name] = own
+        fps = asks.pop("fps")
+        return replace(asked, framing=replace(now, **asks), fps=fps)
 
 
 def find_source(path: Path | None) -> SwapSource:

@@ -56,6 +56,7 @@ def swap(
 
     A new emotion, new words or new head motion keep the face.
     A new identity, prompt or seed gives a new face.
+    Size, aspect and frame rate stay those of the base, unless asked otherwise.
     Examples:  swap --emotion-from b.wav    swap out.mp4 --emotion happy --strength 0.5
     """
     with error_handling(debug):
@@ -63,7 +64,9 @@ def swap(
         from imagineid.cache import Cache
 
         request = options.requested(**asked)
-        swaps = swap.Swaps(emotion_from, identity_from, content_from, request)
+        typed = {"size_px": asked["size"], "aspect": asked["aspect"], "fps": asked["fps"]}
+        keeps = tuple(name for name, value in typed.items() if value is None)
+        swaps = swap.Swaps(emotion_from, identity_from, content_from, request, keeps)
         job = swap.prepare(base, swaps, output, overwrite)
         pipe = pipeline.load(model, engine=engine)
         cache = None if no_cache else Cache.default()

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from typer.testing import Result
@@ -176,3 +177,24 @@ def test_a_swapped_video_of_which_nothing_is_kept_is_refused(run: Run, tmp_path:
 
 def test_another_model_can_be_named(run: Run) -> None:
     refused(run("swap", "a.wav", "--emotion", "sad", "--model", "other"), "Unknown model 'other'")
+
+
+def shape(path: str) -> tuple[int, int, float]:
+    """Width, height and frames a second of a video."""
+    with av.open(path) as video:
+        stream = video.streams.video[0]
+        return stream.width, stream.height, float(stream.average_rate or 0)
+
+
+def test_size_aspect_and_frame_rate_stay_unless_asked_otherwise(run: Run) -> None:
+    made(run, "generate", "a.wav", "-o", "square.mp4")
+    made(run, "generate", "a.wav", "--aspect", "9:16", "--fps", 30, "--size", 256, "-o", "tall.mp4")
+    assert shape("tall.mp4")[1] > shape("tall.mp4")[0] == 256
+    made(run, "swap", "tall.mp4", "--emotion-from", "b.wav", "-o", "swapped.mp4")
+    assert shape("swapped.mp4") == shape("tall.mp4")
+    made(run, "swap", "swapped.mp4", "--head", 0.5, "-o", "again.mp4")
+    assert shape("again.mp4") == shape("tall.mp4"), "a swap's own shape is known, too"
+    made(run, "swap", "tall.mp4", "--aspect", "1:1", "--fps", 25, "-o", "back.mp4")
+    assert shape("back.mp4") == (256, 256, 25)
+    made(run, "swap", "square.mp4", "--emotion-from", "b.wav", "-o", "plain.mp4")
+    assert shape("plain.mp4") == shape("square.mp4")

@@ -182,17 +182,19 @@ def _calm_mouth(expression: dict[str, Tensor], size: Size) -> dict[str, Tensor]:
 def unship(size: Size) -> None:
     """Lay the embedded weights out as checkpoints, so that training goes on in a new checkout.
 
-    Stages that have checkpoints already are left alone. The optimiser starts afresh. The mouth of
-    ``content`` is not embedded; it begins as the expression of a calm voice.
+    Stages that have checkpoints already are left alone. The optimiser starts afresh. The spatial
+    adapter is laid out for the last stage that trains it and for ``base``, which has one of its
+    own. The mouth of ``content`` is not embedded; it begins as the expression of a calm voice.
     """
     expression = _expression_as_trained(size)
     stages: dict[str, dict[str, Tensor]] = {"content": _calm_mouth(expression, size)}
     stored = load_file(DIRECTORY / size.name / STORE) | expression
-    for own, ((stage, prefix), *_) in SOURCES.items():
-        for name, value in stored.items():
-            if name.startswith(own + "."):
-                key = prefix + name.removeprefix(own)
-                stages.setdefault(stage, {})[key] = value.float()
+    for own, trained_by in SOURCES.items():
+        for stage, prefix in {trained_by[0], trained_by[-1]}:
+            for name, value in stored.items():
+                if name.startswith(own + "."):
+                    key = prefix + name.removeprefix(own)
+                    stages.setdefault(stage, {})[key] = value.float()
     for stage, tensors in stages.items():
         folder = ROOT / stage
         if not folder.exists():

@@ -14,7 +14,6 @@ from imagineid.errors import BadInput
 from imagineid.face.retiming import RATES_FPS
 from imagineid.rendering import as_requested
 from imagineid.request import Request, request_of
-from imagineid.spec import FPS
 from imagineid.video import read_metadata
 from imagineid.video.framing import ASPECTS, SIZES_PX, lanczos
 from imagineid.video.output import OutputOptions
@@ -30,7 +29,11 @@ Picture = np.ndarray
 LOOK = ("size_px", "aspect", "fps")
 """What a new video has from the source's, unless something else is asked for."""
 
-_ALLOWED = {"size_px": SIZES_PX, "aspect": tuple(ASPECTS), "fps": RATES_FPS}
+_ALLOWED: dict[str, tuple[Any, ...]] = {
+    "size_px": SIZES_PX,
+    "aspect": tuple(ASPECTS),
+    "fps": RATES_FPS,
+}
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,15 @@ class SwapSource:
             asked: what was asked for.
             keeps: of :data:`LOOK`, what is the source's where ``asked`` has the default.
         """
-        usual, now = OutputOptions(), asked.framing
-        asks: dict[str, Any] = {"size_px": now.size_px, "aspect": now.aspect, "fps": asked.fps}
-        defaults = {"size_px": usual.framing.size_px, "aspect": usual.framing.aspect, "fps": FPS}
-        for name in keeps:
-            own = self.known.get(name)
-            if asks[name] == defaults[name] and own in _ALLOWED[name]:
-                asks[name] = own
-        fps = asks.pop("fps")
-        return replace(asked, framing=replace(now, **asks), fps=fps)
+        changed = asked.metadata()  # what is not at its default
+        kept: dict[str, Any] = {
+            name: own
+            for name in keeps
+            for own in _ALLOWED[name]
+            if name not in changed and own == self.known.get(name)
+        }
+        fps = kept.pop("fps", asked.fps)
+        return replace(asked, framing=replace(asked.framing, **kept), fps=fps)
 
 
 def find_source(path: Path | None) -> SwapSource:

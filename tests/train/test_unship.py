@@ -6,28 +6,33 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("safetensors")
+torch = pytest.importorskip("torch", reason="runs where torch is: pip install -e '.[train]'")
 
-from safetensors.torch import load_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
+from imagineid.nn.networks import PAD  # noqa: E402
 from imagineid.nn.sca import SpatialAdapter  # noqa: E402
 from imagineid.nn.unet import BaseUNet  # noqa: E402
 from imagineid.spec import MINI  # noqa: E402
-from imagineid_train import ship  # noqa: E402
+from imagineid_train import loop, ship  # noqa: E402
 from imagineid_train.loop import LAID_OUT  # noqa: E402
 
 
 @pytest.mark.slow
 def test_the_base_goes_on_with_its_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``base`` trains a spatial adapter of its own; without weights it would begin from nothing."""
-    monkeypatch.setattr(ship, "ROOT", tmp_path)
+    """``base`` trains the adapter, too; what is shipped afterwards is its own, not the one before.
+
+    An adapter laid out for ``student`` would be shipped beside a base that has learnt on.
+    """
+    for module in (ship, loop):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
     ship.unship(MINI)
-    base = load_file(tmp_path / "mini" / "base" / LAID_OUT)
-    student = load_file(tmp_path / "mini" / "student" / LAID_OUT)
+    path = tmp_path / "mini" / "base" / LAID_OUT
+    base = load_file(path)
     for prefix, module in (("unet", BaseUNet(MINI)), ("adapter", SpatialAdapter(MINI))):
         names = {f"{prefix}.{name}" for name, _ in module.named_parameters()}
         assert names <= base.keys()
-    shared = [name for name in student if name.startswith("adapter.")]
-    assert shared
-    assert all(torch.equal(base[name], student[name]) for name in shared)
+    learnt = {name: value + 1 for name, value in base.items() if name.startswith("adapter.")}
+    save_file(base | learnt, path.with_name("average.safetensors"))
+    shipped = ship.trained_networks(MINI, but=PAD)["sca"].state_dict()
+    assert all(torch.equal(shipped[name.removeprefix("adapter.")], learnt[name]) for name in learnt)

@@ -62,8 +62,7 @@ class Mp4Stream:
         self, stream: IO[bytes], name: Path, size_px: int, metadata: dict[str, Any]
     ) -> None:
         self._sound = LiveSound(MP4.sound_rates[-1])
-        self._writer = VideoWriter(stream, size_px, self._sound, metadata)
-        self._writer.path = name
+        self._writer = VideoWriter(stream, size_px, self._sound, metadata, name=name)
 
     def __enter__(self) -> Mp4Stream:
         self._writer.__enter__()

@@ -65,6 +65,7 @@ class VideoWriter:
         pad_s: seconds of silence before and after the recording.
         subtitles: cues of a subtitle track, at times of the video.
         track: which sound track of the recording, from 1; None: the one that speaks.
+        name: of a stream, for errors.
 
     Raises:
         BadOutput: it can't be written, the disk is full, or the format does not support
@@ -85,18 +86,18 @@ class VideoWriter:
         pad_s: float = 0.0,
         subtitles: tuple[Cue, ...] = (),
         track: int | None = None,
+        name: Path = Path("-"),
     ) -> None:
         self._width, self._height = (size_px, size_px) if isinstance(size_px, int) else size_px
         assert self._width % 2 == 0 == self._height % 2, "yuv420p halves the colours' size"
         self._stream = None if isinstance(path, (str, os.PathLike)) else path
-        self.path = Path("-") if self._stream else Path(cast("str", path))
+        self.path = name if self._stream else Path(cast("str", path))
         self._format = MP4 if self._stream else format_of(self.path, transparent)
         self._transparent, self._pad_s, self._cues = transparent, pad_s, subtitles
         self.frames = 0
         self._fps = fps
-        self._live = sound if isinstance(sound, LiveSound) else None
-        self._sound_path = Path("-") if isinstance(sound, LiveSound) else Path(sound)
-        self._track = track
+        self._sound_source, self._track = sound, track
+        self._live = isinstance(sound, LiveSound)
         self._metadata = metadata
         self._overwrite = overwrite
         self._colours = (
@@ -177,7 +178,7 @@ class VideoWriter:
             self._picture.metadata["alpha_mode"] = "1"  # required by players of WebM
         if self._stream is not None:
             self._picture.options |= {"g": str(self._fps)}  # fragments begin at key frames
-        if self._live is not None:
+        if self._live:
             self._picture.options |= {"tune": "zerolatency"}
         coder = self._picture.codec_context
         coder.thread_count = 1  # the same bytes on any number of CPU cores
@@ -186,10 +187,10 @@ class VideoWriter:
 
     def _add_sound(self, stack: contextlib.ExitStack) -> SoundTrack:
         """Add the sound stream; ``stack`` closes the recording."""
-        form, live = self._format, self._live
-        if live is not None:
-            return SoundTrack(self._container, form.sound_codec, live, live.rate, live.layout)
-        sound = sound_frames(self._sound_path, form.sound_rates, self._pad_s, track=self._track)
+        form, source = self._format, self._sound_source
+        if isinstance(source, LiveSound):
+            return SoundTrack(self._container, form.sound_codec, source, source.rate, source.layout)
+        sound = sound_frames(Path(source), form.sound_rates, self._pad_s, track=self._track)
         stack.callback(sound.close)
         first = next(sound)
         return SoundTrack(

@@ -183,18 +183,18 @@ def unship(size: Size) -> None:
     """Lay the embedded weights out as checkpoints, so that training goes on in a new checkout.
 
     Stages that have checkpoints already are left alone. The optimiser starts afresh. The spatial
-    adapter is laid out for the last stage that trains it and for ``base``, which has one of its
-    own. The mouth of ``content`` is not embedded; it begins as the expression of a calm voice.
+    adapter is laid out for ``base``, the first stage that trains it: ``sca`` begins with what
+    ``base`` makes of it, and ``ship`` takes no older one. The mouth of ``content`` is not embedded;
+    it begins as the expression of a calm voice.
     """
     expression = _expression_as_trained(size)
     stages: dict[str, dict[str, Tensor]] = {"content": _calm_mouth(expression, size)}
     stored = load_file(DIRECTORY / size.name / STORE) | expression
-    for own, trained_by in SOURCES.items():
-        for stage, prefix in {trained_by[0], trained_by[-1]}:
-            for name, value in stored.items():
-                if name.startswith(own + "."):
-                    key = prefix + name.removeprefix(own)
-                    stages.setdefault(stage, {})[key] = value.float()
+    for own, (*_, (stage, prefix)) in SOURCES.items():
+        for name, value in stored.items():
+            if name.startswith(own + "."):
+                key = prefix + name.removeprefix(own)
+                stages.setdefault(stage, {})[key] = value.float()
     for stage, tensors in stages.items():
         folder = ROOT / stage
         if not folder.exists():

@@ -58,8 +58,8 @@ def test_an_avatar_comes_back_as_it_was_saved() -> None:
 
 
 def test_an_avatar_is_one_file_that_can_be_given_away(tmp_path: Path) -> None:
-    given = shutil.move(avatars.save("anna", ANNA), tmp_path / "gift.avatar")
-    assert same(avatars.load(str(given)), ANNA)
+    moved = shutil.move(avatars.save("anna", ANNA), tmp_path / "gift.avatar")
+    assert same(avatars.load(str(moved)), ANNA)
     assert avatars.saved() == {}
 
 

@@ -14,13 +14,13 @@ from imagineid.cache import Cache, arithmetic_of, key_of
 from imagineid.errors import BadInput
 
 
-def some_frames(seed: int = 0, many: int = 25) -> np.ndarray:
+def some_frames(seed: int = 0, count: int = 25) -> np.ndarray:
     """Noise: nothing can be packed or rounded away."""
-    return np.random.default_rng(seed).integers(0, 256, (many, 64, 64, 3), dtype=np.uint8)
+    return np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Cache:
+def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "frames", 10**9)
 
 
@@ -28,34 +28,34 @@ def pieces(cache: Cache) -> list[Path]:
     return sorted(cache.folder.rglob("*.mp4"))
 
 
-@pytest.mark.parametrize("many", [1, 2, 25])
-def test_frames_come_back_bit_by_bit(kept: Cache, many: int) -> None:
-    frames = some_frames(many=many)
-    kept.put("abc", frames)
-    np.testing.assert_array_equal(kept.get("abc"), frames)
-    assert kept.get("abd") is None
-    assert kept.size() == (1, pieces(kept)[0].stat().st_size)
-    assert kept.trouble is None
+@pytest.mark.parametrize("count", [1, 2, 25])
+def test_frames_come_back_bit_by_bit(cache: Cache, count: int) -> None:
+    frames = some_frames(count=count)
+    cache.put("abc", frames)
+    np.testing.assert_array_equal(cache.get("abc"), frames)
+    assert cache.get("abd") is None
+    assert cache.size() == (1, pieces(cache)[0].stat().st_size)
+    assert cache.trouble is None
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
-def test_a_piece_that_was_cut_off_is_never_used(kept: Cache, share: float) -> None:
-    kept.put("abc", some_frames())
-    (path,) = pieces(kept)
+def test_a_piece_that_was_cut_off_is_never_used(cache: Cache, share: float) -> None:
+    cache.put("abc", some_frames())
+    (path,) = pieces(cache)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
-    assert kept.get("abc") is None
-    assert pieces(kept) == []
+    assert cache.get("abc") is None
+    assert pieces(cache) == []
 
 
-def test_a_piece_whose_bytes_changed_is_never_used(kept: Cache) -> None:
+def test_a_piece_whose_bytes_changed_is_never_used(cache: Cache) -> None:
     frames, wrong = some_frames(), 0
     for at in range(1, 100, 7):
-        kept.put("abc", frames)
-        (path,) = pieces(kept)
+        cache.put("abc", frames)
+        (path,) = pieces(cache)
         data = bytearray(path.read_bytes())
         data[len(data) * at // 100] ^= 0x10
         path.write_bytes(data)
-        found = kept.get("abc")
+        found = cache.get("abc")
         wrong += found is not None and not np.array_equal(found, frames)
     assert wrong == 0
 
@@ -94,13 +94,13 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_breaks(tmp_path: Pa
     assert "can't be cached" in (cache.trouble or "")
 
 
-def test_clearing_leaves_nothing(kept: Cache) -> None:
-    kept.put("abc", some_frames())
-    kept.clear()
-    assert kept.size() == (0, 0)
-    assert not kept.folder.exists()
-    kept.put("abc", some_frames())
-    assert kept.get("abc") is not None
+def test_clearing_leaves_nothing(cache: Cache) -> None:
+    cache.put("abc", some_frames())
+    cache.clear()
+    assert cache.size() == (0, 0)
+    assert not cache.folder.exists()
+    cache.put("abc", some_frames())
+    assert cache.get("abc") is not None
 
 
 def test_keys_tell_apart_whatever_differs() -> None:
@@ -123,8 +123,8 @@ def test_keys_tell_apart_whatever_differs() -> None:
 
 
 def test_a_limit_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for said in ("much", "inf"):
-        monkeypatch.setenv("IMAGINEID_CACHE_GB", said)
+    for value in ("much", "inf"):
+        monkeypatch.setenv("IMAGINEID_CACHE_GB", value)
         with pytest.raises(BadInput, match="not a number of gigabytes"):
             caching.limit_bytes()
     monkeypatch.setenv("IMAGINEID_CACHE_GB", "0.5")
@@ -132,6 +132,6 @@ def test_a_limit_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_count_of_threads_changes_no_key() -> None:
-    one, many = (f"onnx (onnxruntime 1.27, {n})" for n in ("1 thread", "16 threads"))
-    assert arithmetic_of(one) == arithmetic_of(many)
+    one, several = (f"onnx (onnxruntime 1.27, {n})" for n in ("1 thread", "16 threads"))
+    assert arithmetic_of(one) == arithmetic_of(several)
     assert arithmetic_of(one) != arithmetic_of("onnx (onnxruntime 1.28, 1 thread)")

@@ -48,11 +48,11 @@ def test_the_node_returns_images_and_its_sound(
         "waveform": torch.from_numpy(wave[: 2 * rate])[None, None],
         "sample_rate": rate,
     }
-    frames, heard, fps = node.ImagineTalkingFace().imagine(sound, "red hair", 7, emotion, "none")
+    frames, audio, fps = node.ImagineTalkingFace().imagine(sound, "red hair", 7, emotion, "none")
     assert frames.shape[0] == 50
     assert frames.shape[3] == 3
     assert frames.dtype == torch.float32
     assert 0 <= float(frames.min()) <= float(frames.max()) <= 1
-    assert heard is sound
+    assert audio is sound
     assert fps == 25.0
     assert np.isfinite(frames.numpy()).all()

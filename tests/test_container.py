@@ -66,7 +66,7 @@ def test_its_pip_lines_make_a_command_that_makes_a_video(tmp_path: Path) -> None
     shutil.copy(HERE / "examples" / "speech.flac", work)
     plain = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     home = {**plain, "HOME": "/nonexistent", "IMAGINEID_HOME": str(tmp_path / "home")}
-    for words, made in (
+    for words, output in (
         (["--help"], None),
         (["generate", "speech.flac", "--preview", "1"], "speech.preview.png"),
     ):
@@ -75,4 +75,4 @@ def test_its_pip_lines_make_a_command_that_makes_a_video(tmp_path: Path) -> None
             cwd=work, env=home, capture_output=True, text=True,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
-        assert made is None or (work / made).stat().st_size > 10_000
+        assert output is None or (work / output).stat().st_size > 10_000

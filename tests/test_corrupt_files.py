@@ -223,17 +223,17 @@ def check_damaged(case: Case, chance: random.Random, here: Path, how: Damage) ->
     before = {path: path.read_bytes() for path in here.glob("*.*")}
     faulthandler.dump_traceback_later(HANGS_S, exit=True)
     try:
-        code, said = run(case.typed.format(target.relative_to(here)).split())
+        code, stderr = run(case.typed.format(target.relative_to(here)).split())
     finally:
         faulthandler.cancel_dump_traceback_later()
-    assert code in (0, 2, 3, 4), said
-    assert "Traceback" not in said
-    assert "unexpected error" not in said.lower()
+    assert code in (0, 2, 3, 4), stderr
+    assert "Traceback" not in stderr
+    assert "unexpected error" not in stderr.lower()
     assert [path for path in here.rglob("*") if ".part" in path.name] == []
-    made = [path for path in [*here.glob("new.*"), *here.glob("out/*.mp4")] if path.is_file()]
-    assert [path for path in made if not is_whole(path)] == []
+    written = [path for path in [*here.glob("new.*"), *here.glob("out/*.mp4")] if path.is_file()]
+    assert [path for path in written if not is_whole(path)] == []
     if code in (2, 3):
-        assert made == []
+        assert written == []
         assert {path: path.read_bytes() for path in here.glob("*.*")} == before
 
 

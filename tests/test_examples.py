@@ -74,8 +74,8 @@ def test_pick(here: Path) -> None:
 def test_series(here: Path) -> None:
     ended = sh(here, "series.sh", "a.wav", "b.wav", "c.wav")
     assert (ended.returncode, ended.stdout) == (0, "b.mp4\nc.mp4\n"), ended.stderr
-    said = [read_metadata(here / name) for name in ("a.mp4", "b.mp4", "c.mp4")]
-    assert said[0] == said[1] == said[2]
+    metadata = [read_metadata(here / name) for name in ("a.mp4", "b.mp4", "c.mp4")]
+    assert metadata[0] == metadata[1] == metadata[2]
     assert sh(here, "series.sh", "a.wav", "b.wav", "c.wav").returncode == 0, "a second time, too"
 
 

@@ -134,8 +134,8 @@ def test_a_file_system_without_locks_is_gone_on_with(
         raise OSError(answer, os.strerror(answer))
 
     monkeypatch.setattr("fcntl.flock", flock)
-    left = {hours: tmp_path / f".imagineid-other-1-{hours}.part" for hours in (1, 25)}
-    for hours, path in left.items():
+    leftovers = {hours: tmp_path / f".imagineid-other-1-{hours}.part" for hours in (1, 25)}
+    for hours, path in leftovers.items():
         path.touch()
         os.utime(path, (time.time() - 3600 * hours,) * 2)
     with atomic_output(tmp_path / "new.txt", overwrite=False) as part:
@@ -143,7 +143,7 @@ def test_a_file_system_without_locks_is_gone_on_with(
         sweep(tmp_path)
         assert part.exists()
     assert (tmp_path / "new.txt").read_text() == "whole"
-    assert [path.exists() for path in left.values()] == [True, False]
+    assert [path.exists() for path in leftovers.values()] == [True, False]
 
 
 def test_what_another_process_locks_is_not_swept(tmp_path: Path) -> None:

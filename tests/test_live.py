@@ -66,10 +66,10 @@ def test_streaming_output_equals_whole_output(pipe: Pipeline, wave: Wave) -> Non
 
 def test_every_sample_is_heard_beside_its_frame(pipe: Pipeline, wave: Wave, anna: Avatar) -> None:
     pictures = list(live(pipe, pieces(wave), avatar=anna))
-    heard = np.concatenate([picture.sound for picture in pictures])
+    played = np.concatenate([picture.sound for picture in pictures])
     assert len(pictures) == -(-len(wave) // FRAME_SAMPLES)
-    np.testing.assert_array_equal(heard[: len(wave)], wave)
-    assert not heard[len(wave) :].any()
+    np.testing.assert_array_equal(played[: len(wave)], wave)
+    assert not played[len(wave) :].any()
     assert len({picture.frame.tobytes() for picture in pictures}) > 40
 
 
@@ -122,10 +122,10 @@ def test_where_sound_waits_the_last_picture_is_shown_again_and_nothing_slips(
     repeats = [p.number for p in pictures if p.repeated]
     assert len(repeats) == 15
     assert repeats == list(range(repeats[0], repeats[0] + 15))
-    shown: dict[int, LivePicture] = {p.number: p for p in pictures}
-    assert all(shown[n].frame is shown[repeats[0] - 1].frame for n in repeats)
-    heard = np.concatenate([picture.sound for picture in pictures])
-    np.testing.assert_array_equal(heard[: len(wave)], wave)
+    by_number: dict[int, LivePicture] = {p.number: p for p in pictures}
+    assert all(by_number[n].frame is by_number[repeats[0] - 1].frame for n in repeats)
+    played = np.concatenate([picture.sound for picture in pictures])
+    np.testing.assert_array_equal(played[: len(wave)], wave)
 
 
 def test_silence_and_no_sound_at_all_are_borne(pipe: Pipeline, anna: Avatar) -> None:

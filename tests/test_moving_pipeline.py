@@ -41,7 +41,9 @@ def silent(pipe: Pipeline, speech: Path) -> Conditioning:
     return replace(voice, expression=np.zeros_like(voice.expression))
 
 
-def made(pipe: Pipeline, voice: Conditioning, request: Request, **more: Any) -> np.ndarray:
+def imagine_frames(
+    pipe: Pipeline, voice: Conditioning, request: Request, **more: Any
+) -> np.ndarray:
     return np.stack(list(pipe.imagine(voice, request, **more)))
 
 
@@ -49,7 +51,7 @@ def made(pipe: Pipeline, voice: Conditioning, request: Request, **more: Any) -> 
 def test_a_face_that_does_not_move_stays_its_first_frame(
     pipe: Pipeline, silent: Conditioning, how: dict[str, Any]
 ) -> None:
-    frames = made(pipe, silent, Request(seed=3, **how), motion=still(FRAMES))
+    frames = imagine_frames(pipe, silent, Request(seed=3, **how), motion=still(FRAMES))
     assert frames.shape == (FRAMES, 64, 64, 3)
     away = np.abs(frames.astype(int) - frames[0]).reshape(FRAMES, -1)
     assert np.quantile(away, 0.99) <= 6  # blinks apart, and what enlarging blurs
@@ -59,13 +61,13 @@ def test_a_face_that_does_not_move_stays_its_first_frame(
 def test_a_head_that_moves_takes_the_first_frame_with_it(
     pipe: Pipeline, silent: Conditioning
 ) -> None:
-    frames = made(pipe, silent, Request(seed=3)).astype(int)
+    frames = imagine_frames(pipe, silent, Request(seed=3)).astype(int)
     assert np.abs(frames[-1] - frames[0]).mean() > 0.5
 
 
 def test_a_frame_that_was_given_is_moved_too(pipe: Pipeline, silent: Conditioning) -> None:
     motion = still(FRAMES)
-    base = made(pipe, silent, Request(seed=3), motion=motion)
-    again = made(pipe, silent, Request(seed=3), first=base[0], motion=motion)
+    base = imagine_frames(pipe, silent, Request(seed=3), motion=motion)
+    again = imagine_frames(pipe, silent, Request(seed=3), first=base[0], motion=motion)
     away = np.abs(again.astype(int) - again[0]).reshape(FRAMES, -1)
     assert np.quantile(away, 0.99) <= 6

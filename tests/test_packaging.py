@@ -27,8 +27,8 @@ def names(requirements: list[str]) -> set[str]:
 
 def test_no_extra_brings_a_second_onnxruntime() -> None:
     assert {"torch", "rtx", "cuda", "export", "train", "world"} <= set(extras())
-    for extra, wanted in extras().items():
-        assert not any(name.startswith("onnxruntime") for name in names(wanted)), extra
+    for extra, requirements in extras().items():
+        assert not any(name.startswith("onnxruntime") for name in names(requirements)), extra
 
 
 @pytest.mark.slow  # asks the package index, a minute or more each

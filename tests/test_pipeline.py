@@ -39,7 +39,7 @@ def factors(pipe: Pipeline, eight: Sound) -> Conditioning:
     return pipe.express(pipe.encode(eight))
 
 
-def made(
+def imagine_frames(
     pipe: Pipeline, factors: Conditioning, request: Request = REQUEST, **more: object
 ) -> np.ndarray:
     return np.stack(list(pipe.imagine(factors, request, **more)))  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ def made(
 @pytest.fixture(scope="module")
 def whole(pipe: Pipeline, factors: Conditioning) -> np.ndarray:
     """60 frames: two seconds and some, imagined without a cache."""
-    return made(pipe, cut(factors, 0, 60))
+    return imagine_frames(pipe, cut(factors, 0, 60))
 
 
 def test_every_frame_heard_is_imagined_once(whole: np.ndarray) -> None:
@@ -60,7 +60,7 @@ def test_a_recording_that_has_grown_begins_with_the_same_frames(
     pipe: Pipeline, factors: Conditioning, whole: np.ndarray
 ) -> None:
     for frames in (1, 25, 33):
-        shorter = made(pipe, cut(factors, 0, frames))
+        shorter = imagine_frames(pipe, cut(factors, 0, frames))
         np.testing.assert_array_equal(shorter, whole[:frames])
 
 
@@ -68,20 +68,20 @@ def test_parts_that_come_as_they_are_heard_make_the_same_frames(
     pipe: Pipeline, factors: Conditioning, whole: np.ndarray
 ) -> None:
     parts = (cut(factors, a, b) for a, b in pairwise([0, 7, 31, 60]))
-    np.testing.assert_array_equal(made(pipe, parts), whole)
+    np.testing.assert_array_equal(imagine_frames(pipe, parts), whole)
 
 
 def kept_and_lost(pipe: Pipeline, part: Conditioning, request: Request, folder: Path) -> None:
     """Imagine with a cache that is empty, full, and full of holes."""
-    fresh = made(pipe, part, request)
+    fresh = imagine_frames(pipe, part, request)
     cache = Cache(folder, 10**9)
-    np.testing.assert_array_equal(made(pipe, part, request, cache=cache), fresh)
+    np.testing.assert_array_equal(imagine_frames(pipe, part, request, cache=cache), fresh)
     pieces = sorted(folder.rglob("*.mp4"), key=lambda path: path.stat().st_mtime_ns)
     assert len(pieces) > 2
-    np.testing.assert_array_equal(made(pipe, part, request, cache=cache), fresh)
+    np.testing.assert_array_equal(imagine_frames(pipe, part, request, cache=cache), fresh)
     for lost in (pieces[-1], pieces[1]):
         lost.unlink()
-        np.testing.assert_array_equal(made(pipe, part, request, cache=cache), fresh)
+        np.testing.assert_array_equal(imagine_frames(pipe, part, request, cache=cache), fresh)
 
 
 def test_what_was_kept_is_what_would_be_made(
@@ -100,22 +100,22 @@ def test_chains_that_were_kept_are_what_would_be_made(
 def test_only_what_is_new_is_imagined(
     pipe: Pipeline, factors: Conditioning, tmp_path: Path, whole: np.ndarray
 ) -> None:
-    asked = []
+    batch_sizes = []
 
     def counting(**inputs: np.ndarray) -> dict[str, np.ndarray]:
-        asked.append(len(inputs["latent"]))
+        batch_sizes.append(len(inputs["latent"]))
         return pipe.engines["decoder"](**inputs)
 
     counted = replace(pipe, engines={**pipe.engines, "decoder": counting})
-    made(counted, cut(factors, 0, 50), cache=Cache(tmp_path, 10**9))
-    assert sum(asked) == 51, "the first frame, and fifty that lean on it"
-    asked.clear()
-    longer = made(counted, cut(factors, 0, 60), cache=Cache(tmp_path, 10**9))
-    assert sum(asked) == 10
+    imagine_frames(counted, cut(factors, 0, 50), cache=Cache(tmp_path, 10**9))
+    assert sum(batch_sizes) == 51, "the first frame, and fifty that lean on it"
+    batch_sizes.clear()
+    longer = imagine_frames(counted, cut(factors, 0, 60), cache=Cache(tmp_path, 10**9))
+    assert sum(batch_sizes) == 10
     np.testing.assert_array_equal(longer, whole)
-    asked.clear()
-    made(counted, cut(factors, 0, 60), cache=Cache(tmp_path, 10**9))
-    assert asked == []
+    batch_sizes.clear()
+    imagine_frames(counted, cut(factors, 0, 60), cache=Cache(tmp_path, 10**9))
+    assert batch_sizes == []
 
 
 @pytest.mark.parametrize(
@@ -132,15 +132,20 @@ def test_nothing_is_taken_from_another_request(
     pipe: Pipeline, factors: Conditioning, tmp_path: Path, other: Request
 ) -> None:
     part = cut(factors, 0, 10)
-    fresh = made(pipe, part, other)
-    made(pipe, part, cache=Cache(tmp_path, 10**9))
-    np.testing.assert_array_equal(made(pipe, part, other, cache=Cache(tmp_path, 10**9)), fresh)
+    fresh = imagine_frames(pipe, part, other)
+    imagine_frames(pipe, part, cache=Cache(tmp_path, 10**9))
+    np.testing.assert_array_equal(
+        imagine_frames(pipe, part, other, cache=Cache(tmp_path, 10**9)), fresh
+    )
 
 
 def test_a_given_first_frame_is_what_all_lean_on(pipe: Pipeline, factors: Conditioning) -> None:
     part = cut(factors, 0, 5)
     dark, light = (np.full((64, 64, 3), value, np.uint8) for value in (40, 220))
-    assert made(pipe, part, first=light).mean() > made(pipe, part, first=dark).mean() + 20
+    assert (
+        imagine_frames(pipe, part, first=light).mean()
+        > imagine_frames(pipe, part, first=dark).mean() + 20
+    )
 
 
 def test_an_error_of_a_network_ends_it_and_leaves_no_thread(
@@ -151,7 +156,9 @@ def test_an_error_of_a_network_ends_it_and_leaves_no_thread(
 
     for name in ("encoder", "decoder", "matte"):
         with pytest.raises(ZeroDivisionError):
-            made(replace(pipe, engines={**pipe.engines, name: broken}), cut(factors, 0, 30))
+            imagine_frames(
+                replace(pipe, engines={**pipe.engines, name: broken}), cut(factors, 0, 30)
+            )
     assert [t for t in threading.enumerate() if t.name == "imagineid-ahead"] == []
 
 
@@ -164,7 +171,7 @@ def test_who_stops_early_leaves_no_thread(pipe: Pipeline, factors: Conditioning)
 
 @pytest.mark.slow
 def test_seams_of_chains_can_not_be_told_by_number(pipe: Pipeline, factors: Conditioning) -> None:
-    frames = made(pipe, factors, replace(REQUEST, chains=2))
+    frames = imagine_frames(pipe, factors, replace(REQUEST, chains=2))
     assert len(frames) == factors.frames
     cuts = seams(cut_segments(frame_controls([factors], 3), lambda act: act.level_db))
     assert len(cuts) >= 2

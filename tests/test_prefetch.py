@@ -18,14 +18,14 @@ class Source:
     """Counts up, and tells how far it got, where, and whether it was closed."""
 
     def __init__(self, stop: int, fail: bool = False) -> None:
-        self.made, self.closed, self.where = 0, False, ""
+        self.produced, self.closed, self.where = 0, False, ""
         self._stop, self._fail = stop, fail
 
     def __iter__(self) -> Iterator[int]:
         self.where = threading.current_thread().name
         try:
             for i in range(self._stop):
-                self.made += 1
+                self.produced += 1
                 yield i
             if self._fail:
                 raise ZeroDivisionError("at the end")
@@ -47,21 +47,21 @@ def test_it_runs_ahead_only_so_far() -> None:
     with Prefetch(iter(source), depth=3) as ready:
         assert next(ready) == 0
         for _ in range(100):
-            if source.made == 5:
+            if source.produced == 5:
                 break
             threading.Event().wait(0.02)
         threading.Event().wait(0.1)
-        assert source.made == 5, "one taken, three waiting, one in hand"
+        assert source.produced == 5, "one taken, three waiting, one in hand"
 
 
 def test_an_error_comes_where_its_item_would_have_come() -> None:
-    seen: list[int] = []
+    items: list[int] = []
     with Prefetch(iter(Source(3, fail=True)), depth=1) as ready:
         with pytest.raises(ZeroDivisionError):
-            seen.extend(ready)
+            items.extend(ready)
         with pytest.raises(ZeroDivisionError):
             next(ready)
-    assert seen == [0, 1, 2]
+    assert items == [0, 1, 2]
     assert threads() == []
 
 

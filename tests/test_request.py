@@ -43,10 +43,10 @@ def test_still_is_no_head_motion_and_lids_stay_alive() -> None:
 
 
 def test_only_what_was_asked_for_is_written_down() -> None:
-    said = Request(seed=1, head=0.5, avatar="/home/me/anna.avatar").metadata()
-    assert said["head"] == 0.5
-    assert said["avatar"] == "anna.avatar"
-    assert "size_px" not in said
+    metadata = Request(seed=1, head=0.5, avatar="/home/me/anna.avatar").metadata()
+    assert metadata["head"] == 0.5
+    assert metadata["avatar"] == "anna.avatar"
+    assert "size_px" not in metadata
     tall = Request(output=OutputOptions(Framing(512, "9:16"), fps=30))
     assert tall.metadata().items() >= {"size_px": 512, "aspect": "9:16", "fps": 30}.items()
 

@@ -16,11 +16,11 @@ def test_the_embedded_size_has_the_shapes_the_design_gives() -> None:
 
 def test_what_one_network_gives_another_takes_in_the_same_shape() -> None:
     everything = ports(MINI)
-    given = {p.name: p for n in everything.values() for p in n.outputs if p.name != "latent"}
+    outputs = {p.name: p for n in everything.values() for p in n.outputs if p.name != "latent"}
     for network in everything.values():
         for port in network.inputs:
-            if port.name in given:
-                assert port == given[port.name]
+            if port.name in outputs:
+                assert port == outputs[port.name]
 
 
 def test_only_the_batch_is_free() -> None:

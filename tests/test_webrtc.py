@@ -89,12 +89,12 @@ def test_what_is_seen_is_of_what_is_said(tmp_path: Path) -> None:
     path = write_recording(tmp_path / "a.wav", wave, 48_000)
     with Server(loudness) as server:
         frames = asyncio.run(called(server.address, path, 75))
-    seen = np.array([frame.mean() for frame in frames])
-    bright = np.flatnonzero(seen > 100)
-    assert seen[bright].mean() == pytest.approx(800 * 0.3 / 2**0.5, rel=0.15)
+    brightness = np.array([frame.mean() for frame in frames])
+    bright = np.flatnonzero(brightness > 100)
+    assert brightness[bright].mean() == pytest.approx(800 * 0.3 / 2**0.5, rel=0.15)
     assert len(bright) == pytest.approx(25, abs=4)
     assert np.diff(bright).max() <= 2
-    assert seen[:15].max() < 30 > seen[-5:].max()
+    assert brightness[:15].max() < 30 > brightness[-5:].max()
 
 
 def test_only_this_machine_with_the_token_is_answered() -> None:

@@ -25,17 +25,17 @@ def as_pcm(wave: np.ndarray) -> bytes:
 
 def test_raw_pcm_comes_through_as_it_is() -> None:
     wave = tone(1.013)[0]
-    made = np.concatenate(list(pcm_chunks(io.BytesIO(as_pcm(wave)))))
-    assert len(made) == len(wave)
-    np.testing.assert_allclose(made, wave, atol=1e-3)
+    samples = np.concatenate(list(pcm_chunks(io.BytesIO(as_pcm(wave)))))
+    assert len(samples) == len(wave)
+    np.testing.assert_allclose(samples, wave, atol=1e-3)
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (44_100, 2), (48_000, 2)])
 def test_raw_pcm_of_any_rate_keeps_its_length(rate: int, channels: int) -> None:
     wave = np.repeat(tone(2.0, rate).T, channels, axis=1)
-    made = np.concatenate(list(pcm_chunks(io.BytesIO(as_pcm(wave)), rate, channels)))
-    assert len(made) == pytest.approx(2 * SAMPLE_RATE, abs=64)
-    assert np.abs(made[8000:24_000]).max() == pytest.approx(0.3, abs=0.02)
+    samples = np.concatenate(list(pcm_chunks(io.BytesIO(as_pcm(wave)), rate, channels)))
+    assert len(samples) == pytest.approx(2 * SAMPLE_RATE, abs=64)
+    assert np.abs(samples[8000:24_000]).max() == pytest.approx(0.3, abs=0.02)
 
 
 def test_raw_pcm_arrives_as_soon_as_it_is_written() -> None:
@@ -63,11 +63,11 @@ def test_a_growing_file_is_heard_from_its_start(tmp_path: Path, suffix: str) -> 
     thread = threading.Thread(target=write_slowly)
     thread.start()
     with os.fdopen(ends[0], "rb") as reader:
-        made = np.concatenate(list(container_chunks(reader)))
+        samples = np.concatenate(list(container_chunks(reader)))
     thread.join()
     with open_sound(path) as sound:
-        assert len(made) == pytest.approx(sound.samples, abs=1600)
-    assert np.abs(made[8000:24_000]).max() == pytest.approx(0.3, abs=0.05)
+        assert len(samples) == pytest.approx(sound.samples, abs=1600)
+    assert np.abs(samples[8000:24_000]).max() == pytest.approx(0.3, abs=0.05)
 
 
 def test_a_stream_that_is_no_sound_is_refused_with_what_to_type() -> None:
@@ -99,7 +99,7 @@ def test_an_error_of_the_source_is_raised_where_it_is_heard() -> None:
         yield np.zeros(10, np.float32)
         raise BadSound("gone\nplug it in")
 
-    heard = iter(Backlog(source()))
-    next(heard)
+    chunks = iter(Backlog(source()))
+    next(chunks)
     with pytest.raises(BadSound, match="gone"):
-        next(heard)
+        next(chunks)

@@ -145,9 +145,9 @@ def test_floats_of_another_scale_are_brought_to_one(tmp_path: Path, scale: float
 @pytest.mark.parametrize("channels", [3, 9, 32, 63])
 def test_any_number_of_channels_is_mixed(tmp_path: Path, channels: int) -> None:
     path = tmp_path / "a.wav"
-    many = np.zeros((16_000, channels))
-    many[:, channels // 2] = tone(1.0)[0]
-    soundfile.write(path, many, 16_000, subtype="PCM_16")
+    wave = np.zeros((16_000, channels))
+    wave[:, channels // 2] = tone(1.0)[0]
+    soundfile.write(path, wave, 16_000, subtype="PCM_16")
     assert level_db(path, 0.2, 0.8) == pytest.approx(-13.5, abs=1.5)
 
 

@@ -95,9 +95,9 @@ def test_auto_says_why_it_leaves_engines_aside(
 @pytest.mark.usefixtures("without_card")
 @pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="runs where tensorrt-rtx is: .[rtx]")
 def test_tensorrt_rtx_without_a_card_is_refused(model: Model) -> None:
-    with pytest.raises(NoGpu, match="No NVIDIA driver") as told:
+    with pytest.raises(NoGpu, match="No NVIDIA driver") as excinfo:
         backends.choose("tensorrt-rtx", model)
-    assert told.value.exit_code == 3
+    assert excinfo.value.exit_code == 3
 
 
 @pytest.mark.parametrize(("engine", "module"), [("tensorrt", "tensorrt"), ("torch", "torch")])

@@ -54,10 +54,12 @@ def test_whatever_an_engine_is_made_of_changes_its_name(
 
 
 def test_a_missing_engine_is_refused_with_the_command_that_builds_it(model: Model) -> None:
-    with pytest.raises(BadEngine, match="There is no tensorrt-rtx engine of unet for sm89") as told:
+    with pytest.raises(
+        BadEngine, match="There is no tensorrt-rtx engine of unet for sm89"
+    ) as excinfo:
         engine_cache.find_engine(model, "unet", RTX, "1.7.1", "sm89")
-    assert told.value.exit_code == 3
-    assert str(told.value).splitlines()[-1] == (
+    assert excinfo.value.exit_code == 3
+    assert str(excinfo.value).splitlines()[-1] == (
         f"Build it:  imagineid export --model {model.folder} --format tensorrt-rtx --target sm89"
     )
 

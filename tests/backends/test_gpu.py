@@ -31,13 +31,13 @@ def ask(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_card_tells_its_name_target_and_driver(tmp_path: Path) -> None:
-    told = ask(driver(tmp_path))
-    assert told.stdout == "Gpu(name='Paper RTX', target='sm89', driver='12.8') True\n"
+    ended = ask(driver(tmp_path))
+    assert ended.stdout == "Gpu(name='Paper RTX', target='sm89', driver='12.8') True\n"
 
 
 def test_a_driver_without_a_card_is_told(tmp_path: Path) -> None:
-    told = ask(driver(tmp_path, init=100))  # CUDA_ERROR_NO_DEVICE
-    assert "NoGpu: The NVIDIA driver reports no GPU." in told.stderr
+    ended = ask(driver(tmp_path, init=100))  # CUDA_ERROR_NO_DEVICE
+    assert "NoGpu: The NVIDIA driver reports no GPU." in ended.stderr
 
 
 def test_no_driver_is_told() -> None:

@@ -22,7 +22,7 @@ def rtx(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def made(tmp_path: Path, rtx: bool) -> tuple[TensorRTEngine, Memory, Any]:
+def open_engine(tmp_path: Path, rtx: bool) -> tuple[TensorRTEngine, Memory, Any]:
     path = tmp_path / "unet.sm89.0.tensorrt"
     path.write_bytes(b"engine")
     memory = Memory()
@@ -44,31 +44,31 @@ def truth(x: np.ndarray, held: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("batches", [(1, 1, 2, 1, 4, 3), (11, 1)])
 def test_any_batch_goes_through(tmp_path: Path, rtx: bool, batches: tuple[int, ...]) -> None:
-    engine, _, _ = made(tmp_path, rtx)
+    engine, _, _ = open_engine(tmp_path, rtx)
     for seed, batch in enumerate(batches):
-        given = inputs(batch, seed)
-        np.testing.assert_allclose(engine(**given)["y"], truth(**given), rtol=1e-6)
+        batch_inputs = inputs(batch, seed)
+        np.testing.assert_allclose(engine(**batch_inputs)["y"], truth(**batch_inputs), rtol=1e-6)
 
 
 def test_a_great_batch_goes_through_in_pieces_of_one_size(tmp_path: Path, rtx: bool) -> None:
-    engine, _, trt = made(tmp_path, rtx)
-    given = inputs(6)
-    np.testing.assert_allclose(engine(**given)["y"], truth(**given), rtol=1e-6)
+    engine, _, trt = open_engine(tmp_path, rtx)
+    batch_inputs = inputs(6)
+    np.testing.assert_allclose(engine(**batch_inputs)["y"], truth(**batch_inputs), rtol=1e-6)
     assert {context.shapes["x"][0] for context in trt.contexts if context.shapes} == {4}
 
 
 def test_buffers_are_bound_once_for_one_batch_size(tmp_path: Path, rtx: bool) -> None:
-    engine, memory, _ = made(tmp_path, rtx)
+    engine, memory, _ = open_engine(tmp_path, rtx)
     for seed in range(5):
         engine(**inputs(2, seed))
     assert len(memory.arrays) == 3
 
 
 def test_what_is_on_the_card_already_is_not_copied_again(tmp_path: Path, rtx: bool) -> None:
-    engine, memory, _ = made(tmp_path, rtx)
-    given = inputs(1)
+    engine, memory, _ = open_engine(tmp_path, rtx)
+    first_inputs = inputs(1)
     for seed in range(4):
-        fresh = {"x": inputs(1, seed)["x"], "held": given["held"]}
+        fresh = {"x": inputs(1, seed)["x"], "held": first_inputs["held"]}
         np.testing.assert_allclose(engine(**fresh)["y"], truth(**fresh), rtol=1e-6)
     assert len(memory.puts) == 4 + 1
 
@@ -76,7 +76,7 @@ def test_what_is_on_the_card_already_is_not_copied_again(tmp_path: Path, rtx: bo
 def test_threads_do_not_mix_what_they_ask(
     tmp_path: Path, rtx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, memory, _ = made(tmp_path, rtx)
+    engine, memory, _ = open_engine(tmp_path, rtx)
     put = memory.put
 
     def slowly(address: int, array: np.ndarray) -> None:
@@ -84,15 +84,15 @@ def test_threads_do_not_mix_what_they_ask(
         time.sleep(0.002)  # lets another thread in
 
     monkeypatch.setattr(memory, "put", slowly)
-    asked = [inputs(1 + seed % 3, seed) for seed in range(30)]
+    requests = [inputs(1 + seed % 3, seed) for seed in range(30)]
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda given: engine(**given)["y"], asked))
-    for given, y in zip(asked, told, strict=True):
-        np.testing.assert_allclose(y, truth(**given), rtol=1e-6)
+        results = list(pool.map(lambda each: engine(**each)["y"], requests))
+    for each, y in zip(requests, results, strict=True):
+        np.testing.assert_allclose(y, truth(**each), rtol=1e-6)
 
 
 def test_a_graph_is_recorded_once_a_batch_size(tmp_path: Path, rtx: bool) -> None:
-    engine, memory, trt = made(tmp_path, rtx)
+    engine, memory, trt = open_engine(tmp_path, rtx)
     for batch in (2, 2, 1, 2, 1):
         engine(**inputs(batch))
     assert memory.recorded == (0 if rtx else 2)
@@ -102,11 +102,11 @@ def test_a_graph_is_recorded_once_a_batch_size(tmp_path: Path, rtx: bool) -> Non
 
 
 def test_compiled_kernels_are_kept_beside_the_engine(tmp_path: Path) -> None:
-    engine, _, trt = made(tmp_path, rtx=True)
-    assert trt.cache.seen is None
+    engine, _, trt = open_engine(tmp_path, rtx=True)
+    assert trt.cache.serialized is None
     engine.keep_cache()
-    _, _, again = made(tmp_path, rtx=True)
-    assert again.cache.seen == b"kernels"
+    _, _, again = open_engine(tmp_path, rtx=True)
+    assert again.cache.serialized == b"kernels"
 
 
 def test_a_damaged_engine_is_refused(tmp_path: Path, rtx: bool) -> None:
@@ -121,11 +121,11 @@ def test_an_engine_that_says_something_else_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "unet.sm89.0.tensorrt"
-    asked = []
+    calls = []
 
-    def right(**given: Any) -> dict[str, Any]:
-        asked.append(given)
-        return {"y": truth(**given)}
+    def right(**inputs_of_call: Any) -> dict[str, Any]:
+        calls.append(inputs_of_call)
+        return {"y": truth(**inputs_of_call)}
 
     monkeypatch.setattr(onnx_engine, "load", lambda graph: right)
 
@@ -133,19 +133,19 @@ def test_an_engine_that_says_something_else_is_refused(
         check_once(engine, path, tmp_path / "unet.onnx", PORTS, stamp, "Build it again")
 
     wrong = [
-        lambda **given: {"y": truth(**given) * np.float32([1, 1, 0.5])},
-        lambda **given: {"y": truth(**given) * np.nan},
-        lambda **given: {"y": truth(**given) * 0},
+        lambda **feeds: {"y": truth(**feeds) * np.float32([1, 1, 0.5])},
+        lambda **feeds: {"y": truth(**feeds) * np.nan},
+        lambda **feeds: {"y": truth(**feeds) * 0},
     ]
     for engine in wrong:
         with pytest.raises(BadEngine, match="differs from onnxruntime on this GPU"):
             check(engine)
     check(right)
-    asked.clear()
+    calls.clear()
     check(right)
-    assert not asked  # trusted from now on
+    assert not calls  # trusted from now on
     check(right, "card, another driver, version")
-    assert asked
+    assert calls
 
 
 @pytest.mark.skipif(gpu.present(), reason="runs on a machine without an NVIDIA card")

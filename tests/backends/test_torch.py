@@ -22,9 +22,9 @@ from support.tiny import TINY, card_only  # noqa: E402
 
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
-    made = card_only(tmp_path / "tiny", "stored")
-    (made.folder / "weights.safetensors").write_bytes(b"no weights")
-    return made
+    model = card_only(tmp_path / "tiny", "stored")
+    (model.folder / "weights.safetensors").write_bytes(b"no weights")
+    return model
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_auto_says_why_it_does_without_xformers(model: Model) -> None:
 
 @pytest.mark.usefixtures("no_xformers")
 def test_xformers_asked_for_and_missing_is_refused(model: Model) -> None:
-    with pytest.raises(BackendMissing, match="xformers backend is not installed") as told:
+    with pytest.raises(BackendMissing, match="xformers backend is not installed") as excinfo:
         backends.choose("torch", model, "xformers")
-    assert told.value.exit_code == 3
+    assert excinfo.value.exit_code == 3
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="runs on a machine without an NVIDIA card")
@@ -92,13 +92,13 @@ def test_graphs_alone_are_not_enough(tmp_path: Path) -> None:
 
 
 def test_a_time_stays_exact_in_half_precision() -> None:
-    seen = []
+    dtypes = []
 
     class Spy(torch.nn.Module):
         def forward(self, noisy: Any, time: Any, tokens: Any) -> Any:
-            seen.extend([noisy.dtype, time.dtype, tokens.dtype])
+            dtypes.extend([noisy.dtype, time.dtype, tokens.dtype])
             return noisy
 
-    made = Half(Spy())(torch.zeros(1, 4), torch.zeros(1), torch.zeros(1, 4, dtype=torch.int64))
-    assert seen == [torch.float16, torch.float32, torch.int64]
-    assert made.dtype == torch.float32
+    output = Half(Spy())(torch.zeros(1, 4), torch.zeros(1), torch.zeros(1, 4, dtype=torch.int64))
+    assert dtypes == [torch.float16, torch.float32, torch.int64]
+    assert output.dtype == torch.float32

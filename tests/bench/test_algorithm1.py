@@ -79,17 +79,17 @@ def test_without_guidance_its_second_frame_is_the_pipeline_s_too(
         initial_noise(pipe.size, 0),
     )
     run = Segment(encode_images(pipe.engines, mesh[None]), own_mouth[None], 0)
-    (kept,) = Sequential(Sampling.of(pipe.size, 3), 1).run(pipe.engines, stage, (run,), None)
-    assert close(second, kept)
+    (expected,) = Sequential(Sampling.of(pipe.size, 3), 1).run(pipe.engines, stage, (run,), None)
+    assert close(second, expected)
     assert (second != first).any()
 
 
 def test_everything_is_computed_anew_for_every_frame(pipe: Pipeline, voice: Conditioning) -> None:
-    asked: list[str] = []
+    calls: list[str] = []
 
     def spied(name: str) -> Any:
         def run(**inputs: Array) -> Any:
-            asked.append(name)
+            calls.append(name)
             return pipe.engines[name](**inputs)
 
         return run
@@ -98,7 +98,7 @@ def test_everything_is_computed_anew_for_every_frame(pipe: Pipeline, voice: Cond
     frames = as_written(spy, voice, 3, steps=2)
     assert [frame.shape for frame in frames] == [(64, 64, 3)] * 3
     assert frames[0].dtype == np.uint8
-    counts = {name: asked.count(name) for name in set(asked)}
+    counts = {name: calls.count(name) for name in set(calls)}
     assert counts == {
         "text": 3 * 2,  # with and without the prompt
         "sca": 3 * 2,  # at every step

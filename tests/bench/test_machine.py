@@ -48,7 +48,7 @@ def test_peak_memory_holds_what_was_let_go() -> None:
 
 
 def test_the_machine_is_named() -> None:
-    told = machine.described()
-    assert told["processor"]
-    assert told["cores"] >= 1
-    assert {"imagineid", "python", "numpy"} <= set(told["versions"])
+    description = machine.described()
+    assert description["processor"]
+    assert description["cores"] >= 1
+    assert {"imagineid", "python", "numpy"} <= set(description["versions"])

@@ -11,7 +11,7 @@ import pytest
 from imagineid_bench.roofline import Cost, Limits, cost_of, flops_of
 
 
-def made(folder: Path) -> Path:
+def write_model(folder: Path) -> Path:
     """A graph of one convolution, a transposed one, a matrix product of two inputs, and a Gemm."""
     onnx = pytest.importorskip("onnx", reason="runs where onnx is: pip install -e '.[export]'")
     from onnx import TensorProto, helper, numpy_helper
@@ -53,7 +53,7 @@ def test_work_is_counted_as_by_hand(tmp_path: Path) -> None:
         "right": np.zeros((b, 5, 7), "f4"),
         "flat": np.zeros((b, 10), "f4"),
     }
-    cost = cost_of(made(tmp_path), inputs)
+    cost = cost_of(write_model(tmp_path), inputs)
     conv = 2 * b * 6 * 4 * 4 * (2 * 3 * 3)
     spread = 2 * b * 6 * 4 * 4 * (2 * 2 * 2)
     assert cost.flops == pytest.approx(conv + spread + 2 * b * 3 * 5 * 7 + 2 * b * 10 * 6)

@@ -34,22 +34,22 @@ def killed(setting: Setting, tell: OnProgress) -> int:
 
 
 def test_another_process_works_and_tells_how_far_it_is() -> None:
-    told: list[float] = []
-    assert run_in_subprocess(counted, SETTING, told.append) != os.getpid()
-    assert told == [1, 2, 3]
+    progress: list[float] = []
+    assert run_in_subprocess(counted, SETTING, progress.append) != os.getpid()
+    assert progress == [1, 2, 3]
 
 
 def test_an_error_of_ours_is_the_same_error_here() -> None:
-    with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[paper\]'") as told:
+    with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[paper\]'") as excinfo:
         run_in_subprocess(missing, SETTING, print)
-    assert told.value.exit_code == 3
+    assert excinfo.value.exit_code == 3
 
 
 def test_a_mistake_is_told_with_where_it_arose() -> None:
-    with pytest.raises(RuntimeError, match="nobody foresaw this") as told:
+    with pytest.raises(RuntimeError, match="nobody foresaw this") as excinfo:
         run_in_subprocess(mistaken, SETTING, print)
-    assert str(told.value) == "LookupError: nobody foresaw this"
-    assert "in mistaken" in str(told.value.__cause__)
+    assert str(excinfo.value) == "LookupError: nobody foresaw this"
+    assert "in mistaken" in str(excinfo.value.__cause__)
 
 
 def test_a_process_that_is_killed_is_no_riddle() -> None:

@@ -55,17 +55,17 @@ def test_chains_run_side_by_side_and_know_only_themselves() -> None:
         total = now.meshes + state
         return total[:, 0], total
 
-    made = run_chains([stretch(1, 3), stretch(10, 2)], 0.0, advance)
-    assert [[float(f.ravel()[0]) for f in own] for own in made] == [[1, 3, 6], [10, 21]]
+    outputs = run_chains([stretch(1, 3), stretch(10, 2)], 0.0, advance)
+    assert [[float(f.ravel()[0]) for f in own] for own in outputs] == [[1, 3, 6], [10, 21]]
 
 
 def test_a_tail_fades_into_the_next_stretch() -> None:
     old, new = np.full((2, 2, 3), 0, np.uint8), np.full((2, 2, 3), 120, np.uint8)
-    shown, tail = crossfade([], [old] * 40, 0)
-    assert (len(shown), len(tail)) == (40 - FADE, FADE)
-    shown, tail = crossfade(tail, [new] * (WARM + 30), WARM)
-    assert len(shown) == FADE + 30 - FADE
-    assert [int(f[0, 0, 0]) for f in shown[:6]] == [20, 40, 60, 80, 100, 120]
+    output, tail = crossfade([], [old] * 40, 0)
+    assert (len(output), len(tail)) == (40 - FADE, FADE)
+    output, tail = crossfade(tail, [new] * (WARM + 30), WARM)
+    assert len(output) == FADE + 30 - FADE
+    assert [int(f[0, 0, 0]) for f in output[:6]] == [20, 40, 60, 80, 100, 120]
     assert len(tail) == FADE
 
 

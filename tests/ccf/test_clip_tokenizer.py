@@ -26,17 +26,17 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("tokenizer")
-    write_vocabulary(made)
-    return made
+    path = tmp_path_factory.mktemp("tokenizer")
+    write_vocabulary(path)
+    return path
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_a_prompt_has_the_tokens_transformers_gives_it(folder: Path, prompt: str) -> None:
     theirs = CLIPTokenizer.from_pretrained(folder)
     length = SD15.text_tokens
-    wanted = theirs(prompt, padding="max_length", max_length=length, truncation=True)["input_ids"]
-    assert ClipTokenizer.read(folder).tokens(prompt, SD15).tolist() == wanted
+    expected = theirs(prompt, padding="max_length", max_length=length, truncation=True)["input_ids"]
+    assert ClipTokenizer.read(folder).tokens(prompt, SD15).tolist() == expected
 
 
 def test_a_mark_that_is_typed_is_spelled_out(folder: Path) -> None:

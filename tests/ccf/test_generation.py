@@ -29,7 +29,7 @@ SIDE = SIZE.feature_px
 SAID, UNSAID = np.ones((1, 40, 192), np.float32), np.zeros((1, 40, 192), np.float32)
 
 
-class Asked(dict[str, list[dict[str, Any]]]):
+class EngineSpy(dict[str, list[dict[str, Any]]]):
     """Engines, and what each was asked, in order."""
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class Asked(dict[str, list[dict[str, Any]]]):
         return run
 
     def _encoder(self, image: np.ndarray) -> dict[str, Any]:
-        side, many = SIZE.latent_px, len(image)
-        cells = image.reshape(many, 3, side, 16, side, 16).mean(axis=(3, 5))
+        side, count = SIZE.latent_px, len(image)
+        cells = image.reshape(count, 3, side, 16, side, 16).mean(axis=(3, 5))
         rows = [np.resize(row, (16, side, side)) for row in cells]
         return {
             "latent": np.stack(rows).astype("f4"),
-            "background": np.full((many, 48, SIDE, SIDE), image.mean(), np.float32),
+            "background": np.full((count, 48, SIDE, SIDE), image.mean(), np.float32),
         }
 
     def _decoder(self, latent: np.ndarray, background: np.ndarray, mask: np.ndarray) -> Any:
@@ -71,8 +71,8 @@ class Asked(dict[str, list[dict[str, Any]]]):
 
 
 @pytest.fixture
-def asked() -> Asked:
-    return Asked()
+def spy() -> EngineSpy:
+    return EngineSpy()
 
 
 def in_steps(steps: int) -> Sampling:
@@ -83,33 +83,33 @@ def a_picture(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
-def test_the_first_frame_sees_only_the_mesh_and_the_words(asked: Asked) -> None:
+def test_the_first_frame_sees_only_the_mesh_and_the_words(spy: EngineSpy) -> None:
     start = initial_noise(SIZE, 1)
     frame = first_frame(
-        asked.engines(), SIZE, Text(SAID, UNSAID), a_picture(0), start, in_steps(4), 2.0
+        spy.engines(), SIZE, Text(SAID, UNSAID), a_picture(0), start, in_steps(4), 2.0
     )
     assert frame.shape == (64, 64, 3)
     assert frame.dtype == np.uint8
-    assert not asked["sca"][0]["anchor"].any()
-    assert not asked["sca"][0]["neighbour"].any()
-    assert len(asked["sca"]) == 1, "SCA runs once a frame, not once a step"
-    assert len(asked["unet"]) == 8, "with and without the prompt at each of 4 steps"
-    assert [round(float(a["time"][0]), 2) for a in asked["unet"][::2]] == [1.0, 0.75, 0.5, 0.25]
-    assert (asked["decoder"][0]["mask"] == 1).all()
+    assert not spy["sca"][0]["anchor"].any()
+    assert not spy["sca"][0]["neighbour"].any()
+    assert len(spy["sca"]) == 1, "SCA runs once a frame, not once a step"
+    assert len(spy["unet"]) == 8, "with and without the prompt at each of 4 steps"
+    assert [round(float(a["time"][0]), 2) for a in spy["unet"][::2]] == [1.0, 0.75, 0.5, 0.25]
+    assert (spy["decoder"][0]["mask"] == 1).all()
 
 
-def test_without_guidance_the_empty_prompt_is_never_asked(asked: Asked) -> None:
+def test_without_guidance_the_empty_prompt_is_never_asked(spy: EngineSpy) -> None:
     start = initial_noise(SIZE, 1)
-    first_frame(asked.engines(), SIZE, Text(SAID, UNSAID), a_picture(0), start, in_steps(4), 1.0)
-    assert len(asked["unet"]) == 4
+    first_frame(spy.engines(), SIZE, Text(SAID, UNSAID), a_picture(0), start, in_steps(4), 1.0)
+    assert len(spy["unet"]) == 4
 
 
-def test_a_later_frame_sees_its_neighbour_without_the_mouth(asked: Asked) -> None:
-    engines, before = asked.engines(), a_picture(2)
+def test_a_later_frame_sees_its_neighbour_without_the_mouth(spy: EngineSpy) -> None:
+    engines, before = spy.engines(), a_picture(2)
     mouth = np.zeros((64, 64), bool)
     mouth[40:60, 20:44] = True
     encode_neighbour(engines, before[None], mouth[None])
-    hidden = asked["encoder"][-1]["image"]
+    hidden = spy["encoder"][-1]["image"]
     assert not hidden[..., mouth].any()
     np.testing.assert_array_equal(hidden[..., ~mouth], to_images(before[None])[..., ~mouth])
 
@@ -119,33 +119,33 @@ def a_state(engines: Any, frames: np.ndarray) -> State:
     return State(encode_neighbour(engines, frames, mouths), predict_matte(engines, frames))
 
 
-def test_sca_and_the_unet_are_told_what_holds_and_what_came_before(asked: Asked) -> None:
-    engines, before = asked.engines(), a_picture(2)
+def test_sca_and_the_unet_are_told_what_holds_and_what_came_before(spy: EngineSpy) -> None:
+    engines, before = spy.engines(), a_picture(2)
     scene = encode_scene(engines, Text(SAID, UNSAID), before, initial_noise(SIZE, 1))
     mesh, state = encode_images(engines, a_picture(3)[None]), a_state(engines, a_picture(5)[None])
     next_frames(engines, scene, mesh, state, in_steps(2))
-    assert (asked["sca"][-1]["anchor"] == scene.anchor).all()
-    assert (asked["sca"][-1]["mesh"] == mesh).all()
-    assert (asked["sca"][-1]["neighbour"] == state.neighbour).all()
-    assert len(asked["sca"]) == 1, "once a frame, not once a step"
-    assert len(asked["unet"]) == 2
+    assert (spy["sca"][-1]["anchor"] == scene.anchor).all()
+    assert (spy["sca"][-1]["mesh"] == mesh).all()
+    assert (spy["sca"][-1]["neighbour"] == state.neighbour).all()
+    assert len(spy["sca"]) == 1, "once a frame, not once a step"
+    assert len(spy["unet"]) == 2
 
 
-def test_the_background_is_blended_outside_a_grown_matte(asked: Asked) -> None:
-    engines, before = asked.engines(), a_picture(2)
+def test_the_background_is_blended_outside_a_grown_matte(spy: EngineSpy) -> None:
+    engines, before = spy.engines(), a_picture(2)
     scene = encode_scene(engines, Text(SAID, UNSAID), before, initial_noise(SIZE, 1))
     mesh = encode_images(engines, a_picture(3)[None])
     next_frames(engines, scene, mesh, a_state(engines, before[None]), in_steps(1))
-    said = asked["decoder"][-1]
-    assert said["background"] is scene.background
-    assert said["mask"][0, 0, 4:12, 5:11].min() == 1
-    assert said["mask"][0, 0, 0].max() == 0
+    feeds = spy["decoder"][-1]
+    assert feeds["background"] is scene.background
+    assert feeds["mask"][0, 0, 4:12, 5:11].min() == 1
+    assert feeds["mask"][0, 0, 0].max() == 0
 
 
-def test_frames_imagined_together_are_those_imagined_alone(asked: Asked) -> None:
-    engines, many = asked.engines(), np.stack([a_picture(i) for i in (3, 4, 5)])
+def test_frames_imagined_together_are_those_imagined_alone(spy: EngineSpy) -> None:
+    engines, frames = spy.engines(), np.stack([a_picture(i) for i in (3, 4, 5)])
     scene = encode_scene(engines, Text(SAID, UNSAID), a_picture(2), initial_noise(SIZE, 1))
-    meshes, states = encode_images(engines, many), a_state(engines, many[::-1])
+    meshes, states = encode_images(engines, frames), a_state(engines, frames[::-1])
     together = next_frames(engines, scene, meshes, states, in_steps(2))
     for i in range(3):
         state = State(states.neighbour[i : i + 1], states.mask[i : i + 1])
@@ -164,8 +164,8 @@ def test_pictures_survive_the_way_to_images_and_back() -> None:
     np.testing.assert_array_equal(to_pictures(to_images(pictures)), pictures)
 
 
-def test_a_scene_is_made_of_the_first_frame_alone(asked: Asked) -> None:
-    scene = encode_scene(asked.engines(), Text(SAID, UNSAID), a_picture(9), initial_noise(SIZE, 1))
+def test_a_scene_is_made_of_the_first_frame_alone(spy: EngineSpy) -> None:
+    scene = encode_scene(spy.engines(), Text(SAID, UNSAID), a_picture(9), initial_noise(SIZE, 1))
     assert isinstance(scene, Scene)
     assert scene.text is SAID
-    assert len(asked["encoder"]) == 2, "the frame, and its inpainted background"
+    assert len(spy["encoder"]) == 2, "the frame, and its inpainted background"

@@ -48,9 +48,9 @@ def engines() -> dict[str, Callable[..., dict[str, Any]]]:
 
         @torch.no_grad()
         def run(**inputs: np.ndarray) -> dict[str, Any]:
-            made = module(*(torch.from_numpy(inputs[port.name]) for port in own.inputs))
-            made = made if isinstance(made, tuple) else (made,)
-            return {p.name: x.numpy() for p, x in zip(own.outputs, made, strict=True)}
+            outputs = module(*(torch.from_numpy(inputs[port.name]) for port in own.inputs))
+            outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+            return {p.name: x.numpy() for p, x in zip(own.outputs, outputs, strict=True)}
 
         return run
 
@@ -63,17 +63,17 @@ def scene(engines: dict[str, Any]) -> tuple[Scene, State, np.ndarray]:
     mesh = render_mesh(FACE, REST, OPENING, MOVING).picture
     noise = initial_noise(MOVING, 0)
     first = first_frame(engines, MOVING, Text(y, y), mesh, noise, Sampling.of(MOVING, 2), 1.0)
-    made = encode_scene(engines, Text(y, y), first, noise)
+    encoded = encode_scene(engines, Text(y, y), first, noise)
     mask = np.ones((1, 1, MOVING.feature_px, MOVING.feature_px), np.float32)
-    return made, State(made.anchor, mask), first
+    return encoded, State(encoded.anchor, mask), first
 
 
 def flows(count: int) -> tuple[np.ndarray, MeshFlows]:
     move = mesh_flow(FACE, REST, OPENING, MOVING)
-    seen = [render_mesh(FACE, REST, talking(n), MOVING, move) for n in range(count)]
-    pictures = np.stack([each.picture for each in seen])
-    offset = np.stack([each.flow.offset for each in seen]).astype(np.float16)
-    cover = np.stack([np.uint8(each.flow.cover * 255 + 0.5) for each in seen])
+    rendered = [render_mesh(FACE, REST, talking(n), MOVING, move) for n in range(count)]
+    pictures = np.stack([each.picture for each in rendered])
+    offset = np.stack([each.flow.offset for each in rendered]).astype(np.float16)
+    cover = np.stack([np.uint8(each.flow.cover * 255 + 0.5) for each in rendered])
     return pictures, MeshFlows(pictures, offset, cover)
 
 

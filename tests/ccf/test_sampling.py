@@ -61,30 +61,30 @@ def test_no_steps_are_refused() -> None:
 
 
 def test_guidance_of_one_never_asks_without_the_prompt() -> None:
-    asked = []
+    times = []
 
     def with_prompt(latent: np.ndarray, time: float) -> np.ndarray:
         return latent
 
     def without(latent: np.ndarray, time: float) -> np.ndarray:
-        asked.append(time)
+        times.append(time)
         return 0 * latent
 
     assert guided(with_prompt, without, 1.0)(np.ones(2), 0.5).tolist() == [1, 1]
-    assert asked == []
+    assert times == []
     assert guided(with_prompt, without, 3.0)(np.ones(2), 0.5).tolist() == [3, 3]
-    assert asked == [0.5]
+    assert times == [0.5]
 
 
 def test_times_below_a_limit_are_left_out_and_the_noise_is_scaled() -> None:
     size = replace(TINY, first_steps=8, first_until=0.5, first_temperature=0.8)
-    asked: list[float] = []
+    times: list[float] = []
 
     def denoise(latent: np.ndarray, time: float) -> np.ndarray:
-        asked.append(time)
+        times.append(time)
         return latent * 0 + 2.0
 
     noise = np.full((1, 1, 2, 2), 10.0)
     clean = Sampling.first(size, size.first_steps)(denoise, noise)
-    assert asked == [1, 0.875, 0.75, 0.625, 0.5]
+    assert times == [1, 0.875, 0.75, 0.625, 0.5]
     np.testing.assert_allclose(clean, 0.8 * 10 - 2)

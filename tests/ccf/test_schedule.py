@@ -67,8 +67,8 @@ def reference(kind: type, config: ScheduleConfig, **more: Any) -> Any:
 
 def run_reference(scheduler: Any, x: torch.Tensor) -> torch.Tensor:
     for step in scheduler.timesteps:
-        made = network(x, float(step) / scheduler.config.num_train_timesteps)
-        x = scheduler.step(made, step, x).prev_sample
+        prediction = network(x, float(step) / scheduler.config.num_train_timesteps)
+        x = scheduler.step(prediction, step, x).prev_sample
     return x
 
 
@@ -117,8 +117,8 @@ def test_noised_latents_and_targets_are_those_of_diffusers() -> None:
     time = (step / 1000).view(-1, 1, 1, 1)
     scheduler = reference(DDIMScheduler, V)
     assert far(Diffusion(V).mix(clean, noise, time), scheduler.add_noise(clean, noise, step)) < 1e-5
-    wanted = scheduler.get_velocity(clean, noise, step)
-    assert far(Diffusion(V).target(clean, noise, time), wanted) < 1e-5
+    expected = scheduler.get_velocity(clean, noise, step)
+    assert far(Diffusion(V).target(clean, noise, time), expected) < 1e-5
     assert Diffusion(EPSILON).target(clean, noise, time) is noise
 
 

@@ -30,16 +30,16 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def networks(base: Path) -> dict[str, Any]:
     """Ours upon that base, with adapters that do nothing and say :data:`VOICE`."""
-    made = {}
+    modules = {}
     for name in ("text", "unet", "decoder", "sca"):
-        made[name] = network(name, SIZE, vocabulary_size(base) if name == "text" else 0)
-        assert load_base(made[name], name, base) == (name != "sca")
+        modules[name] = network(name, SIZE, vocabulary_size(base) if name == "text" else 0)
+        assert load_base(modules[name], name, base) == (name != "sca")
     words = ClipTokenizer.read(base / "tokenizer").tokens(VOICE, SIZE)
-    pseudo = made["text"].encoder.embedding.weight[words[1 : 1 + SIZE.pseudo_words]]
-    last = made["text"].inversion.mlp[-1]
+    pseudo = modules["text"].encoder.embedding.weight[words[1 : 1 + SIZE.pseudo_words]]
+    last = modules["text"].inversion.mlp[-1]
     torch.nn.init.zeros_(last.weight)
     last.bias.data.copy_(pseudo.flatten())
-    return made
+    return modules
 
 
 def encode(networks: dict[str, Any], base: Path, prompt: str) -> torch.Tensor:
@@ -81,7 +81,7 @@ def theirs(base: Path, scheduler: Any, prompt: str, steps: int | None, **more: A
         requires_safety_checker=False,
     )
     pipe.set_progress_bar_config(disable=True)
-    made = pipe(
+    result = pipe(
         prompt + VOICE,
         negative_prompt=VOICE,
         num_inference_steps=steps,
@@ -90,7 +90,7 @@ def theirs(base: Path, scheduler: Any, prompt: str, steps: int | None, **more: A
         output_type="np",
         **more,
     )
-    picture: np.ndarray = made.images[0]
+    picture: np.ndarray = result.images[0]
     return picture
 
 
@@ -114,9 +114,9 @@ def test_steps_of_ddim_make_the_picture_that_diffusers_makes(
 ) -> None:
     prompt = "a photo of a man with blue eyes"
     scheduler = DDIMScheduler.from_pretrained(base / "scheduler")
-    wanted = theirs(base, scheduler, prompt, steps)
-    assert wanted.std() > 0.05
-    assert np.abs(ours(networks, base, prompt, "ddim", steps) - wanted).max() < 1e-3
+    expected = theirs(base, scheduler, prompt, steps)
+    assert expected.std() > 0.05
+    assert np.abs(ours(networks, base, prompt, "ddim", steps) - expected).max() < 1e-3
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
@@ -126,5 +126,5 @@ def test_few_steps_of_the_second_order_make_the_picture_that_diffusers_makes(
 ) -> None:
     scheduler = DPMSolverMultistepScheduler.from_pretrained(base / "scheduler")
     steps = Sampling.of(SIZE, 8).schedule.times(8)
-    wanted = theirs(base, scheduler, "old", None, timesteps=[round(t * 1000) for t in steps])
-    assert np.abs(ours(networks, base, "old", "dpmpp-2m", 8) - wanted).max() < 1e-3
+    expected = theirs(base, scheduler, "old", None, timesteps=[round(t * 1000) for t in steps])
+    assert np.abs(ours(networks, base, "old", "dpmpp-2m", 8) - expected).max() < 1e-3

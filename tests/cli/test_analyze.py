@@ -42,17 +42,17 @@ def test_people_read_what_was_heard(run: Run) -> None:
 
 
 def test_json_holds_all_of_it(run: Run) -> None:
-    told = json.loads(run("analyze", "high.wav", "--json").stdout)
-    assert (told["gender"], told["age"], told["emotion"]) == ("female", 34, "happy")
-    assert told["frames"] == len(told["curves"]["jawOpen"]) == 38
-    assert len(told["curves"]) == 52
-    assert len(told["emotions_over_time"]["happy"]) == 38
-    assert told["speech"] == [{"start_s": 0.0, "end_s": 1.52, "what": "speech"}]
+    result = json.loads(run("analyze", "high.wav", "--json").stdout)
+    assert (result["gender"], result["age"], result["emotion"]) == ("female", 34, "happy")
+    assert result["frames"] == len(result["curves"]["jawOpen"]) == 38
+    assert len(result["curves"]) == 52
+    assert len(result["emotions_over_time"]["happy"]) == 38
+    assert result["speech"] == [{"start_s": 0.0, "end_s": 1.52, "what": "speech"}]
 
 
 def test_the_csv_has_blinks_and_can_be_posed_from(run: Run) -> None:
-    made = run("analyze", "high.wav", "--csv", "m.csv", "--fps", 60)
-    assert made.exit_code == 0, made.stderr
+    ended = run("analyze", "high.wav", "--csv", "m.csv", "--fps", 60)
+    assert ended.exit_code == 0, ended.stderr
     rows = table("m.csv")
     assert len(rows) == 92
     assert max(float(row["EyeLookInLeft"]) for row in rows) >= 0.25
@@ -106,9 +106,9 @@ def test_retrieve_draws_a_face_a_voice_and_passes_over_what_is_broken(run: Run) 
     shutil.copy("high.wav", "voices/copy.wav")
     result = run("retrieve", "voices/copy.wav", "voices", "--sheet", "s.png", "--json")
     assert result.exit_code == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert [Path(row["path"]).name for row in told["alike"]] == ["also-high.flac", "deep.wav"]
-    assert told["unread"] == ["voices/broken.wav"]
+    output = json.loads(result.stdout)
+    assert [Path(row["path"]).name for row in output["alike"]] == ["also-high.flac", "deep.wav"]
+    assert output["unread"] == ["voices/broken.wav"]
     assert "Warning" in result.stderr
     with Image.open("s.png") as sheet:
         assert sheet.size == (3 * 64, 64 + 48)

@@ -21,10 +21,11 @@ from support.command import Run, command, environment, plain
 from support.recordings import durations_s, read_picture, tone, write_recording
 
 
-def recordings(folder: Path, many: int, seconds: float = 0.3) -> list[Path]:
+def recordings(folder: Path, count: int, seconds: float = 0.3) -> list[Path]:
     folder.mkdir(exist_ok=True)
     return [
-        write_recording(folder / f"{i:02}.wav", tone(seconds, hz=200 + 10 * i)) for i in range(many)
+        write_recording(folder / f"{i:02}.wav", tone(seconds, hz=200 + 10 * i))
+        for i in range(count)
     ]
 
 
@@ -75,15 +76,15 @@ def test_a_list_says_prompt_seed_and_place_of_each(run: Run, kind: str) -> None:
         )
     result = run("batch", path, "-o", "out", "--prompt", "beard", "--json")
     assert result.exit_code == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert [made["path"] for made in told["made"]] == [
+    output = json.loads(result.stdout)
+    assert [row["path"] for row in output["made"]] == [
         "out/first.mp4",
         "out/01.mp4",
         "out/deep/third.mp4",
     ]
-    said = [read_metadata(made["path"]) for made in told["made"]]
-    assert [(s["prompt"]) for s in said] == ["red hair, glasses", "beard", "beard"]
-    assert [s["seed"] for s in said[:2]] == [5, 6]
+    metadata = [read_metadata(row["path"]) for row in output["made"]]
+    assert [(s["prompt"]) for s in metadata] == ["red hair, glasses", "beard", "beard"]
+    assert [s["seed"] for s in metadata[:2]] == [5, 6]
 
 
 @pytest.mark.parametrize(
@@ -124,8 +125,8 @@ def test_resume_makes_only_what_is_missing(run: Run) -> None:
     result = run("batch", "in", "-o", "out", "--resume")
     assert (result.exit_code, result.stdout) == (0, "out/02.mp4\n")
     assert "3 already finished" in result.stderr
-    kept = {path: path.stat().st_mtime_ns for path in before if path.name != "02.mp4"}
-    assert kept.items() <= before.items()
+    modified_ns = {path: path.stat().st_mtime_ns for path in before if path.name != "02.mp4"}
+    assert modified_ns.items() <= before.items()
     os.utime(sounds[1], (2**31, 2**31))  # its date says nothing
     write_recording(sounds[0], tone(0.3, hz=900))  # another recording of the same name
     assert run("batch", "in", "-o", "out", "--resume").exit_code == 4
@@ -167,8 +168,8 @@ def test_a_ray_cluster_of_two_nodes_makes_the_same_videos(run: Run, tmp_path: Pa
     try:
         cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
-        many = run("batch", "in", "-o", "far", "--seed", 1, "--ray", cluster.address)
-        assert many.exit_code == 0, many.stderr
+        distributed = run("batch", "in", "-o", "far", "--seed", 1, "--ray", cluster.address)
+        assert distributed.exit_code == 0, distributed.stderr
     finally:
         cluster.shutdown()
     alone = subprocess.run(

@@ -48,30 +48,30 @@ def test_one_run_measures_everything_and_leaves_nothing(tmp_path: Path) -> None:
     child = start(tmp_path, *words)
     stdout, stderr = child.communicate()
     assert child.returncode == 0, stderr
-    told = json.loads(stdout)
+    output = json.loads(stdout)
     assert stdout.count("\n") == 1
-    (made,) = told["engines"]
-    assert (made["engine"], made["frames"], made["chains"]) == ("onnx", 10, 1)
-    assert made["fps"] == pytest.approx(10 / made["wall_s"])
-    assert made["real_time_factor"] == pytest.approx(made["wall_s"] / 0.4)
-    assert made["loading_s"] + made["opening_s"] + made["first_frame_s"] == pytest.approx(
-        made["to_first_frame_s"]
+    (engine,) = output["engines"]
+    assert (engine["engine"], engine["frames"], engine["chains"]) == ("onnx", 10, 1)
+    assert engine["fps"] == pytest.approx(10 / engine["wall_s"])
+    assert engine["real_time_factor"] == pytest.approx(engine["wall_s"] / 0.4)
+    assert engine["loading_s"] + engine["opening_s"] + engine["first_frame_s"] == pytest.approx(
+        engine["to_first_frame_s"]
     )
-    assert min(made["stages_ms"].values()) > 0
-    assert 50e6 < made["peak_bytes"] < 3e9
-    assert [length["frames"] for length in told["lengths"]] == [20]
-    assert [(c["chains"], c["frames"]) for c in told["chains"]] == [(1, 10), (2, 10)]
-    assert told["chains"][0]["wall_s"] == made["wall_s"]  # the same video is made once
-    assert (told["agreement"]["steps"], told["agreement"]["frames"]) == (50, 5)
-    names = [row["network"] for row in told["roofline"]["networks"]]
+    assert min(engine["stages_ms"].values()) > 0
+    assert 50e6 < engine["peak_bytes"] < 3e9
+    assert [length["frames"] for length in output["lengths"]] == [20]
+    assert [(c["chains"], c["frames"]) for c in output["chains"]] == [(1, 10), (2, 10)]
+    assert output["chains"][0]["wall_s"] == engine["wall_s"]  # the same video is made once
+    assert (output["agreement"]["steps"], output["agreement"]["frames"]) == (50, 5)
+    names = [row["network"] for row in output["roofline"]["networks"]]
     assert names == ["sca", "unet", "decoder", "encoder", "matte"]
-    assert all(row["gflop"] > 0 for row in told["roofline"]["networks"])
-    written = told["as_written"]
+    assert all(row["gflop"] > 0 for row in output["roofline"]["networks"])
+    written = output["as_written"]
     if written is None:
         assert find_spec("torch") is None or find_spec("diffusers") is None
     else:
         assert (written["steps"], len(written["frames_s"])) == (50, 1)
-        assert made["times_as_written"] == pytest.approx(made["fps"] * written["frame_s"])
+        assert engine["times_as_written"] == pytest.approx(engine["fps"] * written["frame_s"])
     with Image.open(tmp_path / "b.png") as picture:
         assert (picture.format, picture.width) == ("PNG", chart.WIDTH)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "tmp", "voice.wav"]
@@ -159,24 +159,26 @@ def test_what_was_left_out_is_not_shown(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_faster_engine_is_compared_with_algorithm_1(capsys: pytest.CaptureFixture[str]) -> None:
-    told = full_report().as_json()
-    assert told["engines"][0]["times_as_written"] == 100
-    assert told["as_written"]["fps"] == 0.2
-    json.dumps(told, allow_nan=False)
+    output = full_report().as_json()
+    assert output["engines"][0]["times_as_written"] == 100
+    assert output["as_written"]["fps"] == 0.2
+    json.dumps(output, allow_nan=False)
 
 
-@pytest.mark.parametrize("made", [report, full_report])
-def test_the_picture_has_a_panel_for_all_that_was_measured(tmp_path: Path, made: Any) -> None:
-    shown = list(chart.panels(made()))
-    assert len(shown) == (2 if made is report else 7)
-    chart.draw(tmp_path / "b.png", made(), overwrite=False)
+@pytest.mark.parametrize("make_report", [report, full_report])
+def test_the_picture_has_a_panel_for_all_that_was_measured(
+    tmp_path: Path, make_report: Any
+) -> None:
+    panels = list(chart.panels(make_report()))
+    assert len(panels) == (2 if make_report is report else 7)
+    chart.draw(tmp_path / "b.png", make_report(), overwrite=False)
     with Image.open(tmp_path / "b.png") as picture:
-        assert picture.size == (chart.WIDTH, chart.height_of(shown))
+        assert picture.size == (chart.WIDTH, chart.height_of(panels))
         assert len(picture.getcolors(1 << 20) or []) > 3
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--lengths", "10,x"), "--lengths '10,x' is not a list of numbers"),
         (("--lengths", "0.1"), "--lengths 0.1 is outside 0.2 to 7200"),
@@ -192,14 +194,14 @@ def test_the_picture_has_a_panel_for_all_that_was_measured(tmp_path: Path, made:
     ],
 )
 def test_what_can_t_be_used_is_refused_in_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     name = "voice.wav" if words else "nothing.wav"
     write_recording(tmp_path / "voice.wav", tone(0.5))
     result = CliRunner().invoke(app, ["bench", name, *words, "--quiet"])
     assert result.exit_code == 2, result.stderr
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stdout == ""
 
 
@@ -224,12 +226,12 @@ def test_without_torch_it_says_so_and_goes_on(tmp_path: Path) -> None:
         raise BackendMissing("torch", "torch")
 
     write_recording(tmp_path / "voice.wav", tone(0.5))
-    asked = plan.Plan(tmp_path / "voice.wav", seconds=0.4, reference_frames=2)
-    told = report()
+    settings = plan.Plan(tmp_path / "voice.wav", seconds=0.4, reference_frames=2)
+    result = report()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "run_in_subprocess", missing)
-        plan.as_written(asked, plan.Sounds(asked, tmp_path), SILENT, told)
-    assert told.as_written is None
-    assert told.missing["as written"] == (
+        plan.as_written(settings, plan.Sounds(settings, tmp_path), SILENT, result)
+    assert result.as_written is None
+    assert result.missing["as written"] == (
         "The torch backend is not installed. Install it:  pip install 'imagineid[torch]'"
     )

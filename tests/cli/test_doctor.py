@@ -33,9 +33,9 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tup
 
     def run() -> tuple[int, Findings]:
         result = CliRunner().invoke(app, ["doctor", "--json"])
-        told = json.loads(result.stdout)
-        assert told["works"] == (result.exit_code == 0)
-        return result.exit_code, told["findings"]
+        output = json.loads(result.stdout)
+        assert output["works"] == (result.exit_code == 0)
+        return result.exit_code, output["findings"]
 
     return run
 

@@ -52,15 +52,15 @@ def test_quiet_says_nothing(run: Run, speech: Path) -> None:
 
 def test_json_is_one_object(run: Run, speech: Path) -> None:
     result = run("generate", speech, "--json", "--seed", 5, "-o", "ü.mp4")
-    told = json.loads(result.stdout)
-    assert told["path"] == "ü.mp4"
-    assert (told["frames"], told["fps"], told["seed"]) == (208, 25, 5)
-    assert told["seconds"] == pytest.approx(8.29)
-    assert (told["heard"]["gender"], told["heard"]["age"]) == ("female", 34)
-    assert told["heard"]["emotion"] == max(
-        told["heard"]["emotions"], key=told["heard"]["emotions"].get
+    output = json.loads(result.stdout)
+    assert output["path"] == "ü.mp4"
+    assert (output["frames"], output["fps"], output["seed"]) == (208, 25, 5)
+    assert output["seconds"] == pytest.approx(8.29)
+    assert (output["heard"]["gender"], output["heard"]["age"]) == ("female", 34)
+    assert output["heard"]["emotion"] == max(
+        output["heard"]["emotions"], key=output["heard"]["emotions"].get
     )
-    assert told["engine"] == "arithmetic in numpy"
+    assert output["engine"] == "arithmetic in numpy"
 
 
 def test_the_same_seed_makes_the_same_file(run: Run, speech: Path) -> None:
@@ -102,8 +102,8 @@ def test_a_tall_video_of_thirty_frames_a_second(run: Run, speech: Path) -> None:
         *("--json", "-o", "tall.mp4"),
     )
     assert result.exit_code == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert (told["fps"], told["size_px"]) == (30, 256)
+    output = json.loads(result.stdout)
+    assert (output["fps"], output["size_px"]) == (30, 256)
     frames = read_picture(Path("tall.mp4"))
     assert frames[0][1].shape == (456, 256, 3)
     lengths = durations_s(Path("tall.mp4"))
@@ -122,11 +122,11 @@ def test_an_avatar_is_saved_listed_shown_used_and_removed(run: Run, speech: Path
     saved = run("avatar", "save", "anna", "out.mp4")
     assert saved.stdout.endswith("anna.avatar\n")
     assert "anna" in run("avatar", "list").stdout
-    shown = json.loads(run("avatar", "show", "anna", "-o", "anna.png").stdout)
-    assert (shown["prompt"], shown["synthetic"]) == ("red hair", True)
+    output = json.loads(run("avatar", "show", "anna", "-o", "anna.png").stdout)
+    assert (output["prompt"], output["synthetic"]) == ("red hair", True)
     for place in ("anna", saved.stdout.strip()):
         result = run("generate", speech, "--avatar", place, "--json", "--overwrite")
-        assert json.loads(result.stdout)["seed"] == shown["seed"], result.stderr
+        assert json.loads(result.stdout)["seed"] == output["seed"], result.stderr
     by_video = run("generate", speech, "--face", "out.mp4", "-o", "face.mp4")
     assert by_video.exit_code == 0, by_video.stderr
     first = [read_picture(Path(name))[0][1].astype(int) for name in ("out.mp4", "face.mp4")]
@@ -152,11 +152,11 @@ def test_an_emotion_by_name_is_shown_stored_and_repeated(run: Run, speech: Path)
     result = run("generate", speech, "-o", "a.mp4", "--emotion", "sad", "--strength", 0.5)
     assert result.exit_code == 0, result.stderr
     assert "heard: female, about 34, happy" in result.stderr.splitlines()
-    told = read_metadata("a.mp4")
-    assert (told["emotion"], told["strength"]) == ("sad", 0.5)
-    again = run("generate", speech, "-o", "b.mp4", "--like", "a.mp4", "--seed", told["seed"])
+    metadata = read_metadata("a.mp4")
+    assert (metadata["emotion"], metadata["strength"]) == ("sad", 0.5)
+    again = run("generate", speech, "-o", "b.mp4", "--like", "a.mp4", "--seed", metadata["seed"])
     assert again.exit_code == 0, again.stderr
-    assert read_metadata("b.mp4") == told
+    assert read_metadata("b.mp4") == metadata
 
 
 def test_words_the_model_does_not_know_are_named(run: Run, speech: Path) -> None:

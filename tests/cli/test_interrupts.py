@@ -109,15 +109,15 @@ def test_ctrl_c_at_any_moment_leaves_nothing(typed: str, here: Path) -> None:
                 os.killpg(process.pid, signal.SIGINT)
         began = time.monotonic()
         try:
-            _, told = process.communicate(timeout=4 * ENDS_S)
+            _, stderr = process.communicate(timeout=4 * ENDS_S)
             gone = is_gone(process.pid)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         assert time.monotonic() - began < ENDS_S
-        assert process.returncode in (0, 130, -signal.SIGINT), (twice, told)
-        assert "Traceback" not in told
-        assert "Unexpected error" not in told
+        assert process.returncode in (0, 130, -signal.SIGINT), (twice, stderr)
+        assert "Traceback" not in stderr
+        assert "Unexpected error" not in stderr
         assert gone
         assert leftovers(here) == []
 
@@ -169,10 +169,10 @@ def test_a_signal_sent_twice_ends_with_one_line(name: str, here: Path) -> None:
     process.send_signal(number)
     time.sleep(0.05)
     process.send_signal(number)
-    _, told = process.communicate(timeout=4 * ENDS_S)
-    assert process.returncode == 128 + number, told
-    assert told.splitlines()[-1] == "Stopped. No incomplete file is left."
-    assert "Traceback" not in told
+    _, stderr = process.communicate(timeout=4 * ENDS_S)
+    assert process.returncode == 128 + number, stderr
+    assert stderr.splitlines()[-1] == "Stopped. No incomplete file is left."
+    assert "Traceback" not in stderr
     assert leftovers(here) == []
     assert not (here / "new.mp4").exists()
 
@@ -194,6 +194,6 @@ def test_what_a_killed_run_left_is_swept_by_the_next(here: Path) -> None:
     process.communicate()
     assert leftovers(here)
     again = started(here, "generate talks/0.wav -o other.mp4")
-    _, told = again.communicate(timeout=120)
-    assert again.returncode == 0, told
+    _, stderr = again.communicate(timeout=120)
+    assert again.returncode == 0, stderr
     assert leftovers(here) == []

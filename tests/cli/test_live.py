@@ -52,14 +52,14 @@ def test_a_file_becomes_a_file(run: Run, speech: Path) -> None:
 
 
 def test_what_can_not_be_met_is_refused(run: Run, speech: Path) -> None:
-    asked = {
+    commands = {
         "--pcm 48000x2": ("live", speech, "-o", "out.mp4", "--pcm", "fast"),
         "can't be opened": ("live", "none.wav", "-o", "out.mp4"),
         "imagineid avatar list": ("live", speech, "-o", "out.mp4", "--avatar", "nobody"),
         "does not end in .mp4": ("live", speech, "-o", "out.avi"),
         "outside 0 to 2": ("live", speech, "-o", "out.mp4", "--mouth", 3),
     }
-    for words, typed in asked.items():
+    for words, typed in commands.items():
         result = run(*typed)
         assert result.exit_code == 2, result.stderr
         assert words in result.stderr

@@ -186,9 +186,9 @@ def test_ctrl_c_leaves_whole_pieces_and_nothing_else(
 
 def test_the_cache_can_be_measured_and_cleared(tmp_path: Path, sound: Path, cache: Path) -> None:
     assert plain(tmp_path, "generate", sound, "--quiet").returncode == 0
-    told = json.loads(plain(tmp_path, "cache", "size", "--json").stdout)
-    assert told["pieces"] == 4, "the first frame, and three pieces of a second at most"
-    assert told["path"].startswith(str(cache))
+    output = json.loads(plain(tmp_path, "cache", "size", "--json").stdout)
+    assert output["pieces"] == 4, "the first frame, and three pieces of a second at most"
+    assert output["path"].startswith(str(cache))
     assert "4 pieces" in plain(tmp_path, "cache", "size").stdout
     assert plain(tmp_path, "cache", "clear").returncode == 0
     assert json.loads(plain(tmp_path, "cache", "size", "--json").stdout)["bytes"] == 0
@@ -241,12 +241,12 @@ def test_twelve_hours_are_read_in_sight_and_without_a_large_file(tmp_path: Path)
         )
     started, largest, begins = time.monotonic(), 0, dict[str, float]()
     while time.monotonic() - started < 240 and "imagining" not in begins:
-        told = (tmp_path / "told").read_text()
+        stderr = (tmp_path / "told").read_text()
         for word in ("reading", "imagining"):
-            if word in told:
+            if word in stderr:
                 begins.setdefault(word, time.monotonic() - started)
         largest = max(largest, _open_bytes(process.pid))
-        assert process.poll() is None, told
+        assert process.poll() is None, stderr
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 130

@@ -50,7 +50,7 @@ def test_every_example_of_the_help_stands_in_the_readme_or_a_page_that_tests_run
     root = speech.parent.parent
     pages = [root / "README.md", *(root / "docs").glob("*.md")]
     written = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    shown = {info.callback.__name__ for info in app.registered_commands if info.callback}
-    assert shown == EXAMPLES.keys()
+    commands = {info.callback.__name__ for info in app.registered_commands if info.callback}
+    assert commands == EXAMPLES.keys()
     for example in (line for lines in EXAMPLES.values() for line in lines):
         assert example in written

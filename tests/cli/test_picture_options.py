@@ -30,9 +30,9 @@ def loudest_hz(path: Path) -> float:
     return float(np.abs(np.fft.rfft(wave)).argmax() * frames[0].sample_rate / len(wave))
 
 
-@pytest.mark.parametrize(("asked", "hz"), [([], 300), (["--track", 2], 900)])
+@pytest.mark.parametrize(("track_options", "hz"), [([], 300), (["--track", 2], 900)])
 def test_a_video_is_of_the_track_that_was_asked_for(
-    run: Run, tmp_path: Path, asked: list[object], hz: int
+    run: Run, tmp_path: Path, track_options: list[object], hz: int
 ) -> None:
     obs = two_tones(tmp_path / "obs.mkv")
     plain = write_recording(tmp_path / "a.wav", tone(1.0, hz=500.0))
@@ -42,15 +42,17 @@ def test_a_video_is_of_the_track_that_was_asked_for(
         ["swap", obs, "--emotion", "happy", "-o", "c.mp4"],
         ["swap", "a.mp4", "--content-from", obs, "-o", "d.mp4"],
     ):
-        result = run(*typed, *asked)
+        result = run(*typed, *track_options)
         assert result.exit_code == 0, result.stderr
         assert loudest_hz(Path(result.stdout.strip())) == pytest.approx(hz, abs=8)
-    assert run("swap", "a.mp4", "--still", "-o", "e.mp4", *asked).exit_code == 0  # it has one
+    assert (
+        run("swap", "a.mp4", "--still", "-o", "e.mp4", *track_options).exit_code == 0
+    )  # it has one
     assert loudest_hz(Path("e.mp4")) == pytest.approx(hz, abs=8)
-    assert run("analyze", obs, *asked).exit_code == 0
+    assert run("analyze", obs, *track_options).exit_code == 0
     (tmp_path / "others").mkdir()
     write_recording(tmp_path / "others" / "b.wav", tone(1.0))
-    assert run("retrieve", obs, tmp_path / "others", *asked).exit_code == 0
+    assert run("retrieve", obs, tmp_path / "others", *track_options).exit_code == 0
     assert plain.exists()
 
 

@@ -32,9 +32,9 @@ def test_nine_faces_are_nine_people_of_the_sex_that_was_heard(
     side, row = sheet.shape[1] // 3, sheet.shape[0] // 3
     places = [(y * row, x * side) for y in range(3) for x in range(3)]
     faces = [np.ascontiguousarray(sheet[y : y + side, x : x + side]) for y, x in places]
-    seen = [judge.predict(face, [FACE])[0]["gender"]["value"] for face in faces]
-    assert seen.count(sex) >= 8  # the judge errs, too
+    predicted = [judge.predict(face, [FACE])[0]["gender"]["value"] for face in faces]
+    assert predicted.count(sex) >= 8  # the judge errs, too
     inner = [face[100:460, 100:410].astype(float) for face in faces]
     inner = [face - face.mean((0, 1)) for face in inner]  # light and skin apart
-    apart = [np.abs(a - b).mean() for a, b in combinations(inner, 2)]
-    assert min(apart) > 8
+    differences = [np.abs(a - b).mean() for a, b in combinations(inner, 2)]
+    assert min(differences) > 8

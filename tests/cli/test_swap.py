@@ -25,7 +25,7 @@ def voices(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_recording(Path("b.wav"), tone(0.6, hz=220))
 
 
-def made(run: Run, *words: object) -> Result:
+def run_checked(run: Run, *words: object) -> Result:
     """Run a command that must end well."""
     result = run(*words)
     assert result.exit_code == 0, result.stderr
@@ -42,8 +42,8 @@ def same_face(a: str, b: str) -> bool:
 
 
 def test_the_issue_s_line_works_after_a_generate(run: Run) -> None:
-    made(run, "generate", "a.wav", "--seed", 5)
-    result = made(run, "swap", "--emotion-from", "b.wav")
+    run_checked(run, "generate", "a.wav", "--seed", 5)
+    result = run_checked(run, "swap", "--emotion-from", "b.wav")
     assert result.stdout == "a-swapped.mp4\n"
     lines = result.stderr.splitlines()
     assert lines[0].startswith("base: ")
@@ -51,61 +51,63 @@ def test_the_issue_s_line_works_after_a_generate(run: Run) -> None:
     assert "it becomes: female, about 34, sad" in lines
     assert same_face("a.mp4", "a-swapped.mp4")
     assert durations_s(Path("a-swapped.mp4"))["video"] == durations_s(Path("a.mp4"))["video"]
-    told = read_metadata("a-swapped.mp4")
-    assert told["swapped"] == {"base": "a.mp4", "emotion_from": "b.wav"}
-    assert told["seed"] == 5
+    metadata = read_metadata("a-swapped.mp4")
+    assert metadata["swapped"] == {"base": "a.mp4", "emotion_from": "b.wav"}
+    assert metadata["seed"] == 5
 
 
 def test_other_words_decide_length_and_sound_and_keep_the_face(run: Run) -> None:
-    made(run, "generate", "a.wav")
-    told = json.loads(made(run, "swap", "a.mp4", "--content-from", "b.wav", "--json").stdout)
-    assert told["frames"] == 15
-    assert told["after"] == "female, about 34, happy"
-    assert not told["new_face"]
+    run_checked(run, "generate", "a.wav")
+    output = json.loads(
+        run_checked(run, "swap", "a.mp4", "--content-from", "b.wav", "--json").stdout
+    )
+    assert output["frames"] == 15
+    assert output["after"] == "female, about 34, happy"
+    assert not output["new_face"]
     assert same_face("a.mp4", "a-swapped.mp4")
     assert durations_s(Path("a-swapped.mp4"))["audio"] == pytest.approx(0.6, abs=0.04)
 
 
 def test_another_identity_prompt_or_seed_is_another_face(run: Run) -> None:
-    made(run, "generate", "a.wav", "--seed", 5)
+    run_checked(run, "generate", "a.wav", "--seed", 5)
     for words in (("--identity-from", "b.wav"), ("--seed", 6)):
-        result = made(run, "swap", "a.mp4", *words, "-o", "c.mp4", "--overwrite", "--json")
+        result = run_checked(run, "swap", "a.mp4", *words, "-o", "c.mp4", "--overwrite", "--json")
         assert json.loads(result.stdout)["new_face"]
         assert not same_face("a.mp4", "c.mp4")
-    made(run, "swap", "a.mp4", "--prompt", "red hair", "-o", "d.mp4")
+    run_checked(run, "swap", "a.mp4", "--prompt", "red hair", "-o", "d.mp4")
     assert read_metadata("d.mp4")["prompt"] == "red hair"
 
 
 def test_a_recording_can_be_the_base(run: Run) -> None:
-    made(run, "swap", "a.wav", "--emotion", "angry", "--strength", 1)
-    told = read_metadata("a-swapped.mp4")
-    assert (told["emotion"], told["strength"]) == ("angry", 1.0)
+    run_checked(run, "swap", "a.wav", "--emotion", "angry", "--strength", 1)
+    metadata = read_metadata("a-swapped.mp4")
+    assert (metadata["emotion"], metadata["strength"]) == ("angry", 1.0)
 
 
 def test_swaps_of_swaps_add_up_and_nothing_is_overwritten(run: Run) -> None:
-    made(run, "generate", "a.wav")
-    assert made(run, "swap", "--content-from", "b.wav").stdout == "a-swapped.mp4\n"
-    again = made(run, "swap", "--emotion", "sad", "--json")
-    told = json.loads(again.stdout)
-    assert told["path"] == "a-swapped-2.mp4"
-    assert told["frames"] == 15
-    assert told["after"] == "female, about 34, sad"
+    run_checked(run, "generate", "a.wav")
+    assert run_checked(run, "swap", "--content-from", "b.wav").stdout == "a-swapped.mp4\n"
+    again = run_checked(run, "swap", "--emotion", "sad", "--json")
+    output = json.loads(again.stdout)
+    assert output["path"] == "a-swapped-2.mp4"
+    assert output["frames"] == 15
+    assert output["after"] == "female, about 34, sad"
     assert same_face("a.mp4", "a-swapped-2.mp4")
 
 
 def test_strength_0_keeps_the_emotion(run: Run) -> None:
-    made(run, "generate", "a.wav")
+    run_checked(run, "generate", "a.wav")
     for strength, after in ((0, "happy"), (0.2, "happy"), (0.8, "sad"), (1, "sad")):
         words = ("--emotion-from", "b.wav", "--strength", strength, "--json")
-        told = json.loads(made(run, "swap", "a.mp4", *words).stdout)
-        assert told["after"] == f"female, about 34, {after}"
+        output = json.loads(run_checked(run, "swap", "a.mp4", *words).stdout)
+        assert output["after"] == f"female, about 34, {after}"
 
 
 def test_without_what_was_kept_the_video_itself_is_enough(run: Run, tmp_path: Path) -> None:
-    made(run, "generate", "a.wav", "--emotion", "fear", "-o", "a.mp4")
+    run_checked(run, "generate", "a.wav", "--emotion", "fear", "-o", "a.mp4")
     for file in (tmp_path / "home" / "videos").iterdir():
         file.unlink()
-    result = made(run, "swap", "a.mp4", "--still", "--json")
+    result = run_checked(run, "swap", "a.mp4", "--still", "--json")
     assert "its stored factors were deleted" in result.stderr
     assert json.loads(result.stdout)["after"] == "female, about 34, fear"
     assert same_face("a.mp4", "a-swapped.mp4")
@@ -113,15 +115,15 @@ def test_without_what_was_kept_the_video_itself_is_enough(run: Run, tmp_path: Pa
 
 @pytest.mark.parametrize("damage", [b"", b"nothing", b"PK\x03\x04"])
 def test_damaged_keeping_is_as_none(run: Run, tmp_path: Path, damage: bytes) -> None:
-    made(run, "generate", "a.wav")
+    run_checked(run, "generate", "a.wav")
     for file in (tmp_path / "home" / "videos").iterdir():
         file.write_bytes(damage)
-    assert "stored factors were deleted" in made(run, "swap", "--emotion", "sad").stderr
+    assert "stored factors were deleted" in run_checked(run, "swap", "--emotion", "sad").stderr
 
 
 def test_a_place_that_can_t_be_written_costs_no_video(run: Run, tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file where the folder should be")
-    made(run, "generate", "a.wav")
+    run_checked(run, "generate", "a.wav")
     refused(run("swap", "--emotion", "sad"), "There is no last video")
 
 
@@ -130,12 +132,12 @@ def test_the_oldest_of_what_is_kept_goes_first(
 ) -> None:
     monkeypatch.setattr(swap_store, "MOST_VIDEOS", 2)
     for seed in range(4):
-        made(run, "generate", "a.wav", "--seed", seed, "-o", f"{seed}.mp4")
+        run_checked(run, "generate", "a.wav", "--seed", seed, "-o", f"{seed}.mp4")
         for age, file in enumerate((tmp_path / "home" / "videos").iterdir()):
             os.utime(file, (seed * 10 + age, seed * 10 + age))
-    left = {file.stem for file in (tmp_path / "home" / "videos").iterdir()}
-    assert len(left) == 2
-    assert read_metadata("3.mp4")["kept"] in left
+    stored = {file.stem for file in (tmp_path / "home" / "videos").iterdir()}
+    assert len(stored) == 2
+    assert read_metadata("3.mp4")["kept"] in stored
 
 
 def refused(result: Result, words: str) -> None:
@@ -161,15 +163,15 @@ def test_what_makes_no_sense_is_refused(run: Run) -> None:
 
 
 def test_the_base_is_never_its_own_output(run: Run) -> None:
-    made(run, "generate", "a.wav")
+    run_checked(run, "generate", "a.wav")
     before = Path("a.mp4").read_bytes()
     refused(run("swap", "--emotion", "sad", "-o", "a.mp4", "--overwrite"), "which would be lost")
     assert Path("a.mp4").read_bytes() == before
 
 
 def test_a_swapped_video_of_which_nothing_is_kept_is_refused(run: Run, tmp_path: Path) -> None:
-    made(run, "generate", "a.wav")
-    made(run, "swap", "--content-from", "b.wav")
+    run_checked(run, "generate", "a.wav")
+    run_checked(run, "swap", "--content-from", "b.wav")
     for file in (tmp_path / "home" / "videos").iterdir():
         file.unlink()
     refused(run("swap", "--emotion", "sad"), "is itself the result of a swap")
@@ -187,14 +189,16 @@ def shape(path: str) -> tuple[int, int, float]:
 
 
 def test_size_aspect_and_frame_rate_stay_unless_asked_otherwise(run: Run) -> None:
-    made(run, "generate", "a.wav", "-o", "square.mp4")
-    made(run, "generate", "a.wav", "--aspect", "9:16", "--fps", 30, "--size", 256, "-o", "tall.mp4")
+    run_checked(run, "generate", "a.wav", "-o", "square.mp4")
+    run_checked(
+        run, "generate", "a.wav", "--aspect", "9:16", "--fps", 30, "--size", 256, "-o", "tall.mp4"
+    )
     assert shape("tall.mp4")[1] > shape("tall.mp4")[0] == 256
-    made(run, "swap", "tall.mp4", "--emotion-from", "b.wav", "-o", "swapped.mp4")
+    run_checked(run, "swap", "tall.mp4", "--emotion-from", "b.wav", "-o", "swapped.mp4")
     assert shape("swapped.mp4") == shape("tall.mp4")
-    made(run, "swap", "swapped.mp4", "--head", 0.5, "-o", "again.mp4")
+    run_checked(run, "swap", "swapped.mp4", "--head", 0.5, "-o", "again.mp4")
     assert shape("again.mp4") == shape("tall.mp4"), "a swap's own shape is known, too"
-    made(run, "swap", "tall.mp4", "--aspect", "1:1", "--fps", 25, "-o", "back.mp4")
+    run_checked(run, "swap", "tall.mp4", "--aspect", "1:1", "--fps", 25, "-o", "back.mp4")
     assert shape("back.mp4") == (256, 256, 25)
-    made(run, "swap", "square.mp4", "--emotion-from", "b.wav", "-o", "plain.mp4")
+    run_checked(run, "swap", "square.mp4", "--emotion-from", "b.wav", "-o", "plain.mp4")
     assert shape("plain.mp4") == shape("square.mp4")

@@ -56,8 +56,8 @@ def test_a_batch_into_its_own_folder_makes_no_videos_of_its_videos(here: Path) -
     assert "not recordings" not in ended.stderr
     for name in ("notes.txt", "._a.wav", "cover.jpg"):
         (here / name).write_text("no sound")
-    told = plain(here, "batch", ".", "-o", "out").stderr
-    assert "2 left out: not recordings, such as cover.jpg" in told
+    stderr = plain(here, "batch", ".", "-o", "out").stderr
+    assert "2 left out: not recordings, such as cover.jpg" in stderr
     assert "1 already finished" in ended.stderr
     assert {path.name for path in here.glob("*.*4")} == {"a.mp4"}
 
@@ -87,8 +87,8 @@ def test_lists_of_spreadsheets_and_odd_folders_are_read(here: Path) -> None:
     ended = plain(here, "batch", odd, "list.csv", "wide.csv", f"{odd}/*.wav", "-o", "out")
     assert "would all be written to" in ended.stderr  # b.wav is named twice
     ended = plain(here, "batch", f"{odd}/*", "list.csv", "wide.csv", "-o", "out", "--quiet")
-    made = sorted(path.name for path in (here / "out").iterdir())
-    assert made == ["a.mp4", "b.mp4", "c.mp4", "w.mp4"], ended.stderr
+    videos = sorted(path.name for path in (here / "out").iterdir())
+    assert videos == ["a.mp4", "b.mp4", "c.mp4", "w.mp4"], ended.stderr
     assert read_metadata(here / "out" / "a.mp4")["seed"] == 7
 
 
@@ -105,13 +105,13 @@ def test_a_seed_that_is_no_whole_number_is_told(here: Path, seed: object) -> Non
 
 @pytest.mark.slow
 def test_one_odd_file_does_not_end_a_search(here: Path) -> None:
-    many = here / "many"
-    many.mkdir()
-    shutil.copy(here / "a.wav", many / "good.wav")
-    soundfile.write(many / "slow.wav", np.zeros(99), 1)
-    soundfile.write(many / "wide.wav", np.tile(tone(0.3).T, 63), 16_000, subtype="PCM_16")
-    soundfile.write(many / "loud.wav", 3e38 * tone(0.3)[0], 16_000, subtype="FLOAT")
-    (many / "text.wav").write_text("Good morning.\n" * 30)
+    folder = here / "many"
+    folder.mkdir()
+    shutil.copy(here / "a.wav", folder / "good.wav")
+    soundfile.write(folder / "slow.wav", np.zeros(99), 1)
+    soundfile.write(folder / "wide.wav", np.tile(tone(0.3).T, 63), 16_000, subtype="PCM_16")
+    soundfile.write(folder / "loud.wav", 3e38 * tone(0.3)[0], 16_000, subtype="FLOAT")
+    (folder / "text.wav").write_text("Good morning.\n" * 30)
     ended = plain(here, "retrieve", "a.wav", "many", "--json")
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
@@ -135,10 +135,10 @@ def test_results_do_not_steer_a_terminal(here: Path) -> None:
     words = command("plain_pipeline", "generate", "a.wav", "-o", name, "--quiet")
     ended = subprocess.run(words, cwd=here, env=environment(), stdout=theirs, check=False)
     os.close(theirs)
-    shown = os.read(ours, 4096)
+    printed = os.read(ours, 4096)
     os.close(ours)
     assert ended.returncode == 0
-    assert shown == b"x\\x1b]0;owned\\x07.mp4\r\n"
+    assert printed == b"x\\x1b]0;owned\\x07.mp4\r\n"
     assert (here / name).exists()
 
 
@@ -204,10 +204,10 @@ def test_a_name_with_a_line_break_stays_one_line(here: Path) -> None:
     listed = plain(here, "batch", "list.csv", "-o", "out")
     assert listed.returncode == 2
     assert "has an invalid file name in audio" in listed.stderr
-    many = here / "many"
-    many.mkdir()
-    (many / "bro\nken.wav").write_text("no sound")
-    (here / "a.wav").rename(many / "go\nod.wav")
+    folder = here / "many"
+    folder.mkdir()
+    (folder / "bro\nken.wav").write_text("no sound")
+    (here / "a.wav").rename(folder / "go\nod.wav")
     ended = plain(here, "batch", "many", "-o", "out")
     assert ended.returncode == 4
     assert "Failed: many/bro\\nken.wav: many/bro\\nken.wav is not a recording" in ended.stderr

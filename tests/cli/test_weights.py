@@ -57,7 +57,7 @@ def test_progress_in_a_pipe_is_plain_lines(run: Run) -> None:
 
 def test_a_licence_is_accepted_once_and_before_anything_is_fetched(run: Run, hub: Server) -> None:
     refused(run("pull", "sd15"), 2, "forbids some uses", "--accept-licence", "Read it:")
-    assert hub.asked == []
+    assert hub.requests == []
     accepted = run("pull", "sd15/base", "--accept-licence")
     assert "CreativeML-OpenRAIL-M accepted" in accepted.stderr
     assert "saved in" in accepted.stderr
@@ -95,18 +95,18 @@ def test_mirrors_are_asked_in_order(run: Run, hub: Server, monkeypatch: pytest.M
         monkeypatch.setenv("HF_ENDPOINT", first.url)
         monkeypatch.setenv("IMAGINEID_MIRROR", hub.url + "/")
         result = run("pull", "sd15/matting")
-        assert len(first.asked) == 1
+        assert len(first.requests) == 1
     assert result.exit_code == 0
     assert "answers 404: the server does not have it; trying 127.0.0.1" in result.stderr
 
 
 def test_offline_nothing_is_fetched(run: Run, hub: Server) -> None:
     refused(run("pull", "sd15/matting", "--offline"), 3, "weights pull sd15/matting")
-    assert hub.asked == []
+    assert hub.requests == []
     assert run("pull", "sd15/matting").exit_code == 0
-    asked = len(hub.asked)
+    before = len(hub.requests)
     assert run("pull", "sd15/matting", "--offline").exit_code == 0
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == before
 
 
 def test_verify_finds_one_changed_byte(run: Run, home: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_folder_may_stand_in_for_the_hub(run: Run, hub: Server, tmp_path: Path
     refused(run("pull", "sd15/matting", "--from", stick), 3, "has a wrong SHA-256")
     (stick / "onnx/model.onnx").write_bytes(MATTING["onnx/model.onnx"])
     assert run("pull", "sd15/matting", "--from", stick).exit_code == 0
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize("name", ["nothing", "../x", "", "sd16", "mini/.."])
@@ -163,7 +163,7 @@ def test_a_place_without_room_is_told_before_anything_is_fetched(
     full = shutil.disk_usage("/")._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     refused(run("pull", "sd15/matting"), 2, "Not enough space")
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_a_home_that_can_t_be_written_is_told(
@@ -204,7 +204,7 @@ def test_a_brought_folder_goes_on_after_a_cut(run: Run, hub: Server, home: Path)
     refused(run("path", "a"), 3)
     hub.always = bad_server.good
     result = run("pull", "--from", f"{hub.url}/a", "a")
-    assert hub.asked[-1][1] == "bytes=200000-"
+    assert hub.requests[-1][1] == "bytes=200000-"
     refused(result, 3, "The content of model.safetensors does not match")  # random bytes
     assert not list((home / "weights").glob("*a*"))
 
@@ -212,11 +212,11 @@ def test_a_brought_folder_goes_on_after_a_cut(run: Run, hub: Server, home: Path)
 def test_one_file_needs_its_sum(run: Run, tmp_path: Path, hub: Server) -> None:
     data = (adapter(tmp_path / "mine") / "sca.safetensors").read_bytes()
     hub.files["/x/sca.safetensors"] = data
-    there = f"{hub.url}/x/sca.safetensors"
-    refused(run("pull", "--from", there, "x"), 2, "--sha256 SUM")
-    refused(run("pull", "--from", there, "x", "--sha256", "0" * 64), 3, "has a wrong SHA-256")
+    url = f"{hub.url}/x/sca.safetensors"
+    refused(run("pull", "--from", url, "x"), 2, "--sha256 SUM")
+    refused(run("pull", "--from", url, "x", "--sha256", "0" * 64), 3, "has a wrong SHA-256")
     sum_ = listed({"x": data})[0]["sha256"]
-    assert run("pull", "--from", there, "x", "--sha256", sum_).exit_code == 0
+    assert run("pull", "--from", url, "x", "--sha256", sum_).exit_code == 0
 
 
 def test_a_pickle_is_never_taken(run: Run, tmp_path: Path) -> None:

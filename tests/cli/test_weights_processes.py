@@ -34,12 +34,13 @@ def start(folder: Path, *words: object, **streams: int) -> subprocess.Popen[str]
 def test_two_pulls_at_once_are_one_download(home: Path, tmp_path: Path, hub: Server) -> None:
     hub.piece_s = 0.03
     pulls = [start(tmp_path, "pull", "sd15", "--accept-licence") for _ in range(2)]
-    told = [pull.communicate(timeout=60) for pull in pulls]
-    assert [pull.returncode for pull in pulls] == [0, 0], told
-    assert len(hub.asked) == 3
+    outputs = [pull.communicate(timeout=60) for pull in pulls]
+    assert [pull.returncode for pull in pulls] == [0, 0], outputs
+    assert len(hub.requests) == 3
     assert hub.sent == sum(map(len, (*BASE.values(), *MATTING.values())))
     assert (
-        sum("waiting for another imagineid process that uses sd15/" in err for _, err in told) == 1
+        sum("waiting for another imagineid process that uses sd15/" in err for _, err in outputs)
+        == 1
     )
     assert is_whole(home / "weights/sd15/base", BASE)
 
@@ -51,9 +52,9 @@ def test_killed_at_any_moment_a_pull_goes_on_and_ends_right(
     file = home / "weights/sd15/base/unet/model.safetensors"
     moments = random.Random(11)
     for _ in range(5):
-        before = len(hub.asked)
+        before = len(hub.requests)
         pull = start(tmp_path, "pull", "sd15/base", "--accept-licence")
-        while len(hub.asked) == before and pull.poll() is None:
+        while len(hub.requests) == before and pull.poll() is None:
             time.sleep(0.005)
         time.sleep(moments.uniform(0, 0.25))
         pull.send_signal(signal.SIGKILL)
@@ -63,7 +64,9 @@ def test_killed_at_any_moment_a_pull_goes_on_and_ends_right(
     pull = start(tmp_path, "pull", "sd15/base")
     assert pull.communicate(timeout=60)[0] == f"{home}/weights/sd15/base\n"
     assert is_whole(home / "weights/sd15/base", BASE)
-    assert sum(asked[1] is not None for asked in hub.asked) >= 2  # it went on, not from nothing
+    assert (
+        sum(request[1] is not None for request in hub.requests) >= 2
+    )  # it went on, not from nothing
 
 
 def test_on_a_terminal_the_licence_is_shown_and_asked_for_and_a_bar_drawn(
@@ -74,20 +77,20 @@ def test_on_a_terminal_the_licence_is_shown_and_asked_for_and_a_bar_drawn(
     terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
     pull = start(tmp_path, "pull", "sd15/base", **terminal)
     os.close(theirs)
-    shown, answered = b"", False
+    printed, answered = b"", False
     while True:
         try:
             piece = os.read(ours, 4096)
         except OSError:  # the other end is closed
             break
-        shown += piece
-        if not answered and b"do you accept this licence? [y/N]" in shown:
+        printed += piece
+        if not answered and b"do you accept this licence? [y/N]" in printed:
             answered = bool(os.write(ours, b"y\n"))
     os.close(ours)
-    assert pull.wait() == 0, shown
-    assert b"Attachment A" in shown
-    assert "━".encode() in shown
-    assert b"kB/s" in shown or b"MB/s" in shown
+    assert pull.wait() == 0, printed
+    assert b"Attachment A" in printed
+    assert "━".encode() in printed
+    assert b"kB/s" in printed or b"MB/s" in printed
     assert is_whole(home / "weights/sd15/base", BASE)
 
 
@@ -123,8 +126,8 @@ def test_a_name_begun_from_one_address_and_pulled_from_another_holds_only_what_i
     first.communicate()
     hub.piece_s = 0.0
     second = start(tmp_path, "pull", "--from", f"{hub.url}/b", "mine")
-    told = second.communicate(timeout=60)
-    assert second.returncode == 0, told
+    output = second.communicate(timeout=60)
+    assert second.returncode == 0, output
     held = {path.name for path in (home / "weights/mine").rglob("*") if path.is_file()}
     assert held == {"three.txt", "files.json"}
     assert "all files are valid" in start(tmp_path, "verify", "mine").communicate(timeout=60)[0]

@@ -58,11 +58,11 @@ def test_a_real_recording_becomes_a_video(second: Path) -> None:
     folder = second.parent
     ended = imagineid(folder, "generate", second, "--json", "--seed", 7, "--prompt", "red hair")
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
-    assert told["heard"]["gender"] in ("female", "male")
+    output = json.loads(ended.stdout)
+    assert output["heard"]["gender"] in ("female", "male")
     frames = [frame for _, frame in read_picture(folder / "second.mp4")]
-    assert len(frames) == told["frames"] == 25
-    assert frames[0].shape == (told["size_px"], told["size_px"], 3)
+    assert len(frames) == output["frames"] == 25
+    assert frames[0].shape == (output["size_px"], output["size_px"], 3)
     assert min(frame.std() for frame in frames) > 10  # a picture, not a plain colour
     lengths = durations_s(folder / "second.mp4")
     assert lengths["video"] == pytest.approx(lengths["audio"], abs=0.04)
@@ -70,8 +70,8 @@ def test_a_real_recording_becomes_a_video(second: Path) -> None:
 
 def test_like_makes_the_very_same_file(second: Path) -> None:
     folder = second.parent
-    made = imagineid(folder, "generate", second, "-o", "a.mp4", "--seed", 3)
-    assert made.returncode == 0, made.stderr
+    ended = imagineid(folder, "generate", second, "-o", "a.mp4", "--seed", 3)
+    assert ended.returncode == 0, ended.stderr
     again = imagineid(folder, "generate", second, "-o", "b.mp4", "--like", "a.mp4", "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "b.mp4\n", "")
     assert (folder / "a.mp4").read_bytes() == (folder / "b.mp4").read_bytes()
@@ -82,8 +82,8 @@ def test_an_emotion_is_swapped_and_the_face_is_kept(second: Path, speech: Path) 
     folder = second.parent
     wave, rate = soundfile.read(speech, start=50_000, frames=16_000, dtype="int16")
     soundfile.write(folder / "b.wav", wave, rate)
-    made = imagineid(folder, "generate", second, "-o", "base.mp4", "--seed", 3, "--still")
-    assert made.returncode == 0, made.stderr
+    ended = imagineid(folder, "generate", second, "-o", "base.mp4", "--seed", 3, "--still")
+    assert ended.returncode == 0, ended.stderr
     ended = imagineid(folder, "swap", "--emotion-from", "b.wav")
     assert (ended.returncode, ended.stdout) == (0, "base-swapped.mp4\n"), ended.stderr
     ended = imagineid(folder, "swap", "base.mp4", "--seed", "4", "-o", "other.mp4")
@@ -102,10 +102,10 @@ def test_a_happy_face_smiles_more_than_a_sad_one(second: Path) -> None:
 
     pipe = pipeline.load()
     with audio.open_sound(second) as sound:
-        heard = pipe.encode(sound)
+        factors = pipe.encode(sound)
     smile, frown = ARKIT.index("mouthSmileLeft"), ARKIT.index("mouthFrownLeft")
     happy, sad = (
-        pipe.express(heard.with_emotion(pipe.emotion(name))).expression.mean(axis=0)
+        pipe.express(factors.with_emotion(pipe.emotion(name))).expression.mean(axis=0)
         for name in ("happy", "sad")
     )
     assert happy[smile] > sad[smile] + 0.05
@@ -119,12 +119,12 @@ def test_a_plain_background_has_hardly_a_rim() -> None:
     pipe = pipeline.load()
     colours = np.array([[30, 75, 170], [200, 60, 50], [90, 160, 90], [225, 225, 225]], np.uint8)
     plain = np.broadcast_to(colours[:, None, None], (4, pipe.size_px, pipe.size_px, 3))
-    seen = pipe.engines["encoder"](image=to_images(plain))
+    encoded = pipe.engines["encoder"](image=to_images(plain))
     side = pipe.size.feature_px
-    made = pipe.engines["decoder"](**seen, mask=np.zeros((4, 1, side, side), np.float32))
-    shown = to_pictures(made["image"]).astype(float)
-    inside = shown[:, 16:-16, 16:-16].mean(axis=(1, 2), keepdims=True)
-    rims = [shown[:, :2], shown[:, -2:], shown[:, :, :2], shown[:, :, -2:]]
+    decoded = pipe.engines["decoder"](**encoded, mask=np.zeros((4, 1, side, side), np.float32))
+    frames = to_pictures(decoded["image"]).astype(float)
+    inside = frames[:, 16:-16, 16:-16].mean(axis=(1, 2), keepdims=True)
+    rims = [frames[:, :2], frames[:, -2:], frames[:, :, :2], frames[:, :, -2:]]
     assert max(float(np.abs(rim - inside).mean()) for rim in rims) < 8  # 12 with zeros around
 
 
@@ -183,7 +183,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, speech: Path) -> No
         assert process.poll() is None, "it ended before it was stopped"
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert told.splitlines()[-1] == "Stopped. No incomplete file is left."
+    assert stderr.splitlines()[-1] == "Stopped. No incomplete file is left."
     assert list(tmp_path.iterdir()) == []

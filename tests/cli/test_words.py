@@ -15,11 +15,13 @@ from support.recordings import tone, write_recording
 def test_help_shows_everyday_options_first_and_those_for_experts_apart(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = run("generate", "--help").stdout
-    places = [shown.index(f"{name} ") for name in ("--prompt", "--emotion", "--avatar", "--size")]
+    help_text = run("generate", "--help").stdout
+    places = [
+        help_text.index(f"{name} ") for name in ("--prompt", "--emotion", "--avatar", "--size")
+    ]
     assert places == sorted(places)
     for name in ("--steps", "--guidance", "--exact", "--chains", "--engine", "--attention"):
-        assert shown.index(f"  {name} ") > places[-1], name
+        assert help_text.index(f"  {name} ") > places[-1], name
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(5.04, "5.0 s"), (89, "89.0 s"), (240, "4 min")])

@@ -15,18 +15,18 @@ from support import plain_pipeline
 from support.recordings import tone, write_recording
 
 
-def seen(shift_px: float) -> Seen:
+def faces_shifted(shift_px: float) -> Seen:
     points = np.tile(np.linspace(60, 190, 478)[None, :, None], (3, 1, 2)) + [shift_px, 0]
     points[2] = np.nan  # no face there
     return Seen(points, np.zeros((3, 8, 8), np.uint8), np.ones(3, np.int32))
 
 
 def test_lips_that_lie_elsewhere_are_measured_where_both_have_a_face() -> None:
-    row = agreement.mouth(seen(0), seen(1.2))
+    row = agreement.mouth(faces_shifted(0), faces_shifted(1.2))
     assert row.value == pytest.approx(1.2)
     assert row.met
     assert "2 of 3" in row.note
-    assert agreement.mouth(seen(0), seen(1.7)).met is False
+    assert agreement.mouth(faces_shifted(0), faces_shifted(1.7)).met is False
 
 
 def test_both_videos_are_of_the_same_face(tmp_path: Path) -> None:

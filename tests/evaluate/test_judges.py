@@ -25,28 +25,30 @@ def face() -> FaceModel:
 
 def test_the_lips_told_lie_where_the_mesh_is_drawn(face: FaceModel) -> None:
     points = face.vertices(np.zeros(80), np.zeros(52), np.zeros(6))
-    told = landmarks.expected_lips(face, points, 256)
-    named = dict(zip(landmarks.LIPS, told, strict=True))
+    expected = landmarks.expected_lips(face, points, 256)
+    named = dict(zip(landmarks.LIPS, expected, strict=True))
     assert np.allclose(named[13], project(points[face.landmarks["lip_upper_inner_middle"]], 256))
     assert named[61][0] < named[0][0] < named[291][0]  # left is the viewer's
     assert named[0][1] < named[13][1] <= named[14][1] + 1 < named[17][1]
-    assert np.allclose(landmarks.expected_lips(face, points, 512), 2 * told, atol=1e-3)
+    assert np.allclose(landmarks.expected_lips(face, points, 512), 2 * expected, atol=1e-3)
 
 
 def test_a_constant_difference_of_conventions_is_taken_away() -> None:
     rng = np.random.default_rng(0)
-    told = rng.uniform(0, 256, (20, 14, 2))
+    expected = rng.uniform(0, 256, (20, 14, 2))
     shift = rng.normal(0, 3, (14, 2))
-    offset = landmarks.convention(told + shift, told)
-    wrong = told + shift + [3.0, 4.0]
-    assert landmarks.distances(told + shift, told, offset).max() < 1e-9
-    assert landmarks.distances(wrong, told, offset) == pytest.approx(5.0)
+    offset = landmarks.convention(expected + shift, expected)
+    wrong = expected + shift + [3.0, 4.0]
+    assert landmarks.distances(expected + shift, expected, offset).max() < 1e-9
+    assert landmarks.distances(wrong, expected, offset) == pytest.approx(5.0)
 
 
 def test_frames_without_a_face_stay_out_of_the_mean() -> None:
-    seen = np.zeros((3, 14, 2))
-    seen[1] = np.nan
-    assert np.nanmean(landmarks.distances(seen, np.ones((3, 14, 2)))) == pytest.approx(2**0.5)
+    landmarks_px = np.zeros((3, 14, 2))
+    landmarks_px[1] = np.nan
+    assert np.nanmean(landmarks.distances(landmarks_px, np.ones((3, 14, 2)))) == pytest.approx(
+        2**0.5
+    )
 
 
 def test_without_mediapipe_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,36 +89,36 @@ class Spoken:
 
 
 def test_a_perfect_listener_meets_every_bar_and_a_deaf_one_none() -> None:
-    said = [Spoken(k % 4, k % 2, 20 + 10 * (k % 4), k % 8, k) for k in range(16)]
+    spoken = [Spoken(k % 4, k % 2, 20 + 10 * (k % 4), k % 8, k) for k in range(16)]
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((len(features(draw_traits(rng))), 80)).astype(np.float32)
     ones = np.ones(80, np.float32)
     tie = Tie(weights, np.diag(ones), np.zeros((81, 3), np.float32), 3 * ones)
-    perfect = {r.name: r for r in rows([(s, Heard(s)) for s in said], tie)}
+    perfect = {r.name: r for r in rows([(s, Heard(s)) for s in spoken], tie)}
     assert all(r.met for r in perfect.values() if r.bar is not None)
     assert perfect["jawOpen correlation"].value == pytest.approx(1)
     assert perfect["  at best"].value < 1, "one number of each voice is not all of a face"
-    wrong = rows([(s, Heard(said[(k + 3) % 16])) for k, s in enumerate(said)], tie)
+    wrong = rows([(s, Heard(spoken[(k + 3) % 16])) for k, s in enumerate(spoken)], tie)
     assert not any(r.met for r in wrong if r.bar is not None)
 
 
 def test_64_prompts_differ_and_cover_what_is_judged() -> None:
-    asked = [prompts.ask(i) for i in range(prompts.COUNT)]
-    assert len({a.text for a in asked}) == 64
-    assert {a.colour for a in asked} == {*prompts.HAIR, None}
-    assert {a.length for a in asked} == {"bald", "short", "long"}
-    assert sum(a.beard == "beard" for a in asked) >= 12
-    assert sum(a.glasses for a in asked) == 32
-    assert {a.background for a in asked} == {"plain", "room", "landscape"}
-    assert all(a.male for a in asked if "beard" in a.text)
+    questions = [prompts.ask(i) for i in range(prompts.COUNT)]
+    assert len({a.text for a in questions}) == 64
+    assert {a.colour for a in questions} == {*prompts.HAIR, None}
+    assert {a.length for a in questions} == {"bald", "short", "long"}
+    assert sum(a.beard == "beard" for a in questions) >= 12
+    assert sum(a.glasses for a in questions) == 32
+    assert {a.background for a in questions} == {"plain", "room", "landscape"}
+    assert all(a.male for a in questions if "beard" in a.text)
 
 
 def test_what_was_not_obeyed_is_named() -> None:
-    asked = prompts.ask(0)
-    obeyed = {k: v or "anything" for k, v in asked.wanted().items()}
-    assert prompts.disobeyed(asked, obeyed) == []
-    assert prompts.disobeyed(asked, obeyed | {"glasses": "none"}) == ["glasses"]
-    assert prompts.disobeyed(asked, obeyed | {"background colour": "teal"}) == ["background"]
+    question = prompts.ask(0)
+    obeyed = {k: v or "anything" for k, v in question.wanted().items()}
+    assert prompts.disobeyed(question, obeyed) == []
+    assert prompts.disobeyed(question, obeyed | {"glasses": "none"}) == ["glasses"]
+    assert prompts.disobeyed(question, obeyed | {"background colour": "teal"}) == ["background"]
 
 
 def test_the_prompts_hold_only_words_of_the_captions() -> None:
@@ -178,7 +180,7 @@ def test_a_tfjs_graph_is_computed_as_its_formula_says(tmp_path: Path) -> None:
 
     path, kernel, bias = graph(tmp_path)
     image = np.random.default_rng(1).normal(size=(1, 6, 6, 3)).astype(np.float32)
-    made = from_tarball(path, "tiny")("mean", torch.from_numpy(image)).numpy()
+    output = from_tarball(path, "tiny")("mean", torch.from_numpy(image)).numpy()
     padded = np.pad(image[0], ((0, 1), (0, 1), (0, 0)))  # SAME with stride 2 pads the far edge
     conv = np.array(
         [
@@ -186,7 +188,7 @@ def test_a_tfjs_graph_is_computed_as_its_formula_says(tmp_path: Path) -> None:
             for y in (0, 2, 4)
         ]
     )
-    assert made[0] == pytest.approx(np.maximum(conv + bias, 0).mean((0, 1)), rel=1e-4)
+    assert output[0] == pytest.approx(np.maximum(conv + bias, 0).mean((0, 1)), rel=1e-4)
 
 
 def test_the_classifier_learns_what_a_look_says() -> None:
@@ -195,10 +197,10 @@ def test_the_classifier_learns_what_a_look_says() -> None:
 
     look = {"hair": "bald", "hair_name": "red", "beard": "goatee", "glasses": "round"}
     look |= {"backdrop": "gradient", "backdrop_name": "teal"}
-    said = dict(zip(attributes.HEADS, attributes.labels(look), strict=True))
-    assert said["hair colour"] == said["beard"] == attributes.UNSAID
-    assert attributes.HEADS["background"][said["background"]] == "plain"
-    assert attributes.HEADS["background colour"][said["background colour"]] == "teal"
+    label_of = dict(zip(attributes.HEADS, attributes.labels(look), strict=True))
+    assert label_of["hair colour"] == label_of["beard"] == attributes.UNSAID
+    assert attributes.HEADS["background"][label_of["background"]] == "plain"
+    assert attributes.HEADS["background colour"][label_of["background colour"]] == "teal"
     pictures = np.random.default_rng(0).integers(
         0, 256, (3, attributes.SIDE_PX, attributes.SIDE_PX, 3), np.uint8
     )

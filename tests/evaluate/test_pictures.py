@@ -51,15 +51,15 @@ def test_blur_lowers_sharpness_and_trembling_is_flicker() -> None:
 
 
 def test_background_error_of_a_synthetic_video_is_found_outside_the_person_only() -> None:
-    shown = [grain(1)[0].copy() for _ in range(3)]
-    shown[1][20:44, 20:44] = 0  # the person moves, well inside the mask
-    shown[2][2:4, 2:4] = 255  # and here the background blinks
-    seen = faces(2)
-    quiet, _ = still(shown, [0], seen, faces(1))
+    frames = [grain(1)[0].copy() for _ in range(3)]
+    frames[1][20:44, 20:44] = 0  # the person moves, well inside the mask
+    frames[2][2:4, 2:4] = 255  # and here the background blinks
+    detected = faces(2)
+    quiet, _ = still(frames, [0], detected, faces(1))
     assert quiet.value == float("inf")
-    loud, _ = still(shown, [1], seen, faces(1))
-    where = background(seen.person[0])
-    assert loud.value == pytest.approx(pictures.psnr(shown[1], shown[2], where))
+    loud, _ = still(frames, [1], detected, faces(1))
+    where = background(detected.person[0])
+    assert loud.value == pytest.approx(pictures.psnr(frames[1], frames[2], where))
     assert loud.value < 45
 
 
@@ -77,5 +77,5 @@ def test_a_video_that_gets_softer_is_told() -> None:
 
 def test_a_sheet_holds_all_pictures_and_their_captions(tmp_path: Path) -> None:
     pictures.sheet(tmp_path / "a.png", list(grain(3, 5)), 4, [str(i) for i in range(5)])
-    made = pictures.cv2.imread(str(tmp_path / "a.png"))
-    assert made.shape == (2 * (SIDE + 16), 4 * SIDE, 3)
+    sheet = pictures.cv2.imread(str(tmp_path / "a.png"))
+    assert sheet.shape == (2 * (SIDE + 16), 4 * SIDE, 3)

@@ -44,11 +44,11 @@ def test_a_resting_face_has_closed_lips_and_a_dropped_jaw_has_not(face: FaceMode
 
 def test_the_opening_is_that_of_the_posed_vertices(face: FaceModel) -> None:
     beta = curves(1, jawOpen=0.4, mouthFunnel=0.3, mouthSmileLeft=0.5)
-    rest, said = face.neutral(np.zeros(80)), face.vertices(np.zeros(80), beta[0], np.zeros(6))
+    rest, posed = face.neutral(np.zeros(80)), face.vertices(np.zeros(80), beta[0], np.zeros(6))
     upper, lower = (
         [face.landmarks[f"lip_{side}_inner_{k}"] for k in (3, 4, 5)] for side in ("upper", "lower")
     )
-    gap = [(p[upper, 1] - p[lower, 1]).mean() for p in (rest, said)]
+    gap = [(p[upper, 1] - p[lower, 1]).mean() for p in (rest, posed)]
     corners = [face.landmarks[f"lip_corner_{side}"] for side in ("left", "right")]
     wide = np.linalg.norm(np.subtract(*rest[corners]))
     assert opening(face, np.zeros(80), beta)[0] == pytest.approx((gap[1] - gap[0]) / wide, rel=1e-3)

@@ -29,10 +29,10 @@ def test_the_table_says_what_was_missed() -> None:
 
 def test_json_holds_no_nan(tmp_path: Path) -> None:
     write_json(tmp_path / "out" / "a.json", "voices", [Row("x", float("nan"), bar=1)], {"n": 2})
-    said = json.loads((tmp_path / "out" / "a.json").read_text())
-    assert said["rows"][0]["value"] is None
-    assert said["rows"][0]["met"] is False
-    assert said["about"] == {"n": 2}
+    output = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert output["rows"][0]["value"] is None
+    assert output["rows"][0]["met"] is False
+    assert output["about"] == {"n": 2}
 
 
 def test_an_unknown_group_is_told_the_groups(capsys: pytest.CaptureFixture[str]) -> None:

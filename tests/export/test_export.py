@@ -69,8 +69,8 @@ def half(home: Path) -> dict[str, object]:
     """What ``--fp16 --json`` told; the folder is ``home / "half"``."""
     ended = imagineid(home, "export", "--model", "tiny", "--fp16", "-o", "half", "--json")
     assert ended.returncode == 0, ended.stderr
-    told: dict[str, object] = json.loads(ended.stdout)
-    return told
+    output: dict[str, object] = json.loads(ended.stdout)
+    return output
 
 
 @pytest.fixture(scope="module")
@@ -133,13 +133,13 @@ def test_the_same_engine_is_told_by_torch(home: Path, full: Path) -> None:
     from imagineid import backends
     from imagineid.backends.parity import errors, random_inputs
 
-    def made(engine: str, folder: Path, network: str) -> dict[str, np.ndarray]:
+    def outputs_of(engine: str, folder: Path, network: str) -> dict[str, np.ndarray]:
         opener, _ = backends.choose(engine, find(str(folder)))
         return opener(network)(**random_inputs(ports(TINY)[network], 2))
 
     for network in ("text", "unet", "decoder"):
-        by_torch = made("torch", home / "tiny", network)
-        by_onnx = made("onnx", full, network)
+        by_torch = outputs_of("torch", home / "tiny", network)
+        by_onnx = outputs_of("onnx", full, network)
         assert max(errors(by_torch, by_onnx).values()) < 1e-4
 
 
@@ -190,13 +190,13 @@ def test_engines_for_two_cards_are_built_without_any(engines: Model) -> None:
         *("--target", "sm86", "--target", "sm89", "--json"),
     )
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)["engines"]
-    assert [(e["network"], e["target"]) for e in told] == [
+    built = json.loads(ended.stdout)["engines"]
+    assert [(e["network"], e["target"]) for e in built] == [
         (network, target) for network in NETWORKS for target in ("sm86", "sm89")
     ]
     flavour = engine_cache.FLAVOURS["tensorrt-rtx"]
     version = engine_cache.version_of(flavour.load())
-    for each in told:
+    for each in built:
         path = engine_cache.find_engine(engines, each["network"], flavour, version, each["target"])
         assert path.name == each["path"]
         assert path.stat().st_size == each["size_bytes"] > 100_000

@@ -31,11 +31,11 @@ def count(module: torch.nn.Module) -> int:
 
 def test_sd15_is_stable_diffusion_to_the_last_parameter() -> None:
     with torch.device("meta"):
-        made = {name: network(name, SD15, 0) for name in ports(SD15)}
-    assert count(made["unet"]) == 859_520_964
-    assert count(made["text"].encoder) == 123_060_480
-    autoencoder = count(made["encoder"]) + count(made["decoder"])
-    assert autoencoder - count(made["decoder"].blend) == 83_653_863
+        modules = {name: network(name, SD15, 0) for name in ports(SD15)}
+    assert count(modules["unet"]) == 859_520_964
+    assert count(modules["text"].encoder) == 123_060_480
+    autoencoder = count(modules["encoder"]) + count(modules["decoder"])
+    assert autoencoder - count(modules["decoder"].blend) == 83_653_863
 
 
 def test_sd15_has_the_shapes_the_design_gives() -> None:
@@ -49,13 +49,13 @@ def test_the_pseudo_words_hear_the_prompt_and_all_behind_them_hears_the_voice() 
     tokens, identity, emotion = sample(ports(TINY_SD)["text"], batch=1)
     tokens[:, 5:] = 19  # the end mark
     with torch.no_grad():
-        said = text(tokens, identity, emotion)
+        encoded = text(tokens, identity, emotion)
         other_voice = text(tokens, -identity, emotion)
         other_words = text((tokens + 1).clamp(max=19), identity, emotion)
-    assert torch.equal(said[:, :5], other_voice[:, :5])  # CLIP looks back only
+    assert torch.equal(encoded[:, :5], other_voice[:, :5])  # CLIP looks back only
     for place in (5, 12, 13, -1):  # the first and the last pseudo-word, the end, the padding
-        assert not torch.allclose(said[:, place], other_voice[:, place])
-        assert not torch.allclose(said[:, place], other_words[:, place])
+        assert not torch.allclose(encoded[:, place], other_voice[:, place])
+        assert not torch.allclose(encoded[:, place], other_words[:, place])
 
 
 def test_pseudo_words_are_encoded_as_words_in_their_place_would_be() -> None:
@@ -68,10 +68,10 @@ def test_pseudo_words_are_encoded_as_words_in_their_place_would_be() -> None:
         short = torch.tensor([(prompt + [19] * length)[:length]])
         long = torch.tensor([(prompt + voice + [19] * length)[: length + 8]])
         with torch.no_grad():
-            made = text(short, text.embedding(torch.tensor([voice])))
+            encoded = text(short, text.embedding(torch.tensor([voice])))
             x = text.embedding(long) + text.position.weight
             truth = text.norm(text.encoder(inputs_embeds=x, is_causal=True).last_hidden_state)
-        torch.testing.assert_close(made, truth)
+        torch.testing.assert_close(encoded, truth)
 
 
 def test_the_background_stays_where_the_mask_says() -> None:
@@ -92,13 +92,13 @@ def test_the_background_stays_where_the_mask_says() -> None:
 def test_each_family_exports(tmp_path: Path, name: str, half: bool) -> None:
     torch.manual_seed(0)
     module = redraw_zeros(network(name, TINY_SD, 0))
-    made = write(name, module, ports(TINY_SD)[name], tmp_path / f"{name}.onnx", half)
-    assert made.cosine >= 0.999
-    assert half or made.error <= 1e-4
+    exported = write(name, module, ports(TINY_SD)[name], tmp_path / f"{name}.onnx", half)
+    assert exported.cosine >= 0.999
+    assert half or exported.error <= 1e-4
     if half and find_spec("tensorrt_rtx"):
         model = Model("tiny-sd", tmp_path, TINY_SD, "fp16")
         built = Builder.of("tensorrt-rtx", ["sm89"]).build(model, name, "sm89")
-        assert built.size_bytes > made.size_bytes // 2
+        assert built.size_bytes > exported.size_bytes // 2
 
 
 # ---- Stable Diffusion's own files
@@ -163,10 +163,10 @@ def test_a_prompt_is_encoded_as_transformers_does(base: Path) -> None:
     tokens, identity, emotion = sample(ports(TINY_SD)["text"], batch=2)
     tokens[:, -1] = 49_407
     with torch.no_grad():
-        made = loaded("text", base)(tokens, identity, emotion)
+        encoded = loaded("text", base)(tokens, identity, emotion)
         truth = clip()(tokens).last_hidden_state
     words = TINY_SD.text_tokens - 1  # the pseudo-words stand before the end mark
-    torch.testing.assert_close(made[:, :words], truth[:, :words], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(encoded[:, :words], truth[:, :words], atol=1e-5, rtol=1e-4)
 
 
 def test_attention_of_old_files_finds_its_place(base: Path, tmp_path: Path) -> None:

@@ -34,15 +34,15 @@ def test_onnxruntime_agrees_with_torch(
     exported: tuple[Path, Mapping[str, nn.Module]], network: str, batch: int
 ) -> None:
     folder, modules = exported
-    wanted: Ports = ports(TINY)[network]
-    inputs = sample(wanted, batch, seed=1)
+    declared: Ports = ports(TINY)[network]
+    inputs = sample(declared, batch, seed=1)
     with torch.no_grad():
-        said = modules[network](*inputs)
-    said = said if isinstance(said, tuple) else (said,)
+        outputs = modules[network](*inputs)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     session = onnxruntime.InferenceSession(str(folder / f"{network}.onnx"))
-    feeds = {p.name: v.numpy() for p, v in zip(wanted.inputs, inputs, strict=True)}
-    found = session.run([p.name for p in wanted.outputs], feeds)
-    for port, a, b in zip(wanted.outputs, said, found, strict=True):
+    feeds = {p.name: v.numpy() for p, v in zip(declared.inputs, inputs, strict=True)}
+    found = session.run([p.name for p in declared.outputs], feeds)
+    for port, a, b in zip(declared.outputs, outputs, found, strict=True):
         assert b.shape == tuple(batch if isinstance(d, str) else d for d in port.dims)
         np.testing.assert_allclose(b, a.numpy(), atol=1e-4)
 

@@ -33,8 +33,8 @@ def move() -> MeshFlow:
 def test_what_does_not_change_stays_and_is_covered(move: MeshFlow) -> None:
     flow = move(posed(STILL), STILL)
     assert np.abs(flow.offset).max() < 1e-3
-    shown = flow.cover.reshape(-1)[move.first.seen]
-    assert (shown > 0.9).mean() > 0.95
+    cover = flow.cover.reshape(-1)[move.first.seen]
+    assert (cover > 0.9).mean() > 0.95
 
 
 def test_a_pixel_of_the_face_comes_from_where_its_vertex_was(move: MeshFlow) -> None:

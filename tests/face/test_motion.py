@@ -49,10 +49,10 @@ def test_blinks_come_at_human_intervals_also_in_silence() -> None:
 
 
 def test_activity_follows_the_level_between_nothing_and_one() -> None:
-    heard = activity(np.concatenate([levels(4, -90), levels(4, -15), levels(4, -90)]))
-    assert heard[4 * FPS - 1] == 0
-    assert heard[8 * FPS - 1] > 0.98
-    assert heard[-1] < 0.02
+    active = activity(np.concatenate([levels(4, -90), levels(4, -15), levels(4, -90)]))
+    assert active[4 * FPS - 1] == 0
+    assert active[8 * FPS - 1] > 0.98
+    assert active[-1] < 0.02
 
 
 @pytest.mark.parametrize(("amount", "low", "high"), [(0, 0, 0), (0.5, 0.3, 0.75), (2, 1.5, 2.6)])

@@ -23,13 +23,13 @@ PEOPLE = Population(
 
 
 def test_a_seed_draws_a_person_of_the_sex_near_what_was_heard() -> None:
-    heard = RNG.standard_normal(80).astype(np.float32)
-    faces = np.stack([PEOPLE.face(heard, "female", 40, seed) for seed in range(200)])
-    assert np.array_equal(faces[3], PEOPLE.face(heard, "female", 40, 3))
-    np.testing.assert_allclose(faces.mean(0), -1 + 0.25 * (heard + 1), atol=0.05)
+    shape = RNG.standard_normal(80).astype(np.float32)
+    faces = np.stack([PEOPLE.face(shape, "female", 40, seed) for seed in range(200)])
+    assert np.array_equal(faces[3], PEOPLE.face(shape, "female", 40, 3))
+    np.testing.assert_allclose(faces.mean(0), -1 + 0.25 * (shape + 1), atol=0.05)
     np.testing.assert_allclose(faces.std(0), 0.085, atol=0.03)
-    assert PEOPLE.face(heard, "male", 40, 3).mean() > 0.4
-    older, oldest = (PEOPLE.face(heard, "female", age, 3) - faces[3] for age in (60, 200))
+    assert PEOPLE.face(shape, "male", 40, 3).mean() > 0.4
+    older, oldest = (PEOPLE.face(shape, "female", age, 3) - faces[3] for age in (60, 200))
     np.testing.assert_allclose(older, 0.75 * 20 * 0.02, atol=1e-5)
     np.testing.assert_allclose(oldest, 0.75 * 45 * 0.02, atol=1e-5)
 
@@ -62,8 +62,8 @@ def test_nine_seeds_are_nine_people(own: int, sex: str) -> None:
     people = read(embedded_folder("mini"))
     assert people is not None
     faces = [people.face(people.mean[own], sex, 40, seed) for seed in range(9)]
-    apart = [np.linalg.norm(a - b) for a, b in combinations(faces, 2)]
-    assert min(apart) > np.linalg.norm(people.mean[0] - people.mean[1])
+    distances = [np.linalg.norm(a - b) for a, b in combinations(faces, 2)]
+    assert min(distances) > np.linalg.norm(people.mean[0] - people.mean[1])
     mean = np.mean([people.face(people.mean[own], sex, 40, seed) for seed in range(300)], axis=0)
     away = [np.linalg.norm(mean - people.mean[each]) for each in (own, 1 - own)]
     assert away[0] < away[1] / 3

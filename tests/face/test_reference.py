@@ -32,8 +32,8 @@ def test_a_short_reference_goes_forwards_and_back_without_a_jump() -> None:
 def test_one_frame_is_held_and_a_long_reference_is_cut() -> None:
     one = Motion(np.full((1, 6), 0.01, np.float32), np.zeros((1, 52), np.float32))
     assert (reference.lasting(one, 7).pose == one.pose).all()
-    many = default_motion(np.full(50, -20, np.float32), 1)
-    np.testing.assert_array_equal(reference.lasting(many, 9).pose, many.pose[:9])
+    motion = default_motion(np.full(50, -20, np.float32), 1)
+    np.testing.assert_array_equal(reference.lasting(motion, 9).pose, motion.pose[:9])
 
 
 def test_poses_are_held_within_what_the_model_can_draw() -> None:

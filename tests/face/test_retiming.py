@@ -33,61 +33,61 @@ def ramp(frames: int) -> list[FrameControls]:
 @pytest.mark.parametrize("samples", [3200, 16_000, 132_640])
 def test_a_video_of_any_rate_is_as_long_as_its_sound(fps: int, samples: int) -> None:
     frames = frames_of(samples, fps)
-    made = list(resampled(ramp(frames_of(samples, 25)), fps, frames))
-    assert len(made) == frames
+    controls = list(resampled(ramp(frames_of(samples, 25)), fps, frames))
+    assert len(controls) == frames
     assert 0 <= Fraction(frames, fps) - Fraction(samples, SAMPLE_RATE) < Fraction(1, fps)
 
 
 @pytest.mark.parametrize("fps", RATES_FPS)
 def test_a_frame_of_any_rate_shows_its_own_moment(fps: int) -> None:
-    made = list(resampled(ramp(51), fps, 2 * fps + 1))
-    poses = np.array([control.pose[0] for control in made])
+    controls = list(resampled(ramp(51), fps, 2 * fps + 1))
+    poses = np.array([control.pose[0] for control in controls])
     np.testing.assert_allclose(poses, np.arange(2 * fps + 1) * 25 / fps, atol=1e-4)
-    assert made[-1].level_db == pytest.approx(-70)
+    assert controls[-1].level_db == pytest.approx(-70)
 
 
 def test_controls_of_25_a_second_stay_the_same_objects() -> None:
-    given = ramp(7)
-    assert all(a is b for a, b in zip(resampled(given, 25, 7), given, strict=True))
+    controls = ramp(7)
+    assert all(a is b for a, b in zip(resampled(controls, 25, 7), controls, strict=True))
 
 
 def test_resampling_needs_no_more_controls_than_it_shows() -> None:
-    asked = []
+    consumed = []
 
     def source():  # noqa: ANN202
         for control in ramp(100):
-            asked.append(control)
+            consumed.append(control)
             yield control
 
-    made = resampled(source(), 30, 120)
+    output = resampled(source(), 30, 120)
     for _ in range(30):
-        next(made)
-    assert len(asked) <= 27
+        next(output)
+    assert len(consumed) <= 27
 
 
 def test_the_mouth_is_shut_at_quiet_ends_and_free_between() -> None:
     pad = 12
-    made = list(with_quiet_ends(ramp(60), pad))
-    jaw = np.array([control.units[JAW] for control in made])
-    assert len(made) == 60
+    controls = list(with_quiet_ends(ramp(60), pad))
+    jaw = np.array([control.units[JAW] for control in controls])
+    assert len(controls) == 60
     assert jaw[0] == jaw[-1] == 0
     assert (jaw[: pad - EASE] == 0).all()
     assert (jaw[pad:-pad] == np.float32(0.5)).all()
     assert np.abs(np.diff(jaw)).max() < 0.25, "it opens and closes smoothly"
-    assert all(control.units[BLINK] == np.float32(0.5) for control in made), "lids stay alive"
+    assert all(control.units[BLINK] == np.float32(0.5) for control in controls), "lids stay alive"
 
 
 def test_without_a_pad_nothing_is_shut() -> None:
-    given = ramp(20)
-    assert all(a is b for a, b in zip(with_quiet_ends(given, 0), given, strict=True))
+    controls = ramp(20)
+    assert all(a is b for a, b in zip(with_quiet_ends(controls, 0), controls, strict=True))
 
 
 def test_amounts_scale_head_and_mouth_alone() -> None:
-    (made,) = scaled(ramp(2)[1:], Amounts(head=0.5, mouth=1.5))
-    assert made.pose.tolist() == [0.5] * 6
-    assert made.units[JAW] == np.float32(0.75)
+    (control,) = scaled(ramp(2)[1:], Amounts(head=0.5, mouth=1.5))
+    assert control.pose.tolist() == [0.5] * 6
+    assert control.units[JAW] == np.float32(0.75)
     others = [i for i in range(len(ARKIT)) if i not in MOUTH]
-    assert (made.units[others] == np.float32(0.5)).all()
+    assert (control.units[others] == np.float32(0.5)).all()
     (wide,) = scaled(ramp(1), Amounts(mouth=2))
     assert wide.units.max() <= 1
 

@@ -70,7 +70,7 @@ def server() -> Iterator[Server]:
 def test_a_good_server_is_asked_once(case: Case, server: Server) -> None:
     case.fetch(server)
     assert case.is_right()
-    assert server.asked == [(PATH, None, None)]
+    assert server.requests == [(PATH, None, None)]
     assert case.notes.lines == []
     assert case.notes.done[-1] == FILE.bytes
 
@@ -78,7 +78,7 @@ def test_a_good_server_is_asked_once(case: Case, server: Server) -> None:
 def test_what_is_here_is_not_fetched_again(case: Case, server: Server) -> None:
     case.fetch(server)
     case.fetch(server)
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_wrong_file_under_the_final_name_is_replaced(case: Case, server: Server) -> None:
@@ -93,7 +93,7 @@ def test_a_cut_connection_goes_on_where_it_ended(case: Case, server: Server) -> 
     case.fetch(server)
     assert case.is_right()
     etag = server.etag(PATH)
-    assert server.asked[1:] == [(PATH, "bytes=70000-", etag), (PATH, "bytes=120000-", etag)]
+    assert server.requests[1:] == [(PATH, "bytes=70000-", etag), (PATH, "bytes=120000-", etag)]
     assert server.sent == FILE.bytes
     assert [line.partition(": ")[2] for line in case.notes.lines] == [
         "the connection ended at 70,000 bytes; resuming at 70,000 of 200,000 bytes",
@@ -108,14 +108,14 @@ def test_another_process_goes_on_with_what_is_here(case: Case, server: Server) -
     assert not case.target.exists()
     case.fetch(server)  # nothing is remembered but what lies on the disk
     assert case.is_right()
-    assert server.asked[1][1] == "bytes=70000-"
+    assert server.requests[1][1] == "bytes=70000-"
 
 
 def test_a_stalled_server_is_left_and_asked_again(case: Case, server: Server) -> None:
     server.moods = [bad_server.stall(60_000)]
     case.fetch(server)
     assert case.is_right()
-    assert server.asked[1][1] == "bytes=60000-"
+    assert server.requests[1][1] == "bytes=60000-"
     assert "no data for 0.25 s" in case.notes.lines[0]
 
 
@@ -153,7 +153,7 @@ def test_a_file_that_changes_between_parts_is_begun_again(case: Case, server: Se
     server.files[PATH] = DATA
     case.fetch(server)
     assert case.is_right()
-    assert server.asked[1][2] != server.etag(PATH)  # it was asked for the older version's rest
+    assert server.requests[1][2] != server.etag(PATH)  # it was asked for the older version's rest
 
 
 def test_a_file_that_changes_under_the_same_weak_etag_is_found_out(
@@ -167,7 +167,7 @@ def test_a_file_that_changes_under_the_same_weak_etag_is_found_out(
     server.files[PATH] = DATA
     case.fetch(server)
     assert case.is_right()
-    assert [asked[1:] for asked in server.asked] == [
+    assert [request[1:] for request in server.requests] == [
         (None, None),
         ("bytes=70000-", None),  # a weak version can't be asked for
         (None, None),
@@ -203,7 +203,7 @@ def test_nothing_is_accepted_from_a_server_that(how: str, case: Case, server: Se
     first, last = str(caught.value).splitlines()
     assert words in first
     assert last.endswith("imagineid weights pull sd15/base")
-    assert len(server.asked) <= 12
+    assert len(server.requests) <= 12
 
 
 @pytest.mark.parametrize("how", NEVER)
@@ -221,7 +221,7 @@ def test_the_next_mirror_goes_on_where_the_first_ended(case: Case, server: Serve
         bad.always = bad_server.status(404)
         case.fetch(bad, server)
     assert case.is_right()
-    assert server.asked == [(PATH, "bytes=70000-", None)]  # another server's version is not ours
+    assert server.requests == [(PATH, "bytes=70000-", None)]  # another server's version is not ours
 
 
 def test_a_mirror_that_is_not_there_is_passed_over(case: Case, server: Server) -> None:
@@ -243,7 +243,7 @@ def test_redirects_are_followed_with_the_range(code: int, case: Case, server: Se
         server.moods = [bad_server.cut(70_000)]
         case.fetch(hub)
     assert case.is_right()
-    assert server.asked[1][1:] == ("bytes=70000-", server.etag(PATH))
+    assert server.requests[1][1:] == ("bytes=70000-", server.etag(PATH))
 
 
 def test_a_redirect_may_be_relative(case: Case, server: Server) -> None:
@@ -271,14 +271,16 @@ def test_a_part_that_is_whole_already_is_checked_and_named(case: Case, server: S
     part.write_bytes(DATA)
     case.fetch(server)
     assert case.is_right()
-    assert server.asked == []
+    assert server.requests == []
 
 
-@pytest.mark.parametrize("left", [b"", b"x" * 90_000, bytes(200_000), b"y" * 300_000])
-def test_a_part_of_other_bytes_is_never_accepted(left: bytes, case: Case, server: Server) -> None:
+@pytest.mark.parametrize("partial", [b"", b"x" * 90_000, bytes(200_000), b"y" * 300_000])
+def test_a_part_of_other_bytes_is_never_accepted(
+    partial: bytes, case: Case, server: Server
+) -> None:
     case.target.parent.mkdir()
     part = case.target.with_name(case.target.name + ".part")
-    part.write_bytes(left)
+    part.write_bytes(partial)
     story = {"address": server.url + PATH, "etag": server.etag(PATH)}
     part.with_name(part.name + ".json").write_text(json.dumps(story))
     case.fetch(server)

@@ -46,8 +46,8 @@ def test_addresses_are_the_mirrors_then_the_hub(monkeypatch: pytest.MonkeyPatch)
         f"http://10.0.0.1:8000/{place}",
         f"https://huggingface.co/{place}",
     ]
-    there = store.addresses(item, item.files[0], "https://mine.example/m/")
-    assert there == ["https://mine.example/m/onnx/model.onnx"]
+    urls = store.addresses(item, item.files[0], "https://mine.example/m/")
+    assert urls == ["https://mine.example/m/onnx/model.onnx"]
 
 
 @pytest.mark.parametrize("path", ["a/../b.json", ".a/b.json", "a//b.json", "a\\b.json", "a.json\n"])

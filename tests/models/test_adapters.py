@@ -93,17 +93,17 @@ def test_frames_are_made_with_modnet_and_lama(pipe: Pipeline) -> None:
 
 
 def test_exactly_as_written_each_frame_follows_the_one_before_it(pipe: Pipeline) -> None:
-    asked: list[int] = []
+    batch_sizes: list[int] = []
 
     def unet(**inputs: Any) -> Any:
-        asked.append(len(inputs["noisy"]))
+        batch_sizes.append(len(inputs["noisy"]))
         return pipe.engines["unet"](**inputs)
 
     watched = replace(pipe, engines={**pipe.engines, "unet": unet})
     request = Request(seed=1, exact=True, steps=4, guidance=1.0, chains=3)
     frames = list(watched.imagine(conditioning(3), request))
     assert len(frames) == 3
-    assert asked == [1] * 12  # 4 steps of each frame, one frame at a time
+    assert batch_sizes == [1] * 12  # 4 steps of each frame, one frame at a time
     assert watched.sampling(Request(exact=True)).steps == 50
     assert watched.sampling(Request(exact=True)).sampler == "ddim"
     quick = list(pipe.imagine(conditioning(3), replace(request, exact=False, chains=1)))
@@ -177,9 +177,9 @@ def test_only_torch_runs_adapters_as_they_are(home: Path) -> None:
 def test_what_is_exported_makes_the_same_video(home: Path, pipe: Pipeline, tmp_path: Path) -> None:
     from imagineid_export.job import Job, export
 
-    said: list[str] = []
+    messages: list[str] = []
     job = Job("sd15", "fp32", "onnx", (), tmp_path / "exported")
-    export(job, said.append)
+    export(job, messages.append)
     found = models.find(str(tmp_path / "exported"))
     assert (found.size, found.prompt, found.precision) == (SIZE, PROMPT, "fp32")
     listed = {file.path for file in found.files}
@@ -203,9 +203,9 @@ def test_a_video_is_made_by_the_command(home: Path, tmp_path: Path, speech: Path
     words = ("--model", "sd15", "--adapters", "tiny-adapters", "--exact", "--steps", "2")
     ended = typed(tmp_path, "generate", "speech.wav", *words, "-o", "out.mp4", "--json")
     assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout)
-    assert (told["frames"], told["size_px"]) == (10, SIZE.frame_px)
-    assert told["engine"].startswith("torch ")
+    output = json.loads(ended.stdout)
+    assert (output["frames"], output["size_px"]) == (10, SIZE.frame_px)
+    assert output["engine"].startswith("torch ")
     assert read_metadata(tmp_path / "out.mp4")["exact"] is True
 
 

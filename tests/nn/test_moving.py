@@ -29,9 +29,9 @@ def test_a_later_frame_costs_at_most_3_8_gflop() -> None:
 def test_a_network_has_the_shapes_of_its_ports(name: str) -> None:
     own = ports(MOVING)[name]
     with torch.no_grad():
-        made = network(name, MOVING, 10)(*sample(own, batch=3))
-    made = made if isinstance(made, tuple) else (made,)
-    assert [tuple(each.shape[1:]) for each in made] == [port.dims[1:] for port in own.outputs]
+        outputs = network(name, MOVING, 10)(*sample(own, batch=3))
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    assert [tuple(each.shape[1:]) for each in outputs] == [port.dims[1:] for port in own.outputs]
 
 
 @pytest.mark.parametrize("name", ["mesh_encoder", "decoder", "frame_decoder"])
@@ -59,10 +59,10 @@ def test_a_flow_of_two_pixels_moves_a_picture_by_two_pixels() -> None:
 
 def inputs(cover: float, mask: float) -> list[torch.Tensor]:
     torch.manual_seed(0)
-    made = list(sample(ports(MOVING)["frame_decoder"], batch=2))
-    made[4], made[5] = torch.ones_like(made[4]), torch.zeros_like(made[5])
-    made[6], made[7] = torch.full_like(made[6], cover), torch.full_like(made[7], mask)
-    return made
+    values = list(sample(ports(MOVING)["frame_decoder"], batch=2))
+    values[4], values[5] = torch.ones_like(values[4]), torch.zeros_like(values[5])
+    values[6], values[7] = torch.full_like(values[6], cover), torch.full_like(values[7], mask)
+    return values
 
 
 def test_an_untrained_mask_follows_coverage_and_matte() -> None:

@@ -29,7 +29,7 @@ def someone(logit: float, age: float) -> Identity:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("text", "meant"),
     [
         ("woman, 25", Speaker("female", 25.0)),
         ("Man", Speaker("male", None)),
@@ -39,32 +39,32 @@ def someone(logit: float, age: float) -> Identity:
         ("boy 8", Speaker("male", 8.0)),
     ],
 )
-def test_a_voice_is_told_in_plain_words(said: str, meant: Speaker) -> None:
-    assert parse(said) == meant
+def test_a_voice_is_told_in_plain_words(text: str, meant: Speaker) -> None:
+    assert parse(text) == meant
 
 
-@pytest.mark.parametrize("said", ["", "robot", "woman, 250", "woman man", "25 30", "woman, -3"])
-def test_a_voice_that_makes_no_sense_is_refused_with_an_example(said: str) -> None:
+@pytest.mark.parametrize("text", ["", "robot", "woman, 250", "woman man", "25 30", "woman, -3"])
+def test_a_voice_that_makes_no_sense_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadInput, match='--voice "woman, 25"'):
-        parse(said)
+        parse(text)
 
 
 def test_a_corrected_voice_has_the_sex_and_age_that_were_told(voices: AverageVoices) -> None:
-    heard = someone(1.5, 60)
-    other = voices.correct(heard, Speaker("female", 30.0))
+    voice = someone(1.5, 60)
+    other = voices.correct(voice, Speaker("female", 30.0))
     assert (other.gender, other.age) == ("female", pytest.approx(30))
     moved = voices.shape[0, 1] - voices.shape[1, 2]
-    np.testing.assert_allclose(other.shape - heard.shape, moved, atol=1e-5)
+    np.testing.assert_allclose(other.shape - voice.shape, moved, atol=1e-5)
 
 
 def test_what_is_not_told_stays_as_heard(voices: AverageVoices) -> None:
-    heard = someone(1.5, 45)
-    older = voices.correct(heard, Speaker(None, 60.0))
+    voice = someone(1.5, 45)
+    older = voices.correct(voice, Speaker(None, 60.0))
     assert older.gender == "male"
-    assert older.traits[0] == heard.traits[0]
-    same = voices.correct(heard, Speaker("male", 45.0))
-    np.testing.assert_allclose(same.shape, heard.shape, atol=1e-5)
-    np.testing.assert_allclose(same.theta, heard.theta, atol=1e-5)
+    assert older.traits[0] == voice.traits[0]
+    same = voices.correct(voice, Speaker("male", 45.0))
+    np.testing.assert_allclose(same.shape, voice.shape, atol=1e-5)
+    np.testing.assert_allclose(same.theta, voice.theta, atol=1e-5)
 
 
 def test_ages_between_and_beyond_the_table_are_read(voices: AverageVoices) -> None:
@@ -75,9 +75,9 @@ def test_ages_between_and_beyond_the_table_are_read(voices: AverageVoices) -> No
 
 
 def test_a_request_remembers_the_voice_and_refuses_one_that_makes_no_sense(tmp_path: Path) -> None:
-    asked = Request(seed=1, voice="woman, 25")
-    asked.check()
-    again = request_of(asked.metadata(), tmp_path / "out.mp4")
+    request = Request(seed=1, voice="woman, 25")
+    request.check()
+    again = request_of(request.metadata(), tmp_path / "out.mp4")
     assert again.voice == "woman, 25"
     with pytest.raises(BadInput, match="not understood"):
         Request(voice="robot").check()

@@ -68,14 +68,14 @@ def engines() -> dict[str, Any]:
     return {"identity": identity, "emotion": emotion, "content": content, "expression": expression}
 
 
-def heard(sound: Sound) -> Conditioning:
+def conditioning_of(sound: Sound) -> Conditioning:
     return express(engines(), MINI, encode(engines(), MINI, sound))
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.27, 1.28, 1.3, 5.0, 33.3])
 def test_every_frame_gets_one_expression(record: Record, seconds: float) -> None:
     sound = record(voice(seconds))
-    factors = heard(sound)
+    factors = conditioning_of(sound)
     assert factors.frames == sound.frames
     assert np.isfinite(factors.expression).all()
     assert factors.expression.min() >= 0
@@ -84,7 +84,7 @@ def test_every_frame_gets_one_expression(record: Record, seconds: float) -> None
 
 def test_windows_leave_no_seam_where_the_networks_agree(record: Record) -> None:
     sound = record(voice(9.0))
-    found = heard(sound).expression[:, 0]
+    found = conditioning_of(sound).expression[:, 0]
     times = factor(gain_db(speech_level(levels(sound, 0, sound.frames))))
     mel = mel_windows(sound, 0, sound.frames, times)
     alone = engines()["content"](mel[None])["linguistic"][0, :, 0]
@@ -93,27 +93,29 @@ def test_windows_leave_no_seam_where_the_networks_agree(record: Record) -> None:
 
 def test_a_quiet_recording_moves_lips_as_a_loud_one_does(record: Record) -> None:
     loud, quiet = record(voice(4.0)), record(voice(4.0) * 10 ** (-30 / 20))
-    made = [heard(one) for one in (loud, quiet)]
-    np.testing.assert_allclose(made[0].expression, made[1].expression, atol=2e-3)
-    assert made[0].level_db.max() - made[1].level_db.max() == pytest.approx(30, abs=0.5)
+    conditionings = [conditioning_of(one) for one in (loud, quiet)]
+    np.testing.assert_allclose(conditionings[0].expression, conditionings[1].expression, atol=2e-3)
+    assert conditionings[0].level_db.max() - conditionings[1].level_db.max() == pytest.approx(
+        30, abs=0.5
+    )
 
 
 def test_what_is_heard_is_said_in_words(record: Record) -> None:
-    factors = heard(record(voice(3)))
+    factors = conditioning_of(record(voice(3)))
     assert (factors.gender, factors.label) == ("male", "happy")
     assert factors.age == pytest.approx(42)
     assert factors.emotions.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_progress_rises_to_one(record: Record) -> None:
-    told: list[float] = []
-    encode(engines(), MINI, record(voice(20)), told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1
+    progress: list[float] = []
+    encode(engines(), MINI, record(voice(20)), progress.append)
+    assert progress == sorted(progress)
+    assert progress[-1] == 1
 
 
 def test_silence_is_heard_without_fault(record: Record) -> None:
-    factors = heard(record(np.zeros(40_000)))
+    factors = conditioning_of(record(np.zeros(40_000)))
     assert (factors.level_db <= -99).all()
     assert np.isfinite(factors.emotion).all()
 

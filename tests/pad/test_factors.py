@@ -22,7 +22,7 @@ from imagineid.pad.windows import window_starts
 from imagineid.spec import EMOTIONS, MINI
 
 
-def heard(seed: int, frames: int) -> VoiceFactors:
+def random_factors(seed: int, frames: int) -> VoiceFactors:
     """A recording's worth of random numbers."""
     rng = np.random.default_rng(seed)
     windows = 1 if frames <= 32 else 2
@@ -41,7 +41,7 @@ def heard(seed: int, frames: int) -> VoiceFactors:
 
 
 def test_swapping_one_factor_leaves_the_others_alone() -> None:
-    a, b = heard(0, 40), heard(1, 25)
+    a, b = random_factors(0, 40), random_factors(1, 25)
     felt = a.with_emotion(b.emotion)
     assert felt.identity is a.identity
     assert felt.content is a.content
@@ -50,14 +50,14 @@ def test_swapping_one_factor_leaves_the_others_alone() -> None:
     assert spoken.content is a.content
     assert spoken.emotion is a.emotion
     assert (a.identity.gender, spoken.identity.gender) == ("female", "male")
-    said = a.with_content(b.content)
-    assert said.identity is a.identity
-    assert said.frames == b.frames
+    swapped = a.with_content(b.content)
+    assert swapped.identity is a.identity
+    assert swapped.frames == b.frames
 
 
 @pytest.mark.parametrize("frames", [10, 30, 32, 40])
 def test_silence_around_a_recording_moves_all_of_it(frames: int) -> None:
-    before = heard(0, frames)
+    before = random_factors(0, frames)
     after = before.padded(10, 32)
     assert after.frames == frames + 20
     assert len(after.content.linguistic) == max(32, frames + 20)
@@ -90,15 +90,15 @@ def test_a_face_is_calm_unless_the_voice_is_clearly_otherwise() -> None:
     assert doubtful.label == "neutral"
     np.testing.assert_array_equal(doubtful.settle(CALM).theta, np.full((3, 512), 2))
     assert clear.label == "angry"
-    shown = clear.settle(CALM)
-    np.testing.assert_allclose(shown.theta.mean(axis=0), clear.theta.mean(axis=0), atol=1e-5)
-    assert shown.theta.std(axis=0).mean() == pytest.approx(OWN * clear.theta.std(axis=0).mean())
+    settled = clear.settle(CALM)
+    np.testing.assert_allclose(settled.theta.mean(axis=0), clear.theta.mean(axis=0), atol=1e-5)
+    assert settled.theta.std(axis=0).mean() == pytest.approx(OWN * clear.theta.std(axis=0).mean())
 
 
 def test_an_outburst_shows_where_it_is() -> None:
     calm, angry = [0.95] * 12, [0.02] * 12
-    shown = felt(*calm, *angry).settle(CALM).theta - CALM.theta
-    far = np.linalg.norm(shown, axis=1)
+    offset = felt(*calm, *angry).settle(CALM).theta - CALM.theta
+    far = np.linalg.norm(offset, axis=1)
     assert (far[:8] == 0).all()
     assert far[17:].min() > 5
 
@@ -114,12 +114,12 @@ def test_the_clearer_an_emotion_the_more_it_shows() -> None:
 
 def test_how_sure_it_is_is_told() -> None:
     assert felt(0.9, 0.9).certainty == pytest.approx(0.9, abs=1e-5)
-    sure = heard(0, 40).identity
+    sure = random_factors(0, 40).identity
     assert sure.certainty == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-6)
 
 
 def test_strength_goes_from_one_to_the_other() -> None:
-    a, b = heard(0, 40), heard(1, 40)
+    a, b = random_factors(0, 40), random_factors(1, 40)
     np.testing.assert_array_equal(a.with_emotion(b.emotion, 0).emotion.theta, a.emotion.theta)
     half = a.with_identity(b.identity, 0.5).identity
     np.testing.assert_allclose(half.shape, (a.identity.shape + b.identity.shape) / 2, atol=1e-6)
@@ -131,28 +131,28 @@ def test_strength_goes_from_one_to_the_other() -> None:
 
 
 def test_expression_is_made_of_the_emotion_that_was_swapped_in() -> None:
-    asked: list[np.ndarray] = []
+    emotions: list[np.ndarray] = []
 
     def expression(linguistic: np.ndarray, shape: np.ndarray, emotion: np.ndarray) -> object:
-        asked.append(emotion)
+        emotions.append(emotion)
         return {"expression": np.full((len(linguistic), 32, 52), 0.5, np.float32)}
 
-    a, b = heard(0, 40), heard(1, 70)
-    made = express({"expression": expression}, MINI, a.with_emotion(b.emotion))  # type: ignore[dict-item]
-    assert made.frames == 40
-    assert (asked[-1] == asked[-1][0]).all(), "what another felt has no moments here"
-    np.testing.assert_allclose(asked[-1][0], b.emotion.theta.mean(axis=0), atol=1e-6)
+    a, b = random_factors(0, 40), random_factors(1, 70)
+    conditioning = express({"expression": expression}, MINI, a.with_emotion(b.emotion))  # type: ignore[dict-item]
+    assert conditioning.frames == 40
+    assert (emotions[-1] == emotions[-1][0]).all(), "what another felt has no moments here"
+    np.testing.assert_allclose(emotions[-1][0], b.emotion.theta.mean(axis=0), atol=1e-6)
 
 
 def test_what_was_heard_survives_the_way_through_arrays() -> None:
-    a = heard(0, 40)
+    a = random_factors(0, 40)
     back = factors_from_arrays(a.arrays())
     for name, array in a.arrays().items():
         np.testing.assert_array_equal(array, back.arrays()[name])
 
 
 def test_arrays_that_do_not_belong_together_are_refused() -> None:
-    good = heard(0, 40).arrays()
+    good = random_factors(0, 40).arrays()
     with pytest.raises(KeyError):
         factors_from_arrays({n: a for n, a in good.items() if n != "emotion.theta"})
     for name, bad in (
@@ -185,7 +185,7 @@ def test_a_broken_file_of_emotions_is_told(tmp_path: Path, content: bytes | None
 
 
 def test_a_mixture_of_a_mixture_can_be_mixed_again() -> None:
-    a, b, c = (heard(i, f) for i, f in ((0, 40), (1, 25), (0, 90)))
+    a, b, c = (random_factors(i, f) for i, f in ((0, 40), (1, 25), (0, 90)))
     mixed = a.with_content(c.content).with_emotion(b.emotion, 0.5).with_identity(b.identity, 0.5)
     assert mixed.frames == 90
     assert mixed.emotion.theta.shape == (1, 512)

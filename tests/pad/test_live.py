@@ -43,7 +43,7 @@ def spoken(wave: Wave) -> StreamSound:
     return sound
 
 
-def heard(live: LiveEncoder, wave: Wave, cuts: list[int]) -> list[LiveFrame]:
+def live_frames(live: LiveEncoder, wave: Wave, cuts: list[int]) -> list[LiveFrame]:
     frames = [f for a, b in pairwise([0, *cuts, len(wave)]) for f in live.push(wave[a:b])]
     return [*frames, *live.finish()]
 
@@ -55,9 +55,9 @@ def curves(frames: list[LiveFrame]) -> np.ndarray:
 @pytest.mark.parametrize("look_ahead", [0, 1, 3])
 def test_streaming_output_equals_whole_output(pipe: Pipeline, wave: Wave, look_ahead: int) -> None:
     part = wave[: 2 * SAMPLE_RATE + 77]
-    whole = heard(encoder(pipe, look_ahead), part, [])
+    whole = live_frames(encoder(pipe, look_ahead), part, [])
     cut = np.random.default_rng(1).integers(1, 1600, 200).cumsum()
-    pieces = heard(encoder(pipe, look_ahead), part, [int(c) for c in cut if c < len(part)])
+    pieces = live_frames(encoder(pipe, look_ahead), part, [int(c) for c in cut if c < len(part)])
     assert [f.number for f in whole] == [f.number for f in pieces] == list(range(51))
     np.testing.assert_array_equal(curves(pieces), curves(whole))
     assert [f.level_db for f in pieces] == [f.level_db for f in whole]
@@ -81,7 +81,7 @@ def test_live_lips_follow_those_of_the_whole_recording(pipe: Pipeline, speech: P
     with open_sound(speech) as sound:
         whole = pipe.express(pipe.encode(sound))
         wave = sound.read(0, sound.samples)
-    frames = heard(encoder(pipe), wave, [])
+    frames = live_frames(encoder(pipe), wave, [])
     mine, theirs = curves(frames), whole.expression
     assert mine.shape == theirs.shape
     likeness = {

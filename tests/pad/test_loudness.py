@@ -53,8 +53,8 @@ def test_a_block_is_as_loud_as_what_was_heard_before_it() -> None:
 def test_a_quiet_recording_is_heard_like_a_loud_one() -> None:
     loud, quiet = buzz(), buzz() / 50
     times = [factor(gain_db(speech_level(frame_levels(wave)))) for wave in (loud, quiet)]
-    heard = [mel_windows(w, 0, 20, t) for w, t in zip((loud, quiet), times, strict=True)]
-    np.testing.assert_allclose(heard[0], heard[1], atol=2e-3)
+    mels = [mel_windows(w, 0, 20, t) for w, t in zip((loud, quiet), times, strict=True)]
+    np.testing.assert_allclose(mels[0], mels[1], atol=2e-3)
     assert len(loud) % FRAME_SAMPLES == 0
 
 

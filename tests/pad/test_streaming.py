@@ -91,12 +91,12 @@ def test_who_speaks_is_the_same_however_it_is_asked(
 class Watched(pipeline.Pipeline):
     """A pipeline that imagines grey frames, and keeps what it was to imagine."""
 
-    asked: ClassVar[list[Conditioning]] = []
+    imagined: ClassVar[list[Conditioning]] = []
 
     def imagine(self, conditionings: Any, request: Any, *_: Any, **__: Any) -> Iterator[Any]:
         parts = [conditionings] if isinstance(conditionings, Conditioning) else conditionings
-        self.asked.append(join(list(parts)))
-        for _frame in range(self.asked[-1].frames):
+        self.imagined.append(join(list(parts)))
+        for _frame in range(self.imagined[-1].frames):
             yield np.full((self.size_px, self.size_px, 3), 128, np.uint8)
 
 
@@ -122,10 +122,10 @@ def test_generate_swap_analyze_and_the_library_hear_the_same_minute(
         )
         swap.swap(watched, job)
     found = analysis.analyze(watched, minute_and_more)
-    for conditioning in (*Watched.asked, found.conditioning):
+    for conditioning in (*Watched.imagined, found.conditioning):
         if conditioning.frames > 1:  # the first frame of a recording is imagined alone
             assert_same(conditioning, expressed)
-    assert len(Watched.asked) >= 3
+    assert len(Watched.imagined) >= 3
 
 
 @pytest.mark.parametrize("strength", [0.4, 1.0])
@@ -155,6 +155,6 @@ def test_a_recording_shorter_than_a_window_is_heard(
     pipe: pipeline.Pipeline, speech: Path, tmp_path: Path
 ) -> None:
     with open_seconds(tmp_path, speech, 0.48) as sound:
-        made = pipe.express(pipe.encode(sound))
-    assert made.frames == 12 == len(made.level_db)
-    assert np.isfinite(made.expression).all()
+        conditioning = pipe.express(pipe.encode(sound))
+    assert conditioning.frames == 12 == len(conditioning.level_db)
+    assert np.isfinite(conditioning.expression).all()

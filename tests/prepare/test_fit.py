@@ -19,7 +19,7 @@ def fitter() -> Fitter:
     return Fitter()
 
 
-def drawn(
+def landmarks_of(
     fitter: Fitter, alpha: np.ndarray, beta: np.ndarray, pose: np.ndarray, size: int = 256
 ) -> np.ndarray:
     """Landmarks as a detector sees them: those of the mesh and a little noise, px of ``size``."""
@@ -51,7 +51,7 @@ def test_landmarks_of_the_mesh_are_points_of_it(fitter: Fitter) -> None:
 def test_a_face_seen_in_landmarks_is_found_again(fitter: Fitter, size: int) -> None:
     for seed in range(3):
         truth = face(seed)
-        found = fitter.fit(drawn(fitter, *truth, size), size)
+        found = fitter.fit(landmarks_of(fitter, *truth, size), size)
         mesh = load().vertices(found.alpha, found.beta, found.pose)
         meant = load().vertices(*truth)
         front = fitter.marks.points(load(), mesh) - fitter.marks.points(load(), meant)
@@ -65,8 +65,8 @@ def test_a_face_seen_in_landmarks_is_found_again(fitter: Fitter, size: int) -> N
 
 def test_an_open_mouth_is_told_from_a_long_chin(fitter: Fitter) -> None:
     alpha, beta, pose = face(1, jaw=0.35)
-    shut = fitter.fit(drawn(fitter, alpha, 0 * beta, pose), alpha=alpha, spread=TALKING)
-    open_ = fitter.fit(drawn(fitter, alpha, beta, pose), alpha=alpha, spread=TALKING)
+    shut = fitter.fit(landmarks_of(fitter, alpha, 0 * beta, pose), alpha=alpha, spread=TALKING)
+    open_ = fitter.fit(landmarks_of(fitter, alpha, beta, pose), alpha=alpha, spread=TALKING)
     assert shut.beta[JAW] < 0.06
     assert open_.beta[JAW] == pytest.approx(0.35, abs=0.1)
     assert np.array_equal(open_.alpha, alpha)
@@ -78,7 +78,7 @@ def test_a_clip_has_one_shape_and_follows_the_jaw(fitter: Fitter) -> None:
     frames = []
     for k, value in enumerate(jaw):
         beta[JAW] = value
-        frames.append(drawn(fitter, alpha, beta, pose + np.float32(0.002 * k)))
+        frames.append(landmarks_of(fitter, alpha, beta, pose + np.float32(0.002 * k)))
     landmarks = np.stack(frames)
     landmarks[4] = np.nan
     clip = fitter.fit_clip(landmarks)

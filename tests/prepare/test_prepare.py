@@ -52,10 +52,10 @@ def acted(fitter: Fitter) -> tuple[np.ndarray, np.ndarray]:
         beta, pose = np.zeros(52, np.float32), np.zeros(6, np.float32)
         beta[ARKIT.index("jawOpen")] = 0.3 * abs(np.sin(i / 4))
         pose[1] = 0.1 * np.sin(i / 9)
-        drawn = mesh_picture(face.vertices(alpha, beta, pose), face, 256)
-        pictures[i, TOP : TOP + 256, LEFT : LEFT + 256] = drawn
-        seen = project(fitter.points.vertices(alpha, beta, pose), 256)
-        marks.append(seen + [LEFT, TOP] + draw.normal(0, 0.2, seen.shape))
+        rendered = mesh_picture(face.vertices(alpha, beta, pose), face, 256)
+        pictures[i, TOP : TOP + 256, LEFT : LEFT + 256] = rendered
+        points_px = project(fitter.points.vertices(alpha, beta, pose), 256)
+        marks.append(points_px + [LEFT, TOP] + draw.normal(0, 0.2, points_px.shape))
     return pictures, np.stack(marks).astype(np.float32)
 
 
@@ -112,8 +112,8 @@ def looked(fitter: Fitter, acted: tuple[np.ndarray, np.ndarray]) -> Iterator[lis
         return SimpleNamespace(landmarks=marks, person=person, count=1 + (light > 130))
 
     def load_tools(size_px: int, with_phones: bool) -> Tools:
-        said = [("HH", 0.0, 0.2), ("AY", 0.2, 0.5)]
-        return Tools(look, fitter, load_face(), None, inpaint, lambda w, t: said, size_px)
+        phones = [("HH", 0.0, 0.2), ("AY", 0.2, 0.5)]
+        return Tools(look, fitter, load_face(), None, inpaint, lambda w, t: phones, size_px)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "load_tools", load_tools)
@@ -147,9 +147,13 @@ def test_good_clips_are_cropped_fitted_and_drawn(data: Path) -> None:
     assert {key for key, row in rows.items() if not row["problem"]} == {"good-000", "sixty-000"}
     files = members(data)
     for key in ("good-000", "sixty-000"):
-        said = json.loads(files[f"{key}.json"])
-        assert (said["speaker"], said["text"], said["frames"]) == ("anna", "hello", FRAMES)
-        assert said["error_px"] == float(rows[key]["error_px"]) < 1.0
+        metadata = json.loads(files[f"{key}.json"])
+        assert (metadata["speaker"], metadata["text"], metadata["frames"]) == (
+            "anna",
+            "hello",
+            FRAMES,
+        )
+        assert metadata["error_px"] == float(rows[key]["error_px"]) < 1.0
         wave, rate = soundfile.read(io.BytesIO(files[f"{key}.flac"]))
         assert (len(wave), rate) == (FRAMES * 640, 16_000)
         for kind, suffix in (("frame", "jpg"), ("mesh", "png"), ("mouth", "png"), ("matte", "png")):
@@ -206,8 +210,8 @@ def test_several_processes_share_the_shards(
     monkeypatch.setattr(command, "load_tools", loading.load_tools)  # what a process can be given
     names = [f"c{i:02d}" for i in range(CLIPS + 4)]
     (tmp_path / "clips.csv").write_text("\n".join(["path", *(f"{name}.mp4" for name in names)]))
-    said = SimpleNamespace(output=tmp_path, size=128, workers=2)
-    shards = dict(command._written(said, deal(find_clips(tmp_path)), False))  # type: ignore[arg-type]
+    options = SimpleNamespace(output=tmp_path, size=128, workers=2)
+    shards = dict(command._written(options, deal(find_clips(tmp_path)), False))  # type: ignore[arg-type]
     assert [row["key"] for number in (0, 1) for row in shards[number]] == names
     assert all("problem" in row for rows in shards.values() for row in rows)  # none is there
 
@@ -264,6 +268,6 @@ def test_a_folder_without_clips_ends_with_one_line(
 @pytest.mark.parametrize(("degrees", "turned"), [(0, 0), (90, 1), (-90, 3), (180, 2)])
 def test_a_turned_clip_is_turned_upright(degrees: int, turned: int) -> None:
     picture = np.arange(32 * 48 * 3, dtype=np.uint8).reshape(32, 48, 3)
-    shown = SimpleNamespace(to_ndarray=lambda: picture)
-    frame = SimpleNamespace(width=48, height=32, rotation=degrees, reformat=lambda *size: shown)
+    decoded = SimpleNamespace(to_ndarray=lambda: picture)
+    frame = SimpleNamespace(width=48, height=32, rotation=degrees, reformat=lambda *size: decoded)
     np.testing.assert_array_equal(_upright(frame), np.rot90(picture, turned))  # type: ignore[arg-type]

@@ -75,7 +75,7 @@ def opened(browser: Browser, port: int, size: str) -> Page:
     return page
 
 
-def kept(page: Page, name: str) -> None:
+def save_screenshot(page: Page, name: str) -> None:
     """Keep a picture of the whole page, if somebody wants to look."""
     if folder := os.environ.get("IMAGINEID_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
@@ -106,7 +106,7 @@ def test_a_recording_becomes_a_video_on_the_page(
     browser: Browser, port: int, speech: Path, tmp_path: Path, size: str
 ) -> None:
     page = opened(browser, port, size)
-    kept(page, f"{size}-1-empty")
+    save_screenshot(page, f"{size}-1-empty")
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0, "nothing is cut at the side"
     drop(page, speech)
@@ -117,11 +117,11 @@ def test_a_recording_becomes_a_video_on_the_page(
     assert faces.count() == 6
     page.locator("#faces button.thumbnail-item, #faces .thumbnail-lg").nth(2).click()
     expect(page.locator("#chosen")).to_contain_text("Seed 9")
-    kept(page, f"{size}-2-faces")
+    save_screenshot(page, f"{size}-2-faces")
     page.locator("#preview").click()
     shows(page, "Done: preview-")
     expect(page.locator("#video video")).to_be_visible()
-    kept(page, f"{size}-3-preview")
+    save_screenshot(page, f"{size}-3-preview")
     page.locator("#render").click()
     shows(page, "frames")
     page.locator("#cancel").click()
@@ -133,7 +133,7 @@ def test_a_recording_becomes_a_video_on_the_page(
     waiting.value.save_as(tmp_path / "out.mp4")
     lengths = durations_s(tmp_path / "out.mp4")
     assert lengths["video"] == pytest.approx(8.32, abs=0.05)
-    kept(page, f"{size}-4-video")
+    save_screenshot(page, f"{size}-4-video")
     page.close()
 
 
@@ -166,6 +166,6 @@ def test_what_can_not_be_made_is_told_on_the_page(
     page.get_by_label("Background").fill("transparent")
     page.locator("#render").click()
     shows(page, "does not support transparency")
-    kept(page, "wide-5-refused")
+    save_screenshot(page, "wide-5-refused")
     (tmp_path / "notes.wav").write_text("no sound")
     page.close()

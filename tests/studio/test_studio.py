@@ -21,8 +21,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 
 
 def test_corrections_become_words_of_the_prompt() -> None:
-    asked = Wanted("red hair", sex="woman", age="old", emotion="sad", strength=0.5, seed=3)
-    request = asked.request()
+    wanted_video = Wanted("red hair", sex="woman", age="old", emotion="sad", strength=0.5, seed=3)
+    request = wanted_video.request()
     assert request.words == "old woman, red hair"
     assert (request.emotion, request.strength, request.seed) == ("sad", 0.5, 3)
     assert Wanted().request().words == ""
@@ -59,8 +59,8 @@ def test_a_job_is_watched_and_its_result_is_returned() -> None:
         return 42
 
     job = Job(work)
-    told = list(job.watched())
-    assert any("counting" in text and "of 10 things" in text for text in told)
+    updates = list(job.watched())
+    assert any("counting" in text and "of 10 things" in text for text in updates)
     assert job.result() == 42
 
 

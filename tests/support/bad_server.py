@@ -21,7 +21,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         owner = self.server.owner
-        owner.asked.append((self.path, self.headers.get("Range"), self.headers.get("If-Range")))
+        owner.requests.append((self.path, self.headers.get("Range"), self.headers.get("If-Range")))
         with owner.turn:
             mood = owner.moods.pop(0) if owner.moods else owner.always
         self.close_connection = True
@@ -75,7 +75,7 @@ class Server:
         self.files, self.moods, self.piece_s = files, list(moods), piece_s
         self.always: Mood = good
         self.etags: dict[str, str] = {}
-        self.asked: list[tuple[str, str | None, str | None]] = []
+        self.requests: list[tuple[str, str | None, str | None]] = []
         self.sent = 0
         self.turn = threading.Lock()
         self.closing = threading.Event()
@@ -104,7 +104,7 @@ class Server:
         return self.etags.get(path, f'"{usual}"')
 
 
-def wanted(handler: Handler) -> int:
+def first_byte(handler: Handler) -> int:
     """The first byte asked for; 0 if the version asked for is another."""
     found = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
     version = handler.headers.get("If-Range")
@@ -121,7 +121,7 @@ def cut(most: int | None) -> Mood:
     """Promise all that is wanted, send ``most`` bytes of it, hang up."""
 
     def mood(handler: Handler) -> None:
-        data, start = handler.data(), wanted(handler)
+        data, start = handler.data(), first_byte(handler)
         if handler.path not in handler.server.owner.files:
             status(404)(handler)
             return
@@ -171,7 +171,7 @@ def other_range(handler: Handler) -> None:
 
 def lying_range(handler: Handler) -> None:
     """Say the range is right, and send the beginning of the file."""
-    data, start = handler.data(), wanted(handler)
+    data, start = handler.data(), first_byte(handler)
     span = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
     handler.head(206, {"Content-Length": str(len(data) - start), **span})
     handler.send(data[: len(data) - start])

@@ -109,28 +109,28 @@ class Cache:
     """What TensorRT-RTX compiled."""
 
     def __init__(self) -> None:
-        self.seen: bytes | None = None
+        self.serialized: bytes | None = None
 
     def serialize(self) -> bytes:
         return b"kernels"
 
     def deserialize(self, blob: bytes) -> bool:
-        self.seen = blob
+        self.serialized = blob
         return True
 
 
 def tensorrt(memory: Memory, rtx: bool) -> Any:
     """A package with what of TensorRT is used to run an engine; the greatest batch is 4."""
-    made = types.SimpleNamespace(contexts=[], cache=Cache(), config=None)
+    module = types.SimpleNamespace(contexts=[], cache=Cache(), config=None)
 
     class Engine:
         def get_tensor_profile_shape(self, name: str, profile: int) -> list[tuple[int, ...]]:
             return [(1, 3), (1, 3), (4, 3)]
 
         def create_execution_context(self, config: Any = None) -> Context:
-            made.config = config
-            made.contexts.append(Context(memory))
-            return made.contexts[-1]
+            module.config = config
+            module.contexts.append(Context(memory))
+            return module.contexts[-1]
 
         def create_runtime_config(self) -> Any:  # TensorRT 11's says nothing of graphs
             return object()
@@ -138,7 +138,7 @@ def tensorrt(memory: Memory, rtx: bool) -> Any:
     class EngineRTX(Engine):
         def create_runtime_config(self) -> Any:
             return types.SimpleNamespace(
-                create_runtime_cache=lambda: made.cache, set_runtime_cache=lambda cache: True
+                create_runtime_cache=lambda: module.cache, set_runtime_cache=lambda cache: True
             )
 
     class Runtime:
@@ -147,8 +147,8 @@ def tensorrt(memory: Memory, rtx: bool) -> Any:
         def deserialize_cuda_engine(self, blob: bytes) -> Engine | None:
             return (EngineRTX() if rtx else Engine()) if blob == b"engine" else None
 
-    made.Runtime = Runtime
-    made.Logger = type("Logger", (), {"INTERNAL_ERROR": 0, "__init__": lambda self, level: None})
+    module.Runtime = Runtime
+    module.Logger = type("Logger", (), {"INTERNAL_ERROR": 0, "__init__": lambda self, level: None})
     if rtx:
-        made.CudaGraphStrategy = types.SimpleNamespace(WHOLE_GRAPH_CAPTURE="whole")
-    return made
+        module.CudaGraphStrategy = types.SimpleNamespace(WHOLE_GRAPH_CAPTURE="whole")
+    return module

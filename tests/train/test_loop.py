@@ -23,11 +23,11 @@ def _root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def learn(module: nn.Module, steps: int) -> None:
-    wanted = torch.tensor([[3.0, -2.0]])
+    target = torch.tensor([[3.0, -2.0]])
 
     def loss() -> dict[str, Tensor]:
         x = torch.randn(32, 2)
-        return {"square": (module(x) - x @ wanted.T).pow(2).mean()}
+        return {"square": (module(x) - x @ target.T).pow(2).mean()}
 
     budget = loop.Budget(60, steps, rate=0.05, decay=0, warmup=1, average=10)
     loop.train("line", {"line": module}, loss, budget)
@@ -56,9 +56,9 @@ def test_a_stopped_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_stage_begins_with_weights_laid_out_for_it(tmp_path: Path) -> None:
-    wanted = {"line.weight": torch.tensor([[3.0, -2.0]]), "line.bias": torch.tensor([0.0])}
+    weights = {"line.weight": torch.tensor([[3.0, -2.0]]), "line.bias": torch.tensor([0.0])}
     (tmp_path / "line").mkdir()
-    save_file(wanted, tmp_path / "line" / loop.LAID_OUT)
+    save_file(weights, tmp_path / "line" / loop.LAID_OUT)
     module = nn.Linear(2, 1)
     learn(module, steps=1)
     assert module.weight.tolist()[0] == pytest.approx([3, -2], abs=0.2)
@@ -111,16 +111,16 @@ def test_a_compressed_shard_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_cache_older_than_its_source_is_not_fresh(tmp_path: Path) -> None:
-    source, made = tmp_path / "source", tmp_path / "made"
+    source, cache = tmp_path / "source", tmp_path / "made"
     source.touch()
-    assert not fresh(made, source)
-    made.touch()
-    assert fresh(made, source)
+    assert not fresh(cache, source)
+    cache.touch()
+    assert fresh(cache, source)
 
 
 def test_contrast_is_small_when_pairs_agree_and_large_when_they_do_not() -> None:
     speakers = torch.arange(4).repeat_interleave(2)
-    apart = torch.eye(4).repeat_interleave(2, dim=0)
+    embeddings = torch.eye(4).repeat_interleave(2, dim=0)
     mixed = torch.eye(4).repeat(2, 1)
-    assert contrast(apart, speakers) < 0.01
+    assert contrast(embeddings, speakers) < 0.01
     assert contrast(mixed, speakers) > 5

@@ -10,10 +10,10 @@ from imagineid.spec import MINI
 from imagineid_train.prototypes import carried
 
 
-def made(decoder: ExpressionDecoder, emotion: np.ndarray) -> np.ndarray:
-    said = torch.linspace(-1, 1, MINI.window * MINI.linguistic).view(1, MINI.window, -1)
+def expression_of(decoder: ExpressionDecoder, emotion: np.ndarray) -> np.ndarray:
+    linguistic = torch.linspace(-1, 1, MINI.window * MINI.linguistic).view(1, MINI.window, -1)
     with torch.no_grad():
-        out = decoder(said, torch.zeros(1, MINI.shape), torch.from_numpy(emotion)[None])
+        out = decoder(linguistic, torch.zeros(1, MINI.shape), torch.from_numpy(emotion)[None])
     return np.asarray(out[0])
 
 
@@ -21,11 +21,14 @@ def test_an_emotion_carried_further_is_that_emotion_further_from_neutral() -> No
     torch.manual_seed(0)
     decoder = ExpressionDecoder(MINI).eval()
     neutral, felt = np.random.default_rng(0).standard_normal((2, MINI.emotion)).astype(np.float32)
-    before, further = made(decoder, felt), made(decoder, neutral + 1.5 * (felt - neutral))
-    at_rest = made(decoder, neutral)
+    before, further = (
+        expression_of(decoder, felt),
+        expression_of(decoder, neutral + 1.5 * (felt - neutral)),
+    )
+    at_rest = expression_of(decoder, neutral)
     carried(decoder, neutral, 1.5)
-    np.testing.assert_allclose(made(decoder, felt), further, atol=1e-5)
-    np.testing.assert_allclose(made(decoder, neutral), at_rest, atol=1e-5)
+    np.testing.assert_allclose(expression_of(decoder, felt), further, atol=1e-5)
+    np.testing.assert_allclose(expression_of(decoder, neutral), at_rest, atol=1e-5)
     assert np.abs(further - before).max() > 1e-2
     carried(decoder, neutral, 1 / 1.5)
-    np.testing.assert_allclose(made(decoder, felt), before, atol=1e-5)
+    np.testing.assert_allclose(expression_of(decoder, felt), before, atol=1e-5)

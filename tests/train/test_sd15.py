@@ -168,8 +168,17 @@ def test_a_killed_stage_goes_on_as_if_nothing_had_happened(home: Path) -> None:
     words = ("reader", "--steps", "60", "--save-every", "7")
     assert run(home, home / "whole", *words) == 0
     out = home / "killed"
-    given = ["--base", "tiny-base", "--data", str(home / "data"), "-o", str(out), *SMALL, *words]
-    process = subprocess.Popen([sys.executable, "-m", "imagineid_train", "sd15", *given])
+    arguments = [
+        "--base",
+        "tiny-base",
+        "--data",
+        str(home / "data"),
+        "-o",
+        str(out),
+        *SMALL,
+        *words,
+    ]
+    process = subprocess.Popen([sys.executable, "-m", "imagineid_train", "sd15", *arguments])
     path = home / "killed.training" / "reader" / "losses.jsonl"
     deadline = time.monotonic() + 120
     while not path.is_file() or len(path.read_text().splitlines()) < 10:
@@ -193,8 +202,8 @@ def test_adapters_hold_all_that_is_not_of_the_base(trained: Path) -> None:
         "unet",
     }
     for name in ("identity", "content", "emotion", "expression", "sca", "matte"):
-        wanted = network(name, model.size, 0).state_dict()
-        assert {f"{name}.{key}" for key in wanted} <= set(tensors)
+        expected = network(name, model.size, 0).state_dict()
+        assert {f"{name}.{key}" for key in expected} <= set(tensors)
     assert np.load(trained / "emotions.npy").shape == (len(EMOTIONS), 512)
 
 
@@ -245,9 +254,18 @@ def test_conditions_are_left_out_and_mba_is_moved(
 def spoken(home: Path, out: Path, *words: str, processes: int = 1) -> str:
     """Train by the command, in processes of its own; return what it says."""
     program = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-    given = ["--base", "tiny-base", "--data", str(home / "data"), "-o", str(out), *SMALL, *words]
+    arguments = [
+        "--base",
+        "tiny-base",
+        "--data",
+        str(home / "data"),
+        "-o",
+        str(out),
+        *SMALL,
+        *words,
+    ]
     ended = subprocess.run(
-        [*program, "-m", "imagineid_train", "sd15", *given],
+        [*program, "-m", "imagineid_train", "sd15", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -21,8 +21,8 @@ from support.moving import MOVING, write_people
 
 def voices(rng: np.random.Generator, traits: np.ndarray, feeling: np.ndarray) -> tuple[Tensor, ...]:
     """Factors of voices nobody has, in place of those that PAD hears."""
-    made = rng.standard_normal((2, len(traits), 512)).astype(np.float32)
-    return tuple(torch.from_numpy(made))
+    embeddings = rng.standard_normal((2, len(traits), 512)).astype(np.float32)
+    return tuple(torch.from_numpy(embeddings))
 
 
 def learning(stage: Stage) -> Stage:

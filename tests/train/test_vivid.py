@@ -15,15 +15,15 @@ def test_an_emotion_by_name_comes_closer_to_its_face_and_neutral_stays() -> None
     torch.manual_seed(0)
     decoder = ExpressionDecoder(MINI).eval().requires_grad_(requires_grad=False)
     means = np.random.default_rng(0).standard_normal((8, MINI.emotion)).astype(np.float32)
-    said, shapes = torch.randn(4, MINI.window, MINI.linguistic), torch.randn(4, MINI.shape)
+    linguistic, shapes = torch.randn(4, MINI.window, MINI.linguistic), torch.randn(4, MINI.shape)
     calm = torch.zeros(4, MINI.window, len(ARKIT))
-    moved = vivid.strengthened(decoder, means, said, shapes, calm, steps=4)
+    moved = vivid.strengthened(decoder, means, linguistic, shapes, calm, steps=4)
     np.testing.assert_array_equal(moved[0], means[0])
 
     def off(theta: np.ndarray, name: str) -> float:
         with torch.no_grad():
-            made = decoder(said, shapes, torch.from_numpy(theta)[None].expand(4, -1))
-        return float((made - torch.from_numpy(vivid.added(name))).pow(2).mean())
+            expression = decoder(linguistic, shapes, torch.from_numpy(theta)[None].expand(4, -1))
+        return float((expression - torch.from_numpy(vivid.added(name))).pow(2).mean())
 
     for row, name in enumerate(EMOTIONS[1:], 1):
         assert off(moved[row], name) < off(means[row], name)

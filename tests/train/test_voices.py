@@ -67,12 +67,12 @@ def test_a_joined_window_is_an_end_and_a_beginning_in_step(two: Voices) -> None:
         assert 8 <= cut < LENGTH - 8
         np.testing.assert_array_equal(rows[:cut], np.arange(FRAMES - cut, FRAMES))
         np.testing.assert_array_equal(rows[cut:], FRAMES + np.arange(LENGTH - cut))
-        heard = batch.mel[0].numpy().reshape(LENGTH, MELS, -1)[:, HEARD, 0]
-        of_second = heard >= 2
+        values = batch.mel[0].numpy().reshape(LENGTH, MELS, -1)[:, HEARD, 0]
+        of_second = values >= 2
         assert of_second[cut:].all()
         assert not of_second[:cut].any()
         expected = 2 + MELS_A_SECOND * np.arange(LENGTH - cut) // 25 / 100
-        assert np.abs(heard[cut:] - expected).max() <= 0.021  # a mel frame or two
+        assert np.abs(values[cut:] - expected).max() <= 0.021  # a mel frame or two
 
 
 def test_breaths_come_in_pauses_only() -> None:
@@ -81,28 +81,28 @@ def test_breaths_come_in_pauses_only() -> None:
     mels[:, :40] = 1.0
     phone = np.zeros((400, LENGTH), np.int64)
     phone[:, :12] = 5
-    heard = breathed(rng, mels, phone)
-    changed = (heard != mels).any(axis=2)
+    breathing = breathed(rng, mels, phone)
+    changed = (breathing != mels).any(axis=2)
     assert not changed[:, : MELS_A_SECOND * 12 // 25].any()
     assert changed.any(axis=1).mean() == pytest.approx(BREATHE, abs=0.1)
-    assert heard.max() <= 4
-    assert windowed(heard, LENGTH).shape == (400, LENGTH, 1280)
+    assert breathing.max() <= 4
+    assert windowed(breathing, LENGTH).shape == (400, LENGTH, 1280)
 
 
 def test_as_many_recorded_voices_are_drawn_as_asked_and_half_of_them_calm(two: Voices) -> None:
     each = 8
-    many = replace(
+    repeated = replace(
         two,
         bounds=np.arange(each + 1) * FRAMES,
         speaker=np.r_[np.arange(4), FIRST_SPEAKER + np.arange(4)],
         emotion=np.array([0, 1, 2, 3, 0, 0, 5, 6]),
         known=np.ones((each, 4), bool),
     )
-    draw = Windows(many, LENGTH, 0, real=0.75)
+    draw = Windows(repeated, LENGTH, 0, real=0.75)
     chosen = np.array(draw.choose(4000, same_emotion=True))
     assert (chosen >= 4).mean() == pytest.approx(0.75, abs=0.02)
-    assert (many.emotion[chosen[chosen >= 4]] == 0).mean() == pytest.approx(0.5, abs=0.03)
-    pairs = many.emotion[chosen].reshape(-1, 2)
+    assert (repeated.emotion[chosen[chosen >= 4]] == 0).mean() == pytest.approx(0.5, abs=0.03)
+    pairs = repeated.emotion[chosen].reshape(-1, 2)
     np.testing.assert_array_equal(pairs[:, 0], pairs[:, 1])
 
 
@@ -116,11 +116,11 @@ def test_only_utterances_are_drawn_of_which_enough_is_known(two: Voices) -> None
 def test_a_voice_without_an_age_gets_the_mean_face_of_grown_up_ages() -> None:
     tie = Tie(np.random.default_rng(0).normal(size=(31, 80)), np.eye(80), np.ones((81, 3)), 9)
     traits = np.array([1, 40, 115, 1, 0, 0], np.float32)
-    told = [
+    mean_shapes = [
         expected(tie, np.r_[1, age, traits[2:]].astype(np.float32), np.ones(4)) for age in ADULT
     ]
     unknown = expected(tie, traits, np.array([1, 1, 1, 0]))
-    np.testing.assert_allclose(unknown, np.mean(told, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(unknown, np.mean(mean_shapes, axis=0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(5))

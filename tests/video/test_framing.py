@@ -47,8 +47,8 @@ def composed(framing: Framing, frame: np.ndarray = FRAME) -> np.ndarray:
 def test_frames_have_the_size_that_was_asked_for(
     framing: Framing, shape: tuple[int, int, int]
 ) -> None:
-    made = composed(framing)
-    assert made.shape == shape
+    frame = composed(framing)
+    assert frame.shape == shape
     assert framing.output_px(SIDE) == (shape[1], shape[0])
 
 
@@ -60,17 +60,17 @@ def test_where_nothing_is_asked_for_frames_stay_as_they_are() -> None:
 
 
 def test_the_square_is_untouched_inside_a_wide_frame() -> None:
-    made = composed(Framing(None, "16:9"))
-    left = (made.shape[1] - SIDE) // 2
-    np.testing.assert_array_equal(made[:, left : left + SIDE], FRAME)
+    frame = composed(Framing(None, "16:9"))
+    left = (frame.shape[1] - SIDE) // 2
+    np.testing.assert_array_equal(frame[:, left : left + SIDE], FRAME)
 
 
 def test_the_room_beside_the_square_goes_on_without_a_seam() -> None:
-    made = composed(Framing(None, "16:9")).astype(int)
-    left = (made.shape[1] - SIDE) // 2
+    frame = composed(Framing(None, "16:9")).astype(int)
+    left = (frame.shape[1] - SIDE) // 2
     rows = slice(0, 90)  # above the shoulders
-    assert np.abs(made[rows, left - 1] - made[rows, left]).max() <= 6
-    assert np.abs(made[rows, :left] - BLUE).max() <= 12
+    assert np.abs(frame[rows, left - 1] - frame[rows, left]).max() <= 6
+    assert np.abs(frame[rows, :left] - BLUE).max() <= 12
 
 
 def test_shoulders_that_are_cut_slope_down_to_the_foot() -> None:
@@ -81,29 +81,29 @@ def test_shoulders_that_are_cut_slope_down_to_the_foot() -> None:
 
 
 def test_a_transparent_frame_holds_the_person_alone() -> None:
-    made = composed(Framing(None, "1:1", "transparent"))
-    alpha = made[..., 3]
+    frame = composed(Framing(None, "1:1", "transparent"))
+    alpha = frame[..., 3]
     assert alpha[52, 64] == 255
     assert alpha[5, 5] == 0
     half = (alpha > 60) & (alpha < 200)
     assert half.any(), "its rim is soft"
-    assert np.abs(made[..., :3][half].astype(int) - RED).mean() < 25, "its rim is not blue"
+    assert np.abs(frame[..., :3][half].astype(int) - RED).mean() < 25, "its rim is not blue"
 
 
 def test_a_green_background_is_green_to_the_rim() -> None:
-    made = composed(Framing(None, "1:1", "#00ff00")).astype(int)
-    assert made[5, 5].tolist() == [0, 255, 0]
-    assert np.abs(made[52, 64] - RED).max() <= 2
-    assert made[..., 2].max() < 90, "no blue of the old background is left"
+    frame = composed(Framing(None, "1:1", "#00ff00")).astype(int)
+    assert frame[5, 5].tolist() == [0, 255, 0]
+    assert np.abs(frame[52, 64] - RED).max() <= 2
+    assert frame[..., 2].max() < 90, "no blue of the old background is left"
 
 
 def test_a_picture_is_cropped_to_the_frame(tmp_path: Path) -> None:
     wide = np.zeros((50, 200, 3), np.uint8)
     wide[:, 75:125] = 200
     Image.fromarray(wide).save(tmp_path / "room.png")
-    made = read_background(str(tmp_path / "room.png"), (64, 64))
-    assert made.shape == (64, 64, 3)
-    assert made.mean() == pytest.approx(200, abs=5)
+    background = read_background(str(tmp_path / "room.png"), (64, 64))
+    assert background.shape == (64, 64, 3)
+    assert background.mean() == pytest.approx(200, abs=5)
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_a_background_that_is_no_picture_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_extended_background_keeps_its_square() -> None:
-    made = extended(FRAME, 40, 60)
-    assert made.shape == (SIDE + 60, SIDE + 80, 3)
-    np.testing.assert_array_equal(made[60:, 40 : 40 + SIDE], FRAME)
+    padded = extended(FRAME, 40, 60)
+    assert padded.shape == (SIDE + 60, SIDE + 80, 3)
+    np.testing.assert_array_equal(padded[60:, 40 : 40 + SIDE], FRAME)
 
 
 def test_a_transparent_pixel_shows_what_is_behind() -> None:
     picture = np.zeros((2, 2, 4), np.uint8)
     picture[0, 0] = (10, 20, 30, 255)
-    made = over(picture, np.full((2, 2, 3), 99, np.uint8))
-    assert made[0, 0].tolist() == [10, 20, 30]
-    assert made[1, 1].tolist() == [99, 99, 99]
+    blended = over(picture, np.full((2, 2, 3), 99, np.uint8))
+    assert blended[0, 0].tolist() == [10, 20, 30]
+    assert blended[1, 1].tolist() == [99, 99, 99]

@@ -18,13 +18,13 @@ from imagineid.video.live_output import Mp4Stream, PictureStream, Window, as_jpe
 
 def pictures(count: int, flash: int) -> list[LivePicture]:
     """Grey frames in silence; one is white, with a click."""
-    made = []
+    sequence = []
     for number in range(count):
         sound = np.zeros(FRAME_SAMPLES, np.float32)
         sound[:160] = 0.8 if number == flash else 0
         frame = np.full((64, 64, 3), 255 if number == flash else 90, np.uint8)
-        made.append(LivePicture(number, frame, sound, repeated=False))
-    return made
+        sequence.append(LivePicture(number, frame, sound, repeated=False))
+    return sequence
 
 
 class OnlyWritten(io.RawIOBase):
@@ -91,8 +91,8 @@ def test_raw_frames_are_their_bytes() -> None:
     with PictureStream(out, Path("-"), as_raw) as sink:
         for picture in pictures(3, 1):
             sink.write(picture)
-    made = np.frombuffer(bytes(out.data), np.uint8).reshape(3, 64, 64, 3)
-    assert made.mean(axis=(1, 2, 3)).tolist() == [90, 255, 90]
+    frames = np.frombuffer(bytes(out.data), np.uint8).reshape(3, 64, 64, 3)
+    assert frames.mean(axis=(1, 2, 3)).tolist() == [90, 255, 90]
 
 
 def test_a_reader_that_goes_away_is_told() -> None:

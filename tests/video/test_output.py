@@ -32,15 +32,15 @@ def click(path: Path, at_s: float = 1.0, seconds: float = 2.0) -> Path:
 
 def flash(frames: int, at: int, alpha: int | None = None) -> list[np.ndarray]:
     """Grey frames, one of them white; the left half is seen through if ``alpha`` says so."""
-    made = []
+    pictures = []
     for i in range(frames):
         frame = np.full((64, 64, 3), 255 if i == at else 90, np.uint8)
         if alpha is not None:
             mask = np.full((64, 64, 1), 255, np.uint8)
             mask[:, :32] = alpha
             frame = np.concatenate([frame, mask], axis=2)
-        made.append(frame)
-    return made
+        pictures.append(frame)
+    return pictures
 
 
 def write(
@@ -92,8 +92,8 @@ def test_sound_and_picture_stay_in_step_in_every_format(
     frames = flash(4 * fps, 2 * fps)
     path = write(tmp_path / f"out{suffix}", sound, frames, options)
     flash_s = next(time for time, frame in read_picture(path) if frame.mean() > 200)
-    heard, rate = read_sound(path)
-    click_s = np.flatnonzero(np.abs(heard[0]) / np.abs(heard[0]).max() > 0.5)[0] / rate
+    samples, rate = read_sound(path)
+    click_s = np.flatnonzero(np.abs(samples[0]) / np.abs(samples[0]).max() > 0.5)[0] / rate
     assert flash_s == pytest.approx(2.0, abs=0.002)
     assert click_s == pytest.approx(2.0, abs=0.01)
 
@@ -140,8 +140,8 @@ def test_a_folder_holds_frames_sound_and_metadata(tmp_path: Path) -> None:
         pixels = np.asarray(picture)
     assert pixels.shape == (64, 64, 4)
     assert pixels[0, 0].tolist() == [255, 255, 255, 40]
-    with wave.open(str(folder / "sound.wav")) as heard:
-        assert heard.getnframes() == 2 * heard.getframerate()
+    with wave.open(str(folder / "sound.wav")) as recording:
+        assert recording.getnframes() == 2 * recording.getframerate()
     known = json.loads((folder / "metadata.json").read_text())
     assert known.items() >= {"seed": 3, "fps": 25, "synthetic": True}.items()
 

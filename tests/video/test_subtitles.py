@@ -54,18 +54,18 @@ def test_a_cue_is_seen_while_it_lasts_at_the_foot_of_the_frame(channels: int) ->
     cues = (Cue(1.0, 2.0, "Hello"),)
     assert burnt_in(frame, cues, 0.96) is frame
     assert burnt_in(frame, cues, 2.0) is frame
-    seen = burnt_in(frame, cues, 1.0)
-    assert seen.shape == frame.shape
-    changed = np.flatnonzero((seen != frame).any(axis=(1, 2)))
+    burnt = burnt_in(frame, cues, 1.0)
+    assert burnt.shape == frame.shape
+    changed = np.flatnonzero((burnt != frame).any(axis=(1, 2)))
     assert changed.min() > 200
     assert changed.max() < 250
-    assert seen.max() == 255
+    assert burnt.max() == 255
 
 
 def test_a_long_line_is_broken_within_the_frame() -> None:
     frame = np.full((256, 256, 3), 90, np.uint8)
-    seen = burnt_in(frame, (Cue(0, 1, "many words that do not fit in one line of a frame"),), 0.5)
-    changed = np.flatnonzero((seen != frame).any(axis=(0, 2)))
+    burnt = burnt_in(frame, (Cue(0, 1, "many words that do not fit in one line of a frame"),), 0.5)
+    changed = np.flatnonzero((burnt != frame).any(axis=(0, 2)))
     assert changed.min() >= 5
     assert changed.max() <= 250
 

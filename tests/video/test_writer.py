@@ -33,8 +33,8 @@ def write_video(
 
 
 def grey_video(path: Path, sound: Path) -> Path:
-    with open_sound(sound) as heard:
-        return write_video(path, sound, [GREY] * heard.frames)
+    with open_sound(sound) as opened:
+        return write_video(path, sound, [GREY] * opened.frames)
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 96_000])
@@ -53,8 +53,8 @@ def test_a_flash_and_a_click_stay_together(tmp_path: Path, rate: int) -> None:
     sound = write_recording(tmp_path / "a.wav", wave, rate)
     path = write_video(tmp_path / "out.mp4", sound, [GREY] * 50 + [WHITE] + [GREY] * 24)
     flash_s = next(time for time, frame in read_picture(path) if frame.mean() > 200)
-    heard, heard_rate = read_sound(path)
-    click_s = np.flatnonzero(np.abs(heard[0]) > 0.4)[0] / heard_rate
+    samples, heard_rate = read_sound(path)
+    click_s = np.flatnonzero(np.abs(samples[0]) > 0.4)[0] / heard_rate
     assert flash_s == pytest.approx(2.0, abs=0.001)
     assert click_s == pytest.approx(2.0, abs=0.005)
 
@@ -66,17 +66,17 @@ def test_packed_sound_stays_in_step(tmp_path: Path, suffix: str) -> None:
     sound = write_recording(tmp_path / f"a{suffix}", wave, 48_000, picture=suffix == ".mp4")
     packed, rate = read_sound(sound)
     before_s = np.flatnonzero(np.abs(packed[0]) > 0.4)[0] / rate
-    heard, rate = read_sound(grey_video(tmp_path / "out.mp4", sound))
-    after_s = np.flatnonzero(np.abs(heard[0]) > 0.4)[0] / rate
+    samples, rate = read_sound(grey_video(tmp_path / "out.mp4", sound))
+    after_s = np.flatnonzero(np.abs(samples[0]) > 0.4)[0] / rate
     assert after_s == pytest.approx(before_s, abs=0.01)
 
 
 def test_the_sound_keeps_its_rate_and_its_channels(tmp_path: Path) -> None:
     wave = np.concatenate([tone(1.0, 44_100), 0 * tone(1.0, 44_100)])
     sound = write_recording(tmp_path / "a.flac", wave, 44_100)
-    heard, rate = read_sound(grey_video(tmp_path / "out.mp4", sound))
-    assert (rate, len(heard)) == (44_100, 2)
-    middle = heard[:, 10_000:30_000]
+    samples, rate = read_sound(grey_video(tmp_path / "out.mp4", sound))
+    assert (rate, len(samples)) == (44_100, 2)
+    middle = samples[:, 10_000:30_000]
     assert np.abs(middle[0]).max() == pytest.approx(0.3, abs=0.05)
     assert np.abs(middle[1]).max() < 0.01
 
@@ -93,8 +93,8 @@ def test_the_sound_of_an_mp4_is_what_every_upload_takes(
     with av.open(str(grey_video(tmp_path / "out.mp4", sound))) as video:
         stream = video.streams.audio[0]
         assert (stream.codec.name, stream.profile, stream.rate) == ("aac", "LC", written)
-    heard, _ = read_sound(tmp_path / "out.mp4")
-    loudest_hz = np.abs(np.fft.rfft(heard[0])).argmax() * written / heard.shape[1]
+    samples, _ = read_sound(tmp_path / "out.mp4")
+    loudest_hz = np.abs(np.fft.rfft(samples[0])).argmax() * written / samples.shape[1]
     assert loudest_hz == pytest.approx(440, abs=3)
 
 
@@ -112,8 +112,8 @@ def test_a_file_system_that_refuses_modes_does_not_cost_the_video(
 def test_surround_sound_becomes_stereo(tmp_path: Path) -> None:
     wave = np.repeat(tone(1.0, 48_000), 6, axis=0)
     sound = write_recording(tmp_path / "a.flac", wave, 48_000)
-    heard, _ = read_sound(grey_video(tmp_path / "out.mp4", sound))
-    assert len(heard) == 2
+    samples, _ = read_sound(grey_video(tmp_path / "out.mp4", sound))
+    assert len(samples) == 2
 
 
 def test_sound_ends_where_the_picture_ends(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_colours_come_back(tmp_path: Path, speech: Path) -> None:
     colour = np.array([200, 120, 40], dtype=np.uint8)
     frame = np.broadcast_to(colour, (64, 64, 3))
     path = write_video(tmp_path / "out.mp4", speech, [frame] * 10)
-    shown = read_picture(path)[5][1].mean(axis=(0, 1))
-    assert np.abs(shown - colour).max() < 4
+    average = read_picture(path)[5][1].mean(axis=(0, 1))
+    assert np.abs(average - colour).max() < 4
 
 
 def test_the_same_frames_make_the_same_file(tmp_path: Path, speech: Path) -> None:
@@ -151,10 +151,15 @@ def test_the_same_frames_make_the_same_file(tmp_path: Path, speech: Path) -> Non
 
 
 def test_a_video_says_how_a_machine_made_it(tmp_path: Path, speech: Path) -> None:
-    told = {"prompt": "rotes Haar — “kurz”, 红", "seed": 2**32 - 1, "guidance": 2.5, "steps": None}
-    path = write_video(tmp_path / "out.mp4", speech, [GREY], **told)
+    metadata = {
+        "prompt": "rotes Haar — “kurz”, 红",
+        "seed": 2**32 - 1,
+        "guidance": 2.5,
+        "steps": None,
+    }
+    path = write_video(tmp_path / "out.mp4", speech, [GREY], **metadata)
     known = read_metadata(path)
-    assert known.items() >= told.items()
+    assert known.items() >= metadata.items()
     assert known["synthetic"] is True
     with av.open(str(path)) as container:
         assert "made by a machine" in container.metadata["description"]

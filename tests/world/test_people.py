@@ -38,8 +38,8 @@ def test_men_have_longer_tracts_and_lower_voices_than_women_and_children() -> No
 
 def test_a_man_gets_the_body_that_anny_calls_male() -> None:
     woman, man = (people.Traits(g, 40.0, usual_pitch(g, 40.0), 1.0, 0, 0) for g in (0.0, 1.0))
-    drawn = [people.controls(who, np.random.default_rng(0))[0]["gender"] for who in (woman, man)]
-    assert drawn == pytest.approx([0.96, 0.04])
+    genders = [people.controls(who, np.random.default_rng(0))[0]["gender"] for who in (woman, man)]
+    assert genders == pytest.approx([0.96, 0.04])
     data = pytest.importorskip(
         "anny.models.model_data", reason="runs where anny is: pip install -e '.[world]'"
     )
@@ -76,13 +76,13 @@ def test_looks_suit_ages_and_are_repeatable() -> None:
 def test_captions_use_only_the_vocabulary() -> None:
     rng = np.random.default_rng(5)
     words = set(VOCABULARY)
-    said = set()
+    texts = set()
     for traits in crowd(600):
         look = draw_look(traits, rng.dirichlet([0.5] * 3), rng)
         text = caption(look, traits, rng, "happy" if rng.random() < 0.5 else "")
-        said.add(text)
+        texts.add(text)
         assert set(re.findall(r"[a-z\-]+", text)) <= words, text
-    assert len(said) > 550
+    assert len(texts) > 550
     assert set(SYNONYMS.values()) <= words
     assert not set(SYNONYMS) & words
     assert 100 <= len(words) <= 260

@@ -219,13 +219,14 @@ def test_a_borrowed_face_takes_the_heads_colours(person: PhotoPerson) -> None:
     other = photograph(2, (0.95, 0.84, 0.75))
     donor = Geometry(other, Fitter().fit(other.landmarks, SIDE))
     own = person.look.cutout.person
-    drawn = swap.exchange(own, person.shape, other.picture.astype(np.float32), donor)
-    assert drawn is not None
+    swapped = swap.exchange(own, person.shape, other.picture.astype(np.float32), donor)
+    assert swapped is not None
     x, y = np.round(person.shape.landmarks[5]).astype(int)
     assert (
-        np.abs(drawn[y - 5 : y + 5, x - 5 : x + 5] - own[y - 5 : y + 5, x - 5 : x + 5]).mean() < 25
+        np.abs(swapped[y - 5 : y + 5, x - 5 : x + 5] - own[y - 5 : y + 5, x - 5 : x + 5]).mean()
+        < 25
     )
-    assert np.array_equal(drawn[:30], own[:30])
+    assert np.array_equal(swapped[:30], own[:30])
     dark = swap.exchange(own, person.shape, 0.25 * other.picture.astype(np.float32), donor)
     assert dark is None
 
@@ -243,14 +244,14 @@ def test_captions_say_only_what_is_true() -> None:
     about = Description(sex="man", age=67, hair="short", hair_colour="grey", beard="beard",
                         beard_colour="grey", glasses="glasses", place="room")  # fmt: skip
     rng = np.random.default_rng(0)
-    said = [describe(about, rng) for _ in range(400)]
-    joined = " | ".join(said)
+    captions = [describe(about, rng) for _ in range(400)]
+    joined = " | ".join(captions)
     assert "grey beard" in joined
     assert "living room" in joined
-    assert len(set(said)) > 250
+    assert len(set(captions)) > 250
     for word in ("woman", "lady", "blonde", "young", "freckles", "eyes", "{", "stubble"):
         assert word not in joined
-    assert all(text.strip(", ") for text in said)
+    assert all(text.strip(", ") for text in captions)
     assert describe(Description(), rng) != ""
 
 
@@ -303,7 +304,7 @@ def test_an_index_is_read_with_grades_and_labels(tmp_path: Path) -> None:
         read_tiles(tmp_path / "nowhere")
 
 
-def seen(framed: Framed, ages: list[float]) -> tuple[list[Tile], Survey, dict[str, Label]]:
+def survey_of(framed: Framed, ages: list[float]) -> tuple[list[Tile], Survey, dict[str, Label]]:
     names = [f"p{k}" for k in range(len(ages))]
     tiles = [Tile(Path(n), n, "SDXL", "", "strict", SIDE, SIDE) for n in names]
     marks = np.stack([framed.landmarks] * len(ages))
@@ -318,7 +319,7 @@ def seen(framed: Framed, ages: list[float]) -> tuple[list[Tile], Survey, dict[st
 
 def test_only_adults_that_the_eye_chose_train(framed: Framed, monkeypatch: Any) -> None:
     monkeypatch.setattr("imagineid_world.photos.selection.SHARPEST_PX", 100.0)
-    tiles, survey, labels = seen(framed, [30, 17, 40, 25])
+    tiles, survey, labels = survey_of(framed, [30, 17, 40, 25])
     del labels["p2"]
     found = select(tiles, survey, labels)
     assert found.people == ["p0", "p3"]

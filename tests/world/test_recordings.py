@@ -83,11 +83,11 @@ def test_a_text_is_aligned_and_a_wrong_one_is_noticed() -> None:
     from imagineid_world.alignment import agreement, aligned, recognised
 
     wave = wave_of(SPEECH)
-    heard = recognised(wave)
-    assert agreement(heard, heard) == 1.0
+    recognised_words = recognised(wave)
+    assert agreement(recognised_words, recognised_words) == 1.0
     found = aligned(wave[: 4 * SAMPLE_RATE], "mister dashwoods disposition", "en")
     assert found[-1][2] <= 4.05
-    assert agreement(found, heard) < AGREE
+    assert agreement(found, recognised_words) < AGREE
     with pytest.raises(ValueError, match="There is no text"):
         aligned(wave, " ... ", "en")
     with pytest.raises(ValueError, match="no pronunciations for 'xx'"):

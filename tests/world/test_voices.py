@@ -46,7 +46,7 @@ def spoken() -> persona.Analysed:
     return persona.analyse(buzz())
 
 
-def said(
+def synthesise(
     spoken: persona.Analysed, traits: Traits, emotion: str = "neutral", strength: float = 1.0
 ) -> persona.Analysed:
     wave, phones = persona.speak(
@@ -58,13 +58,13 @@ def said(
 
 def test_pitch_becomes_the_speakers(spoken: persona.Analysed) -> None:
     for hz in (90.0, 115.0, 240.0):
-        heard = persona.pitch_of([said(spoken, replace(MAN, pitch_hz=hz))])
-        assert heard == pytest.approx(hz, rel=0.06)
+        pitch_hz = persona.pitch_of([synthesise(spoken, replace(MAN, pitch_hz=hz))])
+        assert pitch_hz == pytest.approx(hz, rel=0.06)
 
 
 def test_a_shorter_vocal_tract_raises_the_formants(spoken: persona.Analysed) -> None:
     def first_formant(traits: Traits) -> float:
-        row = persona.vowel_spectrum([said(spoken, traits)])
+        row = persona.vowel_spectrum([synthesise(spoken, traits)])
         band = slice(19, 58)  # 300 to 900 Hz: the lowest peak
         return float(persona._HZ[band][np.argmax(row[band])])
 
@@ -74,8 +74,8 @@ def test_a_shorter_vocal_tract_raises_the_formants(spoken: persona.Analysed) -> 
 
 
 def test_phones_stay_on_their_sounds_when_time_is_stretched(spoken: persona.Analysed) -> None:
-    sad = said(spoken, MAN, "sad")
-    glad = said(spoken, MAN, "happy")
+    sad = synthesise(spoken, MAN, "sad")
+    glad = synthesise(spoken, MAN, "happy")
     assert sad.phones[-1][2] > 1.2 * glad.phones[-1][2]
     for one in (sad, glad):
         _, start, end = one.phones[1]
@@ -85,9 +85,9 @@ def test_phones_stay_on_their_sounds_when_time_is_stretched(spoken: persona.Anal
 
 
 def test_emotions_move_pitch_and_level_as_their_prosody_says(spoken: persona.Analysed) -> None:
-    neutral = persona.pitch_of([said(spoken, MAN)])
-    assert persona.pitch_of([said(spoken, MAN, "fear")]) > neutral * 1.2
-    assert persona.pitch_of([said(spoken, MAN, "sad")]) < neutral * 0.95
+    neutral = persona.pitch_of([synthesise(spoken, MAN)])
+    assert persona.pitch_of([synthesise(spoken, MAN, "fear")]) > neutral * 1.2
+    assert persona.pitch_of([synthesise(spoken, MAN, "sad")]) < neutral * 0.95
 
 
 def test_prosody_of_strength_zero_is_neutral() -> None:
@@ -109,8 +109,8 @@ def test_base_voices_are_in_one_split_only_blends_included() -> None:
 
 
 def test_manners_are_habits_that_a_mood_comes_on_top_of(spoken: persona.Analysed) -> None:
-    many = [persona.manner(np.random.default_rng(i)) for i in range(200)]
-    pace = np.log([m.rate_ratio for m in many])
+    manners = [persona.manner(np.random.default_rng(i)) for i in range(200)]
+    pace = np.log([m.rate_ratio for m in manners])
     assert abs(pace.mean()) < 0.03
     assert 0.05 < pace.std() < 0.2
     drawl = replace(persona.PLAIN, rate_ratio=0.8)
@@ -160,20 +160,20 @@ def test_a_shard_holds_what_was_said(spoken: persona.Analysed, tmp_path: Path) -
     path = tmp_path / "train" / "voices-00000.npz"
     seconds = voices.write(path, spoke)
     assert not list(path.parent.glob("*.part"))
-    with np.load(path) as kept:
-        assert kept["wave"].dtype == np.int16
-        assert len(kept["wave"]) == kept["offsets"][-1] == round(seconds * SAMPLE_RATE)
-        frames = np.diff(kept["frame_offsets"])
-        np.testing.assert_array_equal(frames, -(-np.diff(kept["offsets"]) // 640))
-        assert kept["content"].shape == kept["full"].shape == (frames.sum(), 52)
-        assert kept["phone"].shape == (frames.sum(),)
-        assert kept["traits"].shape == (3, 6)
-        assert kept["traits"][0] == pytest.approx(MAN.array())
-        assert set(kept["phone"].tolist()) == {0, PHONES.index("AA")}
+    with np.load(path) as stored:
+        assert stored["wave"].dtype == np.int16
+        assert len(stored["wave"]) == stored["offsets"][-1] == round(seconds * SAMPLE_RATE)
+        frames = np.diff(stored["frame_offsets"])
+        np.testing.assert_array_equal(frames, -(-np.diff(stored["offsets"]) // 640))
+        assert stored["content"].shape == stored["full"].shape == (frames.sum(), 52)
+        assert stored["phone"].shape == (frames.sum(),)
+        assert stored["traits"].shape == (3, 6)
+        assert stored["traits"][0] == pytest.approx(MAN.array())
+        assert set(stored["phone"].tolist()) == {0, PHONES.index("AA")}
         # What is loud is where the vowel is.
-        wave = kept["wave"][: kept["offsets"][1]].astype(np.float64)
+        wave = stored["wave"][: stored["offsets"][1]].astype(np.float64)
         loud = np.array([np.abs(wave[i * 640 : i * 640 + 640]).max() for i in range(frames[0])])
-        agree = (loud > 0.1 * loud.max()) == (kept["phone"][: frames[0]] > 0)
+        agree = (loud > 0.1 * loud.max()) == (stored["phone"][: frames[0]] > 0)
         assert agree.mean() > 0.9
 
 

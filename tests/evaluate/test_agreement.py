@@ -10,15 +10,15 @@ import pytest
 
 from imagineid_bench.workloads import psnr
 from imagineid_evaluate import agreement
-from imagineid_evaluate.landmarks import Seen
+from imagineid_evaluate.landmarks import Detections
 from support import plain_pipeline
 from support.recordings import tone, write_recording
 
 
-def faces_shifted(shift_px: float) -> Seen:
+def faces_shifted(shift_px: float) -> Detections:
     points = np.tile(np.linspace(60, 190, 478)[None, :, None], (3, 1, 2)) + [shift_px, 0]
     points[2] = np.nan  # no face there
-    return Seen(points, np.zeros((3, 8, 8), np.uint8), np.ones(3, np.int32))
+    return Detections(points, np.zeros((3, 8, 8), np.uint8), np.ones(3, np.int32))
 
 
 def test_lips_that_lie_elsewhere_are_measured_where_both_have_a_face() -> None:

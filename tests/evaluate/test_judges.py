@@ -66,8 +66,8 @@ def test_mouth_and_eyes_are_small_boxes_about_them(face: FaceModel) -> None:
         assert where[y, x]
 
 
-class Heard:
-    """What a perfect listener hears."""
+class PerfectPrediction:
+    """What a perfect model predicts of an utterance."""
 
     def __init__(self, spoken: Spoken) -> None:
         self.gender = "male" if spoken.traits[0] > 0.5 else "female"
@@ -94,31 +94,31 @@ def test_a_perfect_listener_meets_every_bar_and_a_deaf_one_none() -> None:
     weights = rng.standard_normal((len(features(draw_traits(rng))), 80)).astype(np.float32)
     ones = np.ones(80, np.float32)
     tie = Tie(weights, np.diag(ones), np.zeros((81, 3), np.float32), 3 * ones)
-    perfect = {r.name: r for r in rows([(s, Heard(s)) for s in spoken], tie)}
+    perfect = {r.name: r for r in rows([(s, PerfectPrediction(s)) for s in spoken], tie)}
     assert all(r.met for r in perfect.values() if r.bar is not None)
     assert perfect["jawOpen correlation"].value == pytest.approx(1)
     assert perfect["  at best"].value < 1, "one number of each voice is not all of a face"
-    wrong = rows([(s, Heard(spoken[(k + 3) % 16])) for k, s in enumerate(spoken)], tie)
+    wrong = rows([(s, PerfectPrediction(spoken[(k + 3) % 16])) for k, s in enumerate(spoken)], tie)
     assert not any(r.met for r in wrong if r.bar is not None)
 
 
 def test_64_prompts_differ_and_cover_what_is_judged() -> None:
-    questions = [prompts.ask(i) for i in range(prompts.COUNT)]
-    assert len({a.text for a in questions}) == 64
-    assert {a.colour for a in questions} == {*prompts.HAIR, None}
-    assert {a.length for a in questions} == {"bald", "short", "long"}
-    assert sum(a.beard == "beard" for a in questions) >= 12
-    assert sum(a.glasses for a in questions) == 32
-    assert {a.background for a in questions} == {"plain", "room", "landscape"}
-    assert all(a.male for a in questions if "beard" in a.text)
+    specs = [prompts.ask(i) for i in range(prompts.COUNT)]
+    assert len({a.text for a in specs}) == 64
+    assert {a.colour for a in specs} == {*prompts.HAIR, None}
+    assert {a.length for a in specs} == {"bald", "short", "long"}
+    assert sum(a.beard == "beard" for a in specs) >= 12
+    assert sum(a.glasses for a in specs) == 32
+    assert {a.background for a in specs} == {"plain", "room", "landscape"}
+    assert all(a.male for a in specs if "beard" in a.text)
 
 
 def test_what_was_not_obeyed_is_named() -> None:
-    question = prompts.ask(0)
-    obeyed = {k: v or "anything" for k, v in question.wanted().items()}
-    assert prompts.disobeyed(question, obeyed) == []
-    assert prompts.disobeyed(question, obeyed | {"glasses": "none"}) == ["glasses"]
-    assert prompts.disobeyed(question, obeyed | {"background colour": "teal"}) == ["background"]
+    spec = prompts.ask(0)
+    obeyed = {k: v or "anything" for k, v in spec.expected_classes().items()}
+    assert prompts.disobeyed(spec, obeyed) == []
+    assert prompts.disobeyed(spec, obeyed | {"glasses": "none"}) == ["glasses"]
+    assert prompts.disobeyed(spec, obeyed | {"background colour": "teal"}) == ["background"]
 
 
 def test_the_prompts_hold_only_words_of_the_captions() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imagineid_evaluate import pictures
-from imagineid_evaluate.landmarks import OVAL, Seen
+from imagineid_evaluate.landmarks import OVAL, Detections
 from imagineid_evaluate.video import background, quality, still
 
 SIDE = 64
@@ -15,14 +15,14 @@ def grain(seed: int, frames: int = 1, strength: float = 40.0) -> np.ndarray:
     return np.clip(noise, 0, 255).astype(np.uint8)
 
 
-def faces(count: int) -> Seen:
+def faces(count: int) -> Detections:
     """A round face in the middle of each frame."""
     marks = np.full((count, 478, 2), SIDE / 2, np.float32)
     angle = np.linspace(0, 2 * np.pi, len(OVAL), endpoint=False)
     marks[:, list(OVAL)] = SIDE / 2 + 14 * np.stack([np.cos(angle), np.sin(angle)], 1)
     person = np.zeros((count, SIDE, SIDE), np.uint8)
     person[:, 16:48, 16:48] = 255
-    return Seen(marks, person, np.ones(len(marks), np.int32))
+    return Detections(marks, person, np.ones(len(marks), np.int32))
 
 
 @pytest.mark.parametrize("step", [1, 4, 16])

@@ -11,7 +11,7 @@ from imagineid.errors import BadInput
 from imagineid.progress import Progress
 from imagineid_studio.job import Cancelled, Job, Watched
 from imagineid_studio.server import address, free_port, new_token
-from imagineid_studio.studio import WORDS, Studio, Wanted
+from imagineid_studio.studio import WORDS, Studio, VideoSettings
 from support import plain_pipeline
 
 
@@ -21,11 +21,13 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 
 
 def test_corrections_become_words_of_the_prompt() -> None:
-    wanted_video = Wanted("red hair", sex="woman", age="old", emotion="sad", strength=0.5, seed=3)
+    wanted_video = VideoSettings(
+        "red hair", sex="woman", age="old", emotion="sad", strength=0.5, seed=3
+    )
     request = wanted_video.request()
     assert request.words == "old woman, red hair"
     assert (request.emotion, request.strength, request.seed) == ("sad", 0.5, 3)
-    assert Wanted().request().words == ""
+    assert VideoSettings().request().words == ""
 
 
 def test_every_word_that_is_offered_is_known_to_the_model() -> None:

@@ -87,11 +87,11 @@ class AlgorithmOne:
 
     def diverse(self, z: Array, mesh: Array, y: Text) -> Array:
         """Line 1: the first frame sees its mesh and Y alone."""
-        seen = encode_images(self.engines, mesh[None])
-        nothing = np.zeros_like(seen)
+        latent = encode_images(self.engines, mesh[None])
+        nothing = np.zeros_like(latent)
         side, everything = self.size.feature_px, np.float32(1)
         return self.decode(
-            self.ccf(z, (seen, nothing, nothing), y),
+            self.ccf(z, (latent, nothing, nothing), y),
             np.zeros((1, *self.size.background), np.float32),
             np.full((1, 1, side, side), everything),  # nothing is blended: D' is D
         )
@@ -129,10 +129,10 @@ class AlgorithmOne:
         def predicted(latent: Array, time: float) -> Array:
             residuals = self.engines["sca"](mesh=mesh, anchor=anchor, neighbour=neighbour)
             both = {name: np.repeat(value, 2, axis=0) for name, value in residuals.items()}
-            made = self.engines["unet"](
+            output = self.engines["unet"](
                 noisy=np.repeat(latent, 2, axis=0), time=np.full(2, time, "f4"), text=text, **both
             )
-            away, towards = np.split(np.asarray(made["prediction"]), 2)
+            away, towards = np.split(np.asarray(output["prediction"]), 2)
             return np.asarray(away + self.guidance * (towards - away))
 
         return Sampling.of(self.size, self.steps, "ddim")(predicted, z).astype(np.float32)
@@ -143,5 +143,5 @@ class AlgorithmOne:
 
     def decode(self, latent: Array, background: Array, mask: Array) -> Array:
         """D': the decoder with the background's features blended in (eq. 10)."""
-        made = self.engines["decoder"](latent=latent, background=background, mask=mask)
-        return np.asarray(to_pictures(made["image"])[0])
+        output = self.engines["decoder"](latent=latent, background=background, mask=mask)
+        return np.asarray(to_pictures(output["image"])[0])

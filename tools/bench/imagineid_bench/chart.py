@@ -47,23 +47,23 @@ def draw(path: Path, report: Report, overwrite: bool) -> None:
     Raises:
         BadOutput: it can't be written, or the disk is full.
     """
-    shown = list(panels(report))
-    picture = Image.new("RGB", (WIDTH, height_of(shown)), "white")
+    all_panels = list(panels(report))
+    picture = Image.new("RGB", (WIDTH, height_of(all_panels)), "white")
     pen = ImageDraw.Draw(picture)
     machine = report.machine
     title = f"imagineid bench:  {machine['processor']}, {machine['cores']} cores"
     pen.text((RIGHT, 18), f"{title}, load {machine['load']:g}", INK, ImageFont.load_default(20))
     down = TOP
-    for panel in shown:
+    for panel in all_panels:
         _panel(pen, down, panel)
         down += HEAD + ROW * len(panel.bars) + GAP
     with atomic_output(path, overwrite) as part, write_errors(path):
         picture.save(part, format="PNG")
 
 
-def height_of(shown: list[Panel]) -> int:
+def height_of(all_panels: list[Panel]) -> int:
     """Return the height of a chart of these panels, in pixels."""
-    return TOP + sum(HEAD + ROW * len(panel.bars) + GAP for panel in shown)
+    return TOP + sum(HEAD + ROW * len(panel.bars) + GAP for panel in all_panels)
 
 
 def panels(report: Report) -> Iterator[Panel]:
@@ -77,15 +77,15 @@ def panels(report: Report) -> Iterator[Panel]:
     yield Panel(f"milliseconds of a coherent frame, {best.engine}, in parallel", SAND, parts)
     lengths = [f"{w.seconds:g}" for w in report.lengths]
     chains = [f"{w.chains}" for w in report.chains]
-    for what, names, made in (
+    for what, names, videos in (
         ("seconds of sound", lengths, report.lengths),
         ("chains in parallel", chains, report.chains),
     ):
-        if not made:
+        if not videos:
             continue
-        rates = [(n, w.fps, f"{w.fps:.1f}") for n, w in zip(names, made, strict=True)]
+        rates = [(n, w.fps, f"{w.fps:.1f}") for n, w in zip(names, videos, strict=True)]
         yield Panel(f"frames a second against {what}, {best.engine}", BLUE, rates)
-        held = [(w.peak_bytes or 0) / 1e6 for w in made]
+        held = [(w.peak_bytes or 0) / 1e6 for w in videos]
         memory = [(n, mb, f"{mb:.0f}") for n, mb in zip(names, held, strict=True)]
         yield Panel(f"megabytes of memory against {what}, {best.engine}", GREEN, memory)
     if roof := report.roofline:

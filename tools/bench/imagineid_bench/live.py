@@ -137,12 +137,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--look-ahead", type=int, default=LOOK_AHEAD)
     parser.add_argument("--model", default="mini")
     parser.add_argument("--engine", default="auto")
-    asked = parser.parse_args(arguments)
-    with open_sound(asked.sound) as sound:
+    options = parser.parse_args(arguments)
+    with open_sound(options.sound) as sound:
         wave = sound.read(0, sound.samples)
-    pipe = pipeline.load(asked.model, engine=asked.engine)
+    pipe = pipeline.load(options.model, engine=options.engine)
     list(live(pipe, [wave[: 2 * SAMPLE_RATE]], Request()))  # so that everything is loaded
-    found = measure(pipe, wave, asked.seconds, asked.look_ahead)
+    found = measure(pipe, wave, options.seconds, options.look_ahead)
     print(json.dumps(asdict(found), indent=2))
     return 0
 

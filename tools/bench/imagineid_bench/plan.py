@@ -88,14 +88,20 @@ def measured(plan: Plan, show: Shows) -> Report:
         if plan.reference_frames:
             as_written(plan, sounds, show, report)
         best = replace(sounds.setting(plan.seconds), engine=report.fastest.engine)
-        made = [*report.engines]
+        measured_videos = [*report.engines]
         for seconds in plan.lengths:
             setting = replace(best, audio=sounds.of(seconds))
-            report.lengths.append(_once(setting, seconds, f"{seconds:g} s", show, made))
+            report.lengths.append(_once(setting, seconds, f"{seconds:g} s", show, measured_videos))
         for count in plan.chains:
             setting = replace(best, chains=count)
             report.chains.append(
-                _once(setting, plan.seconds, f"{count} chain{'s' if count > 1 else ''}", show, made)
+                _once(
+                    setting,
+                    plan.seconds,
+                    f"{count} chain{'s' if count > 1 else ''}",
+                    show,
+                    measured_videos,
+                )
             )
         if plan.agreement_s:
             setting = replace(best, audio=sounds.of(plan.agreement_s), steps=plan.reference_steps)
@@ -165,16 +171,18 @@ def _leave_out(report: Report, name: str, error: ImagineIDError, show: Shows) ->
 def _video(setting: Setting, seconds: float, name: str, show: Shows) -> Whole:
     """Make one video in a process of its own."""
     with show.stage(name, round(seconds * FPS), "frames") as tell:
-        made = run_in_subprocess(workloads.whole, setting, tell)
+        result = run_in_subprocess(workloads.whole, setting, tell)
     setting.video.unlink(missing_ok=True)
-    return made
+    return result
 
 
-def _once(setting: Setting, seconds: float, name: str, show: Shows, made: list[Whole]) -> Whole:
+def _once(
+    setting: Setting, seconds: float, name: str, show: Shows, measured_videos: list[Whole]
+) -> Whole:
     """Make one video, or take the numbers of the same one made before."""
-    for known in made:
+    for known in measured_videos:
         same = known.engine, known.chains, known.frames
         if same == (setting.engine, setting.chains or 1, round(seconds * FPS)):
             return known
-    made.append(_video(setting, seconds, name, show))
-    return made[-1]
+    measured_videos.append(_video(setting, seconds, name, show))
+    return measured_videos[-1]

@@ -68,8 +68,8 @@ def run_in_subprocess(work: Work[T], setting: Setting, tell: OnProgress) -> T:
             if kind == "done":
                 tell(message)
             elif kind == "made":
-                made: T = message
-                return made
+                result: T = message
+                return result
             elif kind == "bug":
                 what, where = message
                 raise RuntimeError(what) from RuntimeError(where)

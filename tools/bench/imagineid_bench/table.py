@@ -29,7 +29,7 @@ def show(report: Report) -> None:
 
     from rich import box
     from rich.console import Console
-    from rich.table import Table as Drawn
+    from rich.table import Table as Grid
     from rich.text import Text
 
     width = None if sys.stdout.isatty() else WIDEST
@@ -38,12 +38,12 @@ def show(report: Report) -> None:
         console.print(line, soft_wrap=True)
     for table in tables(report):
         console.print(f"\n{table.title}", style="bold")
-        drawn = Drawn(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for number, head in enumerate(table.heads):
-            drawn.add_column(Text(head), justify="right" if number else "left")
+            grid.add_column(Text(head), justify="right" if number else "left")
         for row in table.rows:
-            drawn.add_row(*map(Text, row))
-        console.print(drawn)
+            grid.add_row(*map(Text, row))
+        console.print(grid)
         if table.note:
             console.print(table.note, soft_wrap=True)
     for line in last_lines(report):
@@ -114,20 +114,20 @@ def _end_to_end(report: Report) -> Table:
 
 
 def _stages(report: Report) -> Table:
-    made = report.engines
+    engines = report.engines
     rows = [
-        ["loading, imports included, s", *(f"{w.loading_s:.2f}" for w in made)],
-        ["opening the sound, s", *(f"{w.opening_s:.2f}" for w in made)],
-        ["then to the first frame, s", *(f"{w.first_frame_s:.2f}" for w in made)],
-        ["a later frame, ms", *(f"{w.later_frame_ms:.1f}" for w in made)],
+        ["loading, imports included, s", *(f"{w.loading_s:.2f}" for w in engines)],
+        ["opening the sound, s", *(f"{w.opening_s:.2f}" for w in engines)],
+        ["then to the first frame, s", *(f"{w.first_frame_s:.2f}" for w in engines)],
+        ["a later frame, ms", *(f"{w.later_frame_ms:.1f}" for w in engines)],
     ]
-    for name in made[0].stages_ms:
-        rows.append([f"  {name}", *(f"{w.stages_ms[name]:.1f}" for w in made)])
+    for name in engines[0].stages_ms:
+        rows.append([f"  {name}", *(f"{w.stages_ms[name]:.1f}" for w in engines)])
     note = "Stages run in parallel and share the CPU, so their sum is larger than a frame's time."
-    return Table("stage by stage", ("", *(w.engine for w in made)), rows, note)
+    return Table("stage by stage", ("", *(w.engine for w in engines)), rows, note)
 
 
-def _against(title: str, what: str, made: Sequence[tuple[str, Whole]]) -> Table:
+def _against(title: str, what: str, videos: Sequence[tuple[str, Whole]]) -> Table:
     heads = (what, "took", "frames/s", "a later frame", "first frame", "memory", "energy")
     rows = [
         [
@@ -139,7 +139,7 @@ def _against(title: str, what: str, made: Sequence[tuple[str, Whole]]) -> Table:
             _memory(whole.peak_bytes),
             _energy(whole.as_json()),
         ]
-        for name, whole in made
+        for name, whole in videos
     ]
     return Table(title, heads, rows)
 

@@ -61,9 +61,9 @@ class Clock:
     def _timed(self, name: str, engine: Engine) -> Engine:
         def run(**inputs: Any) -> dict[str, Any]:
             start = time.perf_counter()
-            made = engine(**inputs)
+            outputs = engine(**inputs)
             self.add(name, time.perf_counter() - start)
-            return made
+            return outputs
 
         return run
 
@@ -128,11 +128,11 @@ def _film(
     pipe: pipeline.Pipeline, sound: Sound, setting: Setting, clock: Clock, tell: OnProgress
 ) -> tuple[Conditioning, list[float]]:
     """Listen, imagine and write, side by side; return the voice and when each frame came."""
-    heard = clock.during("listening", pipe.express_blocks(pipe.encode_blocks(sound)))
-    voice = next(heard)
+    conditioning = clock.during("listening", pipe.express_blocks(pipe.encode_blocks(sound)))
+    voice = next(conditioning)
     request = Request(seed=setting.seed, chains=setting.chains)
     cache = empty_cache(setting.video.parent)
-    frames = pipe.imagine(chain([voice], heard), request, cache=cache)
+    frames = pipe.imagine(chain([voice], conditioning), request, cache=cache)
     came: list[float] = []
 
     class TimedWriter(VideoWriter):
@@ -155,10 +155,10 @@ def _stages_ms(
     """Return what each part took of a frame; meshes are drawn once more for that, alone."""
     took = clock.a_frame_ms(frames)
     start = time.perf_counter()
-    shown = sum(1 for _ in islice(pipe.meshes(voice, seed), FPS))
+    rendered = sum(1 for _ in islice(pipe.meshes(voice, seed), FPS))
     return {
         "listening": took["listening"],
-        "mesh pictures": 1000 * (time.perf_counter() - start) / shown,
+        "mesh pictures": 1000 * (time.perf_counter() - start) / rendered,
         **{name: took[name] for name in PICTURE},
         "encoding and muxing": took["writing"],
     }
@@ -250,9 +250,9 @@ def roofline(setting: Setting, tell: OnProgress) -> Roofline:
     top = limits()
     batch = min(TOGETHER, model.size.batch)
     for number, name in enumerate(PICTURE):
-        given = random_inputs(model.ports(name), batch)
-        engine, cost = opener(name), cost_of(model.graph(name), given)
-        took_s = best_s(partial(engine, **given))
+        inputs = random_inputs(model.ports(name), batch)
+        engine, cost = opener(name), cost_of(model.graph(name), inputs)
+        took_s = best_s(partial(engine, **inputs))
         rows.append(
             Roof(
                 network=name,

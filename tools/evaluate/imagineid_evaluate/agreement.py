@@ -19,7 +19,7 @@ from imagineid.audio import open_sound
 from imagineid.pipeline import Pipeline, load
 from imagineid.request import Request
 from imagineid_bench.workloads import beside, psnr
-from imagineid_evaluate.landmarks import Seen, distances, look, seen_lips
+from imagineid_evaluate.landmarks import Detections, distances, look, seen_lips
 from imagineid_evaluate.likeness import Likeness
 from imagineid_evaluate.report import Row
 
@@ -70,16 +70,16 @@ def both(
     return found, own, other
 
 
-def mouth(a: Seen, b: Seen) -> Row:
+def mouth(a: Detections, b: Detections) -> Row:
     """Compare the lips seen in the same frames of both."""
-    apart = distances(seen_lips(a), seen_lips(b)).mean(axis=1)
-    ok = ~np.isnan(apart)
-    value = float(apart[ok].mean()) if ok.any() else float("nan")
+    distance_px = distances(seen_lips(a), seen_lips(b)).mean(axis=1)
+    ok = ~np.isnan(distance_px)
+    value = float(distance_px[ok].mean()) if ok.any() else float("nan")
     note = f"a face in both in {ok.sum()} of {len(ok)} frames"
     return Row("mouth landmarks", value, "px", 1.5, "at most", note)
 
 
-def person(own: list[Array], other: list[Array], a: Seen, b: Seen) -> list[Row]:
+def person(own: list[Array], other: list[Array], a: Detections, b: Detections) -> list[Row]:
     """Compare who is seen in the same frames of both."""
     likeness, cosines = Likeness(), []
     for i in np.flatnonzero(a.found & b.found):

@@ -89,8 +89,8 @@ class Classifier(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return logits of each head, (B, classes), from images (B, 3, 112, 112) in [-1, 1]."""
-        seen = self.middle(self.body(image))
-        return [head(seen) for head in self.heads]
+        features = self.middle(self.body(image))
+        return [head(features) for head in self.heads]
 
 
 def small(picture: Array) -> Array:
@@ -105,13 +105,13 @@ def to_images(pictures: Array) -> Tensor:
 
 def pictures_of(splits: Iterable[str], each: int) -> tuple[Array, Array]:
     """Return ``each`` small pictures a person, (N, 112, 112, 3), and their labels (N, heads)."""
-    shown, true = [], []
+    samples, true = [], []
     for split in splits:
         for someone in people(split, "faces"):
             for i in np.linspace(0, 7, each).astype(int):
-                shown.append(small(someone.frame[i]))
+                samples.append(small(someone.frame[i]))
                 true.append(labels(someone.attributes))
-    return np.stack(shown), np.array(true, np.int64)
+    return np.stack(samples), np.array(true, np.int64)
 
 
 def varied(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -145,22 +145,22 @@ def train(minutes: float, each: int = 4) -> Classifier:
     """Train a classifier on the TRAIN split for ``minutes``, on one thread."""
     torch.manual_seed(0)
     rng, model = np.random.default_rng(0), Classifier()
-    shown, true = pictures_of(("train",), each)
+    samples, true = pictures_of(("train",), each)
     truth = torch.from_numpy(true)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.02)
     start, step = time.process_time(), 0
     while (spent := (time.process_time() - start) / 60 / minutes) < 1:
         for group in optimiser.param_groups:
             group["lr"] = 1e-3 * max(0.02, 1 - spent)
-        batch = rng.integers(len(shown), size=48)
-        images, wanted = varied(to_images(shown[batch]), rng), truth[batch]
+        batch = rng.integers(len(samples), size=48)
+        images, labels_of_batch = varied(to_images(samples[batch]), rng), truth[batch]
         if step % 3 == 0:
             images = recoloured(images, rng)
-            wanted = wanted.masked_fill(torch.tensor(COLOURED), UNSAID)
+            labels_of_batch = labels_of_batch.masked_fill(torch.tensor(COLOURED), UNSAID)
         loss = sum(
-            F.cross_entropy(logits, wanted[:, i], ignore_index=UNSAID)
+            F.cross_entropy(logits, labels_of_batch[:, i], ignore_index=UNSAID)
             for i, logits in enumerate(model(images))
-            if (wanted[:, i] != UNSAID).any()
+            if (labels_of_batch[:, i] != UNSAID).any()
         )
         assert isinstance(loss, Tensor)  # every batch shows something
         optimiser.zero_grad()
@@ -193,12 +193,12 @@ def accuracy(
         splits: whose pictures.
         dyed: judge them in other colours, in which only what is no colour can be right.
     """
-    shown, true = pictures_of(splits, 4)
+    samples, true = pictures_of(splits, 4)
     if dyed:
-        images = recoloured(to_images(shown), np.random.default_rng(0))
-        shown = ((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+        images = recoloured(to_images(samples), np.random.default_rng(0))
+        samples = ((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
         true = np.where(COLOURED, UNSAID, true)
-    predicted = judged(model, shown)
+    predicted = judged(model, samples)
     return {
         head: float((predicted[:, i] == true[:, i])[true[:, i] != UNSAID].mean())
         for i, head in enumerate(HEADS)

@@ -42,10 +42,10 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     for person in people(options.split):
         for i in np.linspace(0, 7, options.frames).astype(int):
             picture = person.frame[i]
-            made = reconstruct(opened, picture)
+            decoded = reconstruct(opened, picture)
             points = model.vertices(person.alpha, person.beta[i], person.pose[i])
-            whole.append(psnr(picture, made))
-            parts.append(psnr(picture, made, details(model, points, len(picture))))
+            whole.append(psnr(picture, decoded))
+            parts.append(psnr(picture, decoded, details(model, points, len(picture))))
     note = f"{len(whole)} frames"
     low, middle = np.percentile(whole, [5, 50])
     found = [
@@ -61,12 +61,12 @@ def reconstruct(opened: Mapping[str, Engine], picture: Array) -> Array:
     """Encode and decode (H, W, 3) uint8 without MBA."""
     coded = opened["encoder"](image=to_images(picture[None]))
     side = SIZE.feature_px
-    made = opened["decoder"](
+    decoded = opened["decoder"](
         latent=coded["latent"],
         background=np.zeros_like(coded["background"]),
         mask=np.ones((1, 1, side, side), np.float32),
     )
-    return np.asarray(to_pictures(made["image"])[0])
+    return np.asarray(to_pictures(decoded["image"])[0])
 
 
 def details(model: FaceModel, points: Array, side: int) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 
 from imagineid.spec import EMOTIONS
 from imagineid_evaluate import world
-from imagineid_evaluate.landmarks import Seen, look
+from imagineid_evaluate.landmarks import Detections, look
 
 Array = np.ndarray
 _RIGHT, _LEFT = 33, 263
@@ -47,11 +47,11 @@ def upright(landmarks: Array) -> Array:
     return np.asarray(level.reshape(len(level), -1))
 
 
-def shown(seen: Seen) -> Array:
+def mean_expression(faces: Detections) -> Array:
     """Return the mean face of a video's frames, (956,); NaN where no face was found."""
-    if not seen.found.any():
-        return np.full(2 * seen.landmarks.shape[1], np.nan)
-    return np.asarray(upright(seen.landmarks[seen.found]).mean(axis=0))
+    if not faces.found.any():
+        return np.full(2 * faces.landmarks.shape[1], np.nan)
+    return np.asarray(upright(faces.landmarks[faces.found]).mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ def fitted(differences: Array, emotions: Array) -> Judge:
     if missing:
         raise ValueError(f"no pictures of: {', '.join(missing)}")
     parts = np.linalg.svd(differences, full_matrices=False)[2][:PARTS]
-    seen = differences @ parts.T
-    means = np.stack([seen[emotions == i].mean(axis=0) for i in range(len(EMOTIONS))])
-    within = np.cov((seen - means[emotions]).T)
+    projected = differences @ parts.T
+    means = np.stack([projected[emotions == i].mean(axis=0) for i in range(len(EMOTIONS))])
+    within = np.cov((projected - means[emotions]).T)
     within += SHRINK * np.trace(within) / len(within) * np.eye(len(within))
     slopes = np.linalg.solve(within, means.T).T
     return Judge(parts, slopes, -0.5 * (slopes * means).sum(axis=1))

@@ -57,26 +57,26 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     truths, ages, captions = [], [], []
     for row in one_a_speaker(options.folder, options.split, options.most):
         with as_sound(wave_of(options.folder / row["path"])[: SECONDS * 16_000]) as sound:
-            heard = pipe.express(pipe.encode(sound))
+            conditioning = pipe.express(pipe.encode(sound))
         request = replace(Request(), seed=len(frames))
-        frames.append(next(iter(pipe.imagine(heard, request))))
+        frames.append(next(iter(pipe.imagine(conditioning, request))))
         truths.append(row["sex"] == "m")
-        ages.append(heard.age)
-        captions.append(f"{row['sex']}, heard as {heard.gender}, {heard.age:.0f}")
+        ages.append(conditioning.age)
+        captions.append(f"{row['sex']}, heard as {conditioning.gender}, {conditioning.age:.0f}")
     sheet(options.sheet, frames, 8, captions)
     photos, learnt = photographs("judge"), photographs("train")
-    seen, true = look(frames, faces=2), look(photos)
-    judged = [age_and_sex(f, m) for f, m in zip(frames, seen.landmarks, strict=True)]
+    generated, true = look(frames, faces=2), look(photos)
+    judged = [age_and_sex(f, m) for f, m in zip(frames, generated.landmarks, strict=True)]
     sexes = [(p > 0.5) == male for (_, p), male in zip(judged, truths, strict=True)]
-    gaps = [abs(age - heard) for (age, _), heard in zip(judged, ages, strict=True)]
+    gaps = [abs(age - heard_age) for (age, _), heard_age in zip(judged, ages, strict=True)]
     own, theirs = features(frames), features(photos)
     sharp, sharp_true = (
         np.nanmedian([sharpness(f, m) for f, m in zip(pictures, marks.landmarks, strict=True)], 0)
-        for pictures, marks in ((frames, seen), (photos, true))
+        for pictures, marks in ((frames, generated), (photos, true))
     )
     note = f"of {len(frames)}; photographs {len(photos)}"
     rows = [
-        Row("one face", float(np.mean(seen.count == 1)), note=note),
+        Row("one face", float(np.mean(generated.count == 1)), note=note),
         Row("sex", float(np.mean(sexes)), bar=0.95),
         Row("age within 10 years", float(np.mean(np.array(gaps) <= YEARS)), bar=0.75),
         Row("sharpness, face", float(sharp[0] / sharp_true[0]), bar=0.6),

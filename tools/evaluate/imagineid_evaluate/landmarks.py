@@ -50,11 +50,11 @@ OVAL = (
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What MediaPipe saw in N frames.
+class Detections:
+    """Faces that MediaPipe detects in N frames.
 
     Attributes:
-        landmarks: (N, 478, 2) pixels; NaN where it saw no face.
+        landmarks: (N, 478, 2) pixels; NaN where it detects no face.
         person: (N, H, W) uint8, 255 on a person.
         count: faces found, (N,).
     """
@@ -69,7 +69,7 @@ class Seen:
         return np.asarray(~np.isnan(self.landmarks[:, 0, 0]))
 
 
-def look(frames: Sequence[Array], faces: int = 1) -> Seen:
+def look(frames: Sequence[Array], faces: int = 1) -> Detections:
     """Ask MediaPipe about frames, each (H, W, 3) uint8 of one size, and the tallest face in each.
 
     Args:
@@ -79,18 +79,18 @@ def look(frames: Sequence[Array], faces: int = 1) -> Seen:
     Raises:
         BackendMissing: :data:`PYTHON` names no python that has MediaPipe.
     """
-    seen = [
+    results = [
         _ask(np.stack(frames[start : start + CHUNK]), faces)
         for start in range(0, len(frames), CHUNK)
     ]
-    return Seen(
-        np.concatenate([one.landmarks for one in seen]),
-        np.concatenate([one.person for one in seen]),
-        np.concatenate([one.count for one in seen]),
+    return Detections(
+        np.concatenate([one.landmarks for one in results]),
+        np.concatenate([one.person for one in results]),
+        np.concatenate([one.count for one in results]),
     )
 
 
-def _ask(frames: Array, faces: int) -> Seen:
+def _ask(frames: Array, faces: int) -> Detections:
     python = os.environ.get(PYTHON)
     if not python or not Path(python).exists():
         raise _missing()
@@ -108,7 +108,7 @@ def _ask(frames: Array, faces: int) -> Seen:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise _missing(f" {python} failed: {last}")
         with np.load(target, allow_pickle=False) as file:
-            return Seen(file["landmarks"], file["person"], file["count"])
+            return Detections(file["landmarks"], file["person"], file["count"])
 
 
 class _NoMediaPipe(BackendMissing):
@@ -127,9 +127,9 @@ def _missing(why: str = "") -> BackendMissing:
     return _NoMediaPipe(why)
 
 
-def seen_lips(seen: Seen) -> Array:
+def seen_lips(faces: Detections) -> Array:
     """Return the lips MediaPipe saw, (N, 14, 2) pixels, in the order of :data:`LIPS`."""
-    return seen.landmarks[:, list(LIPS)]
+    return faces.landmarks[:, list(LIPS)]
 
 
 def expected_lips(model: FaceModel, points: Array, side: int) -> Array:
@@ -137,18 +137,18 @@ def expected_lips(model: FaceModel, points: Array, side: int) -> Array:
     return project(points[[model.landmarks[name] for name in LIPS.values()]], side)
 
 
-def distances(seen: Array, expected: Array, offset: Array | None = None) -> Array:
+def distances(detected: Array, expected: Array, offset: Array | None = None) -> Array:
     """Return how far each lip point lies from where it was asked to be, (N, 14) pixels.
 
     Args:
-        seen: (N, 14, 2), NaN where there is no face.
+        detected: (N, 14, 2), NaN where there is no face.
         expected: (N, 14, 2).
         offset: the constant difference between the two conventions, (14, 2) pixels.
     """
-    difference = seen - expected if offset is None else seen - expected - offset
+    difference = detected - expected if offset is None else detected - expected - offset
     return np.asarray(np.linalg.norm(difference, axis=-1))
 
 
-def convention(seen: Array, expected: Array) -> Array:
+def convention(detected: Array, expected: Array) -> Array:
     """Return the mean difference of each lip point over pictures, (14, 2) pixels."""
-    return np.asarray(np.nanmean(seen - expected, axis=0))
+    return np.asarray(np.nanmean(detected - expected, axis=0))

@@ -44,7 +44,7 @@ ADULT = (24, 50)
 
 
 @dataclass(frozen=True)
-class Asked:
+class PromptSpec:
     """One prompt and what must be seen; None is not judged."""
 
     text: str
@@ -56,7 +56,7 @@ class Asked:
     background: str
     backdrop_colour: str | None
 
-    def wanted(self) -> dict[str, str | None]:
+    def expected_classes(self) -> dict[str, str | None]:
         """Return the class each head of the judge should give."""
         return {
             "hair colour": self.colour,
@@ -68,7 +68,7 @@ class Asked:
         }
 
 
-def ask(number: int) -> Asked:
+def ask(number: int) -> PromptSpec:
     """Return prompt ``number`` of 0 to 63; men and women take turns."""
     male, turn = number % 2 == 0, number // 2
     colour: str | None = HAIR[turn % len(HAIR)]
@@ -86,7 +86,7 @@ def ask(number: int) -> Asked:
     words += ["glasses"] if glasses else []
     plain = ground not in ("room", "landscape")
     words.append(f"on a plain {ground} background" if plain else f"blurred {ground} background")
-    return Asked(
+    return PromptSpec(
         text=", ".join(words),
         male=male,
         colour=colour,
@@ -116,41 +116,43 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
 
     judge = attributes.load(options.judge or attributes.default_path())
     sure = attributes.accuracy(judge)
-    heard = {male: listened(pipe, voice(male)) for male in (True, False)}
-    wanted = [ask(i) for i in range(options.count)]
-    unknown = {w for a in wanted for w, _ in pipe.unknown_words(a.text)}
+    conditionings = {male: listened(pipe, voice(male)) for male in (True, False)}
+    specs = [ask(i) for i in range(options.count)]
+    unknown = {w for a in specs for w, _ in pipe.unknown_words(a.text)}
     if unknown:
         raise BadInput(f"The model does not know these words: {', '.join(sorted(unknown))}.")
-    shown = [
-        next(iter(pipe.imagine(heard[a.male], Request(a.text, seed))))
-        for seed, a in enumerate(wanted)
+    frames = [
+        next(iter(pipe.imagine(conditionings[a.male], Request(a.text, seed))))
+        for seed, a in enumerate(specs)
     ]
-    predicted = attributes.judged(judge, np.stack([attributes.small(p) for p in shown]))
+    predicted = attributes.judged(judge, np.stack([attributes.small(p) for p in frames]))
     names = [
         {head: c[k] for (head, c), k in zip(attributes.HEADS.items(), row, strict=True)}
         for row in predicted
     ]
-    faults = [disobeyed(a, seen) for a, seen in zip(wanted, names, strict=True)]
+    faults = [
+        disobeyed(a, predicted_names) for a, predicted_names in zip(specs, names, strict=True)
+    ]
     captions = [
         f"{i}: {a.text}" if not wrong else f"{i} NOT {', '.join(wrong)}: {a.text}"
-        for i, (a, wrong) in enumerate(zip(wanted, faults, strict=True))
+        for i, (a, wrong) in enumerate(zip(specs, faults, strict=True))
     ]
-    sheet(options.sheet, shown, 8, captions)
-    about = {"sheet": str(options.sheet.name), "prompts": [a.text for a in wanted]}
-    return rows(wanted, faults, sure), about | {"disobeyed": faults}
+    sheet(options.sheet, frames, 8, captions)
+    about = {"sheet": str(options.sheet.name), "prompts": [a.text for a in specs]}
+    return rows(specs, faults, sure), about | {"disobeyed": faults}
 
 
-def disobeyed(asked: Asked, seen: dict[str, str]) -> list[str]:
+def disobeyed(spec: PromptSpec, predicted: dict[str, str]) -> list[str]:
     """Return the names of the rows in which a picture is not what was asked for."""
-    wrong = [k for k, v in asked.wanted().items() if v is not None and seen[k] != v]
+    wrong = [k for k, v in spec.expected_classes().items() if v is not None and predicted[k] != v]
     if "background colour" in wrong:
         wrong = [*(w for w in wrong if w not in ("background", "background colour")), "background"]
-    if "glasses" in wrong and not asked.glasses:
+    if "glasses" in wrong and not spec.glasses:
         wrong[wrong.index("glasses")] = "glasses not asked for"
     return wrong
 
 
-def rows(wanted: list[Asked], faults: list[list[str]], sure: dict[str, float]) -> list[Row]:
+def rows(specs: list[PromptSpec], faults: list[list[str]], sure: dict[str, float]) -> list[Row]:
     """Return the share obeyed of each attribute, the judge's own accuracy beside."""
 
     def row(name: str, able: list[bool], bar: float | None, judge: float) -> Row:
@@ -161,12 +163,12 @@ def rows(wanted: list[Asked], faults: list[list[str]], sure: dict[str, float]) -
 
     both = min(sure["background"], sure["background colour"])
     return [
-        row("hair colour", [a.colour is not None for a in wanted], 0.95, sure["hair colour"]),
-        row("hair length", [True] * len(wanted), 0.95, sure["hair length"]),
-        row("beard", [a.beard is not None for a in wanted], 0.95, sure["beard"]),
-        row("glasses", [a.glasses for a in wanted], 0.95, sure["glasses"]),
-        row("glasses not asked for", [not a.glasses for a in wanted], None, sure["glasses"]),
-        row("background", [True] * len(wanted), 0.95, both),
+        row("hair colour", [a.colour is not None for a in specs], 0.95, sure["hair colour"]),
+        row("hair length", [True] * len(specs), 0.95, sure["hair length"]),
+        row("beard", [a.beard is not None for a in specs], 0.95, sure["beard"]),
+        row("glasses", [a.glasses for a in specs], 0.95, sure["glasses"]),
+        row("glasses not asked for", [not a.glasses for a in specs], None, sure["glasses"]),
+        row("background", [True] * len(specs), 0.95, both),
     ]
 
 
@@ -193,32 +195,32 @@ def seeds(pipe: Pipeline, options: argparse.Namespace) -> tuple[list[Row], dict[
     """Draw one voice with 8 seeds, and the first one again; see who is like whom."""
     from imagineid_evaluate.sounds import wave_of
 
-    heard = listened(pipe, wave_of(options.audio) if options.audio else voice(male=False))
-    shown = [next(iter(pipe.imagine(heard, Request("", seed)))) for seed in range(8)]
-    again = next(iter(pipe.imagine(heard, Request("", 0))))
-    sheet(options.sheet, shown, 8, [f"seed {i}" for i in range(8)])
-    apart = [float(np.abs(a.astype(int) - b).mean()) for a, b in combinations(shown, 2)]
-    same = float(np.array_equal(shown[0], again))
+    conditioning = listened(pipe, wave_of(options.audio) if options.audio else voice(male=False))
+    frames = [next(iter(pipe.imagine(conditioning, Request("", seed)))) for seed in range(8)]
+    again = next(iter(pipe.imagine(conditioning, Request("", 0))))
+    sheet(options.sheet, frames, 8, [f"seed {i}" for i in range(8)])
+    differences = [float(np.abs(a.astype(int) - b).mean()) for a, b in combinations(frames, 2)]
+    same = float(np.array_equal(frames[0], again))
     found = [
         Row("same seed, same first frame", same, bar=1.0),
-        Row("two seeds differ by", float(np.mean(apart)), "of 255", note="mean over pixels"),
-        Row("the two most alike", float(np.min(apart)), "of 255"),
-        *_cosines(shown),
+        Row("two seeds differ by", float(np.mean(differences)), "of 255", note="mean over pixels"),
+        Row("the two most alike", float(np.min(differences)), "of 255"),
+        *_cosines(frames),
     ]
     return found, {"sheet": options.sheet.name}
 
 
-def _cosines(shown: list[Array]) -> list[Row]:
+def _cosines(frames: list[Array]) -> list[Row]:
     """Return how alike the faces are, where the judges of ``video`` are at hand."""
     from imagineid.errors import BackendMissing
     from imagineid_evaluate.landmarks import look
     from imagineid_evaluate.likeness import Likeness
 
     try:
-        likeness, seen = Likeness(), look(shown)
+        likeness, faces = Likeness(), look(frames)
     except (BackendMissing, FileNotFoundError):
         return []
-    results = zip(shown, seen.landmarks, seen.found, strict=True)
+    results = zip(frames, faces.landmarks, faces.found, strict=True)
     found = [likeness(frame, marks) for frame, marks, ok in results if ok]
     pairs = [float(a @ b) for a, b in combinations(found, 2)]
     value = float(np.mean(pairs)) if pairs else float("nan")

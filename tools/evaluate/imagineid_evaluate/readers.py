@@ -55,8 +55,8 @@ CALM_BAR = {"librispeech": 0.95, "nathalie": 0.90}
 
 
 @dataclass
-class Seen:
-    """What was found over all recordings so far."""
+class Results:
+    """Results over all recordings so far."""
 
     calm: dict[str, list[bool]] = field(default_factory=dict)
     acted: dict[str, dict[str, list[bool]]] = field(default_factory=dict)
@@ -88,25 +88,25 @@ def measure(
         most: recordings of each corpus; None for all.
         cache: a JSON file in which alignments are kept for the next time.
     """
-    seen, known = Seen(), _read(cache)
+    results, known = Results(), _read(cache)
     for number, row in enumerate(chosen_rows(folder, split, most)):
         wave = wave_of(folder / row["path"])
         start = time.perf_counter()
         factors = hear(wave)
-        seen.taken_s += time.perf_counter() - start
-        seen.sound_s += len(wave) / SAMPLE_RATE
+        results.taken_s += time.perf_counter() - start
+        results.sound_s += len(wave) / SAMPLE_RATE
         if row["path"] not in known:
             found = phones_of(wave, row.get("text", ""), row.get("language") or "en")
             known[row["path"]] = found
-        labels(seen, row, factors)
+        labels(results, row, factors)
         spoken = [(name, start, end) for name, start, end in known[row["path"]]]
         if spoken:
-            mouth(seen, face, spoken, factors, np.random.default_rng(number))
+            mouth(results, face, spoken, factors, np.random.default_rng(number))
         if number % EVERY == 0:
-            same_lips(seen, hear, wave, factors)
+            same_lips(results, hear, wave, factors)
     if cache:
         cache.write_text(json.dumps(known), encoding="utf-8")
-    return [*shown(seen), *resting(hear, face)]
+    return [*result_rows(results), *resting(hear, face)]
 
 
 def _read(cache: Path | None) -> dict[str, list[tuple[str, float, float]]]:
@@ -124,43 +124,43 @@ def chosen_rows(folder: Path, split: str, most: int | None) -> Iterator[dict[str
         yield from some[:: max(1, -(-len(some) // most))] if most else some
 
 
-def labels(seen: Seen, row: dict[str, str], factors: Conditioning) -> None:
+def labels(results: Results, row: dict[str, str], factors: Conditioning) -> None:
     """Compare what was heard of the speaker and the feeling with the index."""
     corpus, label = row.get("corpus", ""), row.get("emotion", "")
     name = FEELINGS.get(label, label)
     if name == "neutral":
-        seen.calm.setdefault(corpus, []).append(factors.label == "neutral")
+        results.calm.setdefault(corpus, []).append(factors.label == "neutral")
     if name in EMOTIONS:
-        seen.acted.setdefault(corpus, {}).setdefault(name, []).append(factors.label == name)
+        results.acted.setdefault(corpus, {}).setdefault(name, []).append(factors.label == name)
     who = (corpus, row.get("speaker") or row["path"])
     if row.get("sex") in ("f", "m"):
         right = (factors.gender == "male") == (row["sex"] == "m")
-        seen.sex.setdefault(who, []).append(right)
+        results.sex.setdefault(who, []).append(right)
     if row.get("age"):
-        seen.age.setdefault(who, []).append(factors.age - float(row["age"]))
+        results.age.setdefault(who, []).append(factors.age - float(row["age"]))
 
 
 def mouth(
-    seen: Seen,
+    results: Results,
     face: FaceModel,
     spoken: list[tuple[str, float, float]],
     factors: Conditioning,
     rng: np.random.Generator,
 ) -> None:
     """Compare the mouth with the phones of a recording, and with itself at other moments."""
-    made = factors.expression
-    true, _ = curves(spoken, "neutral", 0.0, rng, len(made))
-    seen.jaw.append((made[:, JAW], true[:, JAW]))
-    opened = opening(face, factors.shape, made)
+    expression = factors.expression
+    true, _ = curves(spoken, "neutral", 0.0, rng, len(expression))
+    results.jaw.append((expression[:, JAW], true[:, JAW]))
+    opened = opening(face, factors.shape, expression)
     phones = [Phone(*p) for p in spoken]
-    judge(seen.lips, phones, opened, made)
+    judge(results.lips, phones, opened, expression)
     speech = [p for p in phones if p.name != "SIL"]
     for _ in range(SHIFTS):
-        shift = int(rng.integers(FPS // 2, max(len(made) - FPS // 2, FPS // 2 + 1)))
-        judge(seen.chance, speech, np.roll(opened, shift), np.roll(made, shift, axis=0))
+        shift = int(rng.integers(FPS // 2, max(len(expression) - FPS // 2, FPS // 2 + 1)))
+        judge(results.chance, speech, np.roll(opened, shift), np.roll(expression, shift, axis=0))
 
 
-def same_lips(seen: Seen, hear: Hear, wave: Wave, factors: Conditioning) -> None:
+def same_lips(results: Results, hear: Hear, wave: Wave, factors: Conditioning) -> None:
     """Hear a recording quieter, through a telephone and in noise; compare the jaw."""
     loud = np.sqrt(np.mean(wave**2)) + 1e-9
     noise = np.random.default_rng(0).standard_normal(len(wave)).astype(np.float32)
@@ -174,7 +174,7 @@ def same_lips(seen: Seen, hear: Hear, wave: Wave, factors: Conditioning) -> None
         other = hear(np.asarray(changed, np.float32)).expression[:, JAW]
         found = correlation(factors.expression[:, JAW], other)
         if np.isfinite(found):
-            seen.same.setdefault(name, []).append(found)
+            results.same.setdefault(name, []).append(found)
 
 
 def nobody() -> dict[str, Wave]:
@@ -205,40 +205,40 @@ def resting(hear: Hear, face: FaceModel) -> list[Row]:
     return out
 
 
-def shown(seen: Seen) -> list[Row]:
+def result_rows(results: Results) -> list[Row]:
     """Return the numbers."""
     out = [
         Row(f"calm heard as neutral, {corpus}", _mean(right), bar=CALM_BAR.get(corpus, 0.85),
             note=f"{len(right)} recordings")
-        for corpus, right in seen.calm.items()
+        for corpus, right in results.calm.items()
     ]  # fmt: skip
-    for corpus, named in seen.acted.items():
+    for corpus, named in results.acted.items():
         if len(named) > 1:
             every = [ok for right in named.values() for ok in right]
             out.append(Row(f"feelings, {corpus}", _mean(every), bar=0.75, note=f"of {len(every)}"))
             out += [Row(f"  {n}", _mean(r), note=f"of {len(r)}") for n, r in named.items()]
-    for corpus in sorted({corpus for corpus, _ in seen.sex}):
-        each = [bool(np.mean(right) > 0.5) for (c, _), right in seen.sex.items() if c == corpus]
+    for corpus in sorted({corpus for corpus, _ in results.sex}):
+        each = [bool(np.mean(right) > 0.5) for (c, _), right in results.sex.items() if c == corpus]
         out.append(Row(f"sex, {corpus}", _mean(each), bar=0.98, note=f"{len(each)} speakers"))
-    for corpus in sorted({corpus for corpus, _ in seen.age}):
-        each = [abs(np.mean(off)) for (c, _), off in seen.age.items() if c == corpus]
+    for corpus in sorted({corpus for corpus, _ in results.age}):
+        each = [abs(np.mean(off)) for (c, _), off in results.age.items() if c == corpus]
         value = float(np.mean(each))
         out.append(Row(f"age, {corpus}", value, "years", 8, "at most", f"{len(each)} speakers"))
-    if seen.jaw:
-        made, true = (np.concatenate(side) for side in zip(*seen.jaw, strict=True))
+    if results.jaw:
+        predicted, true = (np.concatenate(side) for side in zip(*results.jaw, strict=True))
         out += [
-            seen.lips.row("holds", 0.90, "lips closed at p, b, m"),
-            seen.chance.row("holds", name="  of shifted curves (chance)"),
-            seen.lips.row("open vowels", 0.85, "lips open at open vowels"),
-            seen.lips.row("pause frames inside", 0.95, "at rest in pauses"),
-            Row("jawOpen against the alignment", correlation(made, true), bar=0.80),
+            results.lips.row("holds", 0.90, "lips closed at p, b, m"),
+            results.chance.row("holds", name="  of shifted curves (chance)"),
+            results.lips.row("open vowels", 0.85, "lips open at open vowels"),
+            results.lips.row("pause frames inside", 0.95, "at rest in pauses"),
+            Row("jawOpen against the alignment", correlation(predicted, true), bar=0.80),
         ]
     bars = {"at -35 dB": 0.95, "through a telephone": 0.90, "in noise 15 dB below": 0.85}
     out += [
         Row(f"same lips {name}", _mean(found), bar=bars[name], note=f"{len(found)} recordings")
-        for name, found in seen.same.items()
+        for name, found in results.same.items()
     ]
-    taken = 60 * seen.taken_s / max(seen.sound_s, 1e-9)
+    taken = 60 * results.taken_s / max(results.sound_s, 1e-9)
     return [*out, Row("listening to a minute", taken, "s", 1.5, "at most", "as the machine is now")]
 
 

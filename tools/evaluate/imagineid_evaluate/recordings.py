@@ -71,15 +71,15 @@ SILENCE_S = 5.0
 class Tally:
     """Outcomes, one bool each, by kind: holds, hold frames, open vowels, pauses, ..."""
 
-    seen: dict[str, list[bool]] = field(default_factory=dict)
+    results: dict[str, list[bool]] = field(default_factory=dict)
 
     def add(self, kind: str, outcomes: Array | list[bool]) -> None:
         """Add outcomes of a kind."""
-        self.seen.setdefault(kind, []).extend(bool(x) for x in outcomes)
+        self.results.setdefault(kind, []).extend(bool(x) for x in outcomes)
 
     def row(self, kind: str, bar: float | None = None, name: str = "") -> Row:
         """Return the share of a kind, NaN if there was none."""
-        outcomes = self.seen.get(kind, [])
+        outcomes = self.results.get(kind, [])
         share = float(np.mean(outcomes)) if outcomes else float("nan")
         return Row(name or kind, share, bar=bar, note=f"of {len(outcomes)}")
 
@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
             options.phones,
         )
         return found, {"folder": options.folder.name, "split": options.split}
-    heard, mean = Tally(), Tally()
+    ours, mean = Tally(), Tally()
     clips = librivox(options.librivox)
     if options.asterisk:
         clips |= asterisk(options.asterisk, options.most or 60)
@@ -133,16 +133,16 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
             continue
         factors = conditioning(engines, wave)
         alpha, curves = factors.shape, factors.expression
-        judge(heard, spoken, opening(face, alpha, curves), curves)
+        judge(ours, spoken, opening(face, alpha, curves), curves)
         judge(mean, spoken, opening(face, np.zeros_like(alpha), curves), curves)
-        heard.add("calm", [factors.label == "neutral"])
-        around(heard, engines, wave)
+        ours.add("calm", [factors.label == "neutral"])
+        around(ours, engines, wave)
     for name, wave in silences().items():
         factors = conditioning(engines, wave)
         curves = factors.expression
-        heard.add(name, at_rest(opening(face, factors.shape, curves), curves))
-    shown = rows(heard, mean) + true_rows("test")
-    return shown, {
+        ours.add(name, at_rest(opening(face, factors.shape, curves), curves))
+    table = rows(ours, mean) + true_rows("test")
+    return table, {
         "recordings": [path.name for path in clips],
         "refused": refused,
         "aligned": "freely" if options.free else "to the text",
@@ -226,18 +226,18 @@ def around(tally: Tally, engines: Mapping[str, Engine], wave: Wave) -> None:
         tally.add("at rest in zeros around", rest[_inside(edge, len(rest))])
 
 
-def rows(heard: Tally, mean: Tally) -> list[Row]:
+def rows(ours: Tally, mean: Tally) -> list[Row]:
     """Return the numbers: with the heard shape, holds with the mean one beside."""
     return [
-        heard.row("holds", 0.85, "lips closed at p, b, m: holds"),
+        ours.row("holds", 0.85, "lips closed at p, b, m: holds"),
         mean.row("holds", name="  the same on the mean face"),
-        heard.row("hold frames", name="lips closed at p, b, m: frames"),
-        heard.row("open vowels", name="lips open in open vowels"),
-        heard.row("pause frames inside", 0.97, "at rest in pauses"),
-        heard.row("pause frames", name="  up to the very edges"),
-        heard.row("at rest in zeros around", 0.97),
-        *(heard.row(name, 0.97) for name in silences()),
-        heard.row("calm", name="calm readings heard as neutral"),
+        ours.row("hold frames", name="lips closed at p, b, m: frames"),
+        ours.row("open vowels", name="lips open in open vowels"),
+        ours.row("pause frames inside", 0.97, "at rest in pauses"),
+        ours.row("pause frames", name="  up to the very edges"),
+        ours.row("at rest in zeros around", 0.97),
+        *(ours.row(name, 0.97) for name in silences()),
+        ours.row("calm", name="calm readings heard as neutral"),
     ]
 
 

@@ -26,7 +26,7 @@ from imagineid.pipeline import Pipeline, load
 from imagineid.request import Request
 from imagineid.spec import ARKIT, EMOTIONS, MOUTH
 from imagineid_evaluate import feelings, world
-from imagineid_evaluate.landmarks import INNER, Seen, look
+from imagineid_evaluate.landmarks import INNER, Detections, look
 from imagineid_evaluate.likeness import Likeness
 from imagineid_evaluate.report import Row
 from imagineid_evaluate.sounds import as_sound
@@ -52,12 +52,12 @@ class Measured:
     """What one pair gave; emotions are indices into ``EMOTIONS``, -1 where no face was found."""
 
     acted: int
-    heard: int
+    heard_emotion: int
     read: int
     read_with_words: int
     face: float
     face_with_words: float
-    kept: float
+    upper_face_cosine: float
     lips: float
     lips_seen: float
 
@@ -104,14 +104,14 @@ def measured(
     every: int,
 ) -> Measured:
     """Make the three videos of a pair and look at them."""
-    one, two = heard(pipe, a, frames), heard(pipe, b, frames)
+    one, two = factors_of(pipe, a, frames), factors_of(pipe, b, frames)
     base = video(pipe, one, seed, None)
     first = base[0]
     felt = video(pipe, one.with_emotion(two.emotion), seed, first)
     mixed = one.with_content(two.content)
     reworded = video(pipe, mixed, seed, first)
     before, with_emotion, with_words = (look(v[::every]) for v in (base, felt, reworded))
-    calm = feelings.shown(before)
+    calm = feelings.mean_expression(before)
     curves = {
         name: pipe.express(x).expression for name, x in (("a", one), ("b", two), ("m", mixed))
     }
@@ -121,18 +121,20 @@ def measured(
     face = likeness(first, before.landmarks[0]) if before.found[0] else None
     return Measured(
         acted=b.emotion,
-        heard=EMOTIONS.index(two.emotion.label),
-        read=_read(judge, feelings.shown(with_emotion) - calm),
-        read_with_words=_read(judge, feelings.shown(with_words) - calm),
-        face=_kept(likeness, face, felt[::every], with_emotion),
-        face_with_words=_kept(likeness, face, reworded[::every], with_words),
-        kept=cosine(curves["a"][:, UPPER].mean(axis=0), curves["m"][:, UPPER].mean(axis=0)),
+        heard_emotion=EMOTIONS.index(two.emotion.label),
+        read=_read(judge, feelings.mean_expression(with_emotion) - calm),
+        read_with_words=_read(judge, feelings.mean_expression(with_words) - calm),
+        face=_identity_cosine(likeness, face, felt[::every], with_emotion),
+        face_with_words=_identity_cosine(likeness, face, reworded[::every], with_words),
+        upper_face_cosine=cosine(
+            curves["a"][:, UPPER].mean(axis=0), curves["m"][:, UPPER].mean(axis=0)
+        ),
         lips=correlation(alone, swapped),
         lips_seen=correlation(alone[::every][ok], gap[ok]),
     )
 
 
-def heard(pipe: Pipeline, spoken: Spoken, frames: int) -> VoiceFactors:
+def factors_of(pipe: Pipeline, spoken: Spoken, frames: int) -> VoiceFactors:
     """Hear an utterance, and keep ``frames`` of its words from where speech begins."""
     with as_sound(spoken.wave) as sound:
         found = pipe.encode(sound)
@@ -149,10 +151,10 @@ def video(pipe: Pipeline, factors: VoiceFactors, seed: int, first: Array | None)
     return list(pipe.imagine(pipe.express(factors), Request(seed=seed), first))
 
 
-def inner_gap(seen: Seen) -> Array:
+def inner_gap(faces: Detections) -> Array:
     """Return how far the inner lips are apart, (N,) shares of the distance of the eyes."""
     upper, lower = INNER
-    level = feelings.upright(seen.landmarks).reshape(len(seen.landmarks), -1, 2)
+    level = feelings.upright(faces.landmarks).reshape(len(faces.landmarks), -1, 2)
     return np.asarray(np.linalg.norm(level[:, upper] - level[:, lower], axis=1))
 
 
@@ -160,11 +162,13 @@ def _read(judge: feelings.Judge, difference: Array) -> int:
     return -1 if np.isnan(difference).any() else int(judge(difference[None])[0])
 
 
-def _kept(likeness: Likeness, face: Array | None, shown: list[Array], seen: Seen) -> float:
+def _identity_cosine(
+    likeness: Likeness, face: Array | None, frames: list[Array], faces: Detections
+) -> float:
     """Return the mean cosine of frames with a face; NaN without any."""
-    if face is None or not seen.found.any():
+    if face is None or not faces.found.any():
         return float("nan")
-    zipped = zip(shown, seen.landmarks, seen.found, strict=True)
+    zipped = zip(frames, faces.landmarks, faces.found, strict=True)
     return float(np.mean([face @ likeness(f, marks) for f, marks, ok in zipped if ok]))
 
 
@@ -183,12 +187,12 @@ def rows(found: list[Measured], floor: float) -> list[Row]:
         Row(
             "swap emotion: as acted", share([m.read == m.acted for m in found]), "", 0.75, note=note
         ),
-        Row("  as PAD heard it", share([m.read == m.heard for m in found])),
-        Row("  PAD heard it as acted", share([m.heard == m.acted for m in found])),
+        Row("  as PAD heard it", share([m.read == m.heard_emotion for m in found])),
+        Row("  PAD heard it as acted", share([m.heard_emotion == m.acted for m in found])),
         Row("swap emotion: face kept", mean("face"), bar=0.9),
         Row("swap content: jawOpen correlation", mean("lips"), bar=0.9),
         Row("  with the gap that is seen", mean("lips_seen")),
-        Row("swap content: emotion kept", mean("kept"), bar=0.9),
+        Row("swap content: emotion kept", mean("upper_face_cosine"), bar=0.9),
         Row("  no change is read", share([m.read_with_words == NEUTRAL for m in found])),
         Row("swap content: face kept", mean("face_with_words"), bar=0.9),
     ]

@@ -94,8 +94,8 @@ class Graph:
             if missing:
                 waiting += missing
                 continue
-            given = [done[s] if s in done else self._weights[s] for s in sources]
-            done[name] = _compute(node, given)
+            inputs = [done[s] if s in done else self._weights[s] for s in sources]
+            done[name] = _compute(node, inputs)
         return done[output]
 
 
@@ -131,32 +131,32 @@ def _convolved(node: Node, x: Tensor, kernel: Tensor) -> Tensor:
     return out.permute(0, 2, 3, 1)
 
 
-def _compute(node: Node, given: list[Tensor]) -> Tensor:
+def _compute(node: Node, inputs: list[Tensor]) -> Tensor:
     """Compute one node.
 
     Raises:
         ValueError: its operation is not one of those a MobileNet needs.
     """
-    op, first = node["op"], given[0]
+    op, first = node["op"], inputs[0]
     match op:
         case "Conv2D" | "DepthwiseConv2dNative":
-            return _convolved(node, first, given[1])
+            return _convolved(node, first, inputs[1])
         case "_FusedMatMul":
-            out = first @ given[1] + given[2]
+            out = first @ inputs[1] + inputs[2]
             return F.relu(out) if "Relu" in _words(node, "fused_ops") else out
         case "Add" | "AddV2" | "BiasAdd":
-            return first + given[1]
+            return first + inputs[1]
         case "Mul":
-            return first * given[1]
+            return first * inputs[1]
         case "Minimum":
-            return torch.minimum(first, given[1])
+            return torch.minimum(first, inputs[1])
         case "Maximum":
-            return torch.maximum(first, given[1])
+            return torch.maximum(first, inputs[1])
         case "Relu":
             return F.relu(first)
         case "Mean":
             keep = bool(node["attr"].get("keep_dims", {}).get("b", False))
-            return first.mean(dim=tuple(given[1].flatten().tolist()), keepdim=keep)
+            return first.mean(dim=tuple(inputs[1].flatten().tolist()), keepdim=keep)
         case "Sigmoid":
             return first.sigmoid()
         case "Softmax":

@@ -44,7 +44,7 @@ from imagineid_evaluate import pictures, world
 from imagineid_evaluate.landmarks import (
     LIPS,
     OVAL,
-    Seen,
+    Detections,
     convention,
     distances,
     expected_lips,
@@ -85,26 +85,26 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         if options.mp4 is None:
             render(pipe, sound, path, Request(options.prompt, options.seed), overwrite=True)
         metadata = read_metadata(path)
-        shown = list(pictures.frames(path))
-    if len(shown) != factors.frames:
+        frames = list(pictures.frames(path))
+    if len(frames) != factors.frames:
         raise BadInput(
-            f"{path} has {len(shown)} frames, and {options.audio} gives {factors.frames}.\n"
+            f"{path} has {len(frames)} frames, and {options.audio} gives {factors.frames}.\n"
             "Name the recording that the video was made of."
         )
     seed = int(metadata["seed"])
     expected = targets(pipe, factors, seed)
-    picked = list(range(1, len(shown) - 1, options.every))
-    seen = look([shown[0], *(shown[i] for i in picked)])
-    pairs = look([shown[i + 1] for i in picked])
+    picked = list(range(1, len(frames) - 1, options.every))
+    faces = look([frames[0], *(frames[i] for i in picked)])
+    pairs = look([frames[i + 1] for i in picked])
     truth = floor(pipe.face)
     rows = [
-        *mouth(seen_lips(seen)[1:], expected[picked], truth),
-        *still(shown, picked, seen, pairs),
-        *person(shown, picked, seen, truth),
-        *quality(shown, picked, seen),
+        *mouth(seen_lips(faces)[1:], expected[picked], truth),
+        *still(frames, picked, faces, pairs),
+        *person(frames, picked, faces, truth),
+        *quality(frames, picked, faces),
     ]
     about = {"audio": options.audio.name, "seed": seed, "prompt": metadata.get("prompt", "")}
-    return rows, about | {"frames": len(shown), "looked at": len(picked)}
+    return rows, about | {"frames": len(frames), "looked at": len(picked)}
 
 
 def meshes(pipe: Pipeline, factors: Conditioning, seed: int) -> Iterator[Array]:
@@ -123,9 +123,9 @@ def targets(pipe: Pipeline, factors: Conditioning, seed: int) -> Array:
     Raises:
         RuntimeError: the pipeline draws other meshes than this evaluator expects.
     """
-    out, drawn = [], pipe.meshes(factors, seed)
+    out, rendered = [], pipe.meshes(factors, seed)
     for number, (points, (mesh, *_)) in enumerate(
-        zip(meshes(pipe, factors, seed), drawn, strict=True)
+        zip(meshes(pipe, factors, seed), rendered, strict=True)
     ):
         if number in (0, factors.frames // 2) and not np.allclose(
             mesh, mesh_picture(points, pipe.face, len(mesh)), atol=1
@@ -154,20 +154,20 @@ class Floor:
 
 def floor(face: FaceModel) -> Floor:
     """Ask the judges about two frames of each person of the world's test split."""
-    shown, expected = [], []
+    frames, expected = [], []
     for someone in world.people("test"):
         for i in (0, 4):
             points = face.vertices(someone.alpha, someone.beta[i], someone.pose[i])
-            shown.append(someone.frame[i])
-            expected.append(expected_lips(face, points, shown[-1].shape[0]))
-    seen, lips = look(shown), np.stack(expected)
-    saw = seen_lips(seen)
+            frames.append(someone.frame[i])
+            expected.append(expected_lips(face, points, frames[-1].shape[0]))
+    detected, lips = look(frames), np.stack(expected)
+    saw = seen_lips(detected)
     half = np.arange(len(lips)) // 2 % 2 == 0
     offset = convention(saw[half], lips[half])
     likeness = Likeness()
     faces = [
         likeness(f, m) if ok else None
-        for f, m, ok in zip(shown, seen.landmarks, seen.found, strict=True)
+        for f, m, ok in zip(frames, detected.landmarks, detected.found, strict=True)
     ]
     same: list[float] = []
     other: list[float] = []
@@ -184,11 +184,11 @@ def floor(face: FaceModel) -> Floor:
     )
 
 
-def mouth(seen: Array, expected: Array, truth: Floor) -> list[Row]:
+def mouth(detected: Array, expected: Array, truth: Floor) -> list[Row]:
     """Compare lips seen and expected, (N, 14, 2) pixels each."""
-    raw, corrected = distances(seen, expected), distances(seen, expected, truth.offset)
+    raw, corrected = distances(detected, expected), distances(detected, expected, truth.offset)
     gap_seen, gap_told = (
-        np.linalg.norm(x[:, _UPPER] - x[:, _LOWER], axis=1) for x in (seen, expected)
+        np.linalg.norm(x[:, _UPPER] - x[:, _LOWER], axis=1) for x in (detected, expected)
     )
     ok = ~np.isnan(gap_seen)
     note = f"floor {truth.corrected:.2f}"
@@ -202,13 +202,15 @@ def mouth(seen: Array, expected: Array, truth: Floor) -> list[Row]:
     ]
 
 
-def still(shown: list[Array], picked: list[int], seen: Seen, after: Seen) -> list[Row]:
-    """Compare the backgrounds of frames i and i + 1; ``seen`` has frame 1 before frames i."""
+def still(
+    frames: list[Array], picked: list[int], faces: Detections, after: Detections
+) -> list[Row]:
+    """Compare the backgrounds of frames i and i + 1; ``faces`` has frame 1 before frames i."""
     errors, sizes = [], []
     for k, i in enumerate(picked):
-        where = background(seen.person[k + 1], after.person[k])
+        where = background(faces.person[k + 1], after.person[k])
         if where.any():
-            errors.append(pictures.squared_error(shown[i], shown[i + 1], where))
+            errors.append(pictures.squared_error(frames[i], frames[i + 1], where))
             sizes.append(float(where.mean()))
     each = np.array([pictures.psnr_of(e) for e in errors])
     note = f"{np.mean(sizes):.0%} of the picture" if sizes else "no background"
@@ -226,17 +228,17 @@ def background(*person: Array) -> Array:
     return ~pictures.grown(anyone, GROW_PX)
 
 
-def person(shown: list[Array], picked: list[int], seen: Seen, truth: Floor) -> list[Row]:
+def person(frames: list[Array], picked: list[int], faces: Detections, truth: Floor) -> list[Row]:
     """Compare faces with frame 1's."""
     beside = f"true pictures: same {truth.same:.2f}, others {truth.other:.2f}"
-    if not seen.found[0]:
+    if not faces.found[0]:
         return [Row("face embedding against frame 1", float("nan"), bar=0.9, note="no face there")]
     likeness = Likeness()
-    first = likeness(shown[0], seen.landmarks[0])
+    first = likeness(frames[0], faces.landmarks[0])
     cosines = [
-        float(first @ likeness(shown[i], seen.landmarks[k + 1]))
+        float(first @ likeness(frames[i], faces.landmarks[k + 1]))
         for k, i in enumerate(picked)
-        if seen.found[k + 1]
+        if faces.found[k + 1]
     ]
     if not cosines:
         return [Row("face embedding against frame 1", float("nan"), bar=0.9, note="no faces")]
@@ -248,16 +250,16 @@ def person(shown: list[Array], picked: list[int], seen: Seen, truth: Floor) -> l
     ]
 
 
-def quality(shown: list[Array], picked: list[int], seen: Seen) -> list[Row]:
+def quality(frames: list[Array], picked: list[int], faces: Detections) -> list[Row]:
     """Compare sharpness late and early, and measure flicker."""
     sharp, trembling = {}, []
     for k, i in enumerate(picked):
-        if seen.found[k + 1]:
-            where = pictures.hull(seen.landmarks[k + 1][list(OVAL)], len(shown[i]))
-            sharp[i] = pictures.sharpness(shown[i], where)
-            trembling.append(pictures.flicker(shown[i - 1], shown[i], shown[i + 1], where))
+        if faces.found[k + 1]:
+            where = pictures.hull(faces.landmarks[k + 1][list(OVAL)], len(frames[i]))
+            sharp[i] = pictures.sharpness(frames[i], where)
+            trembling.append(pictures.flicker(frames[i - 1], frames[i], frames[i + 1], where))
     early = [v for i, v in sharp.items() if 2 * FPS <= i < 3 * FPS]
-    late = [v for i, v in sharp.items() if i >= len(shown) - FPS]
+    late = [v for i, v in sharp.items() if i >= len(frames) - FPS]
     if early and late:
         change = float(np.mean(late) / np.mean(early) - 1)
         note = f"{change:+.1%}; it was {np.mean(early):.0f}"

@@ -47,23 +47,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     """Measure; see the module."""
     opened = engines(PAD)
-    heard: list[tuple[Spoken, Conditioning]] = []
+    results: list[tuple[Spoken, Conditioning]] = []
     for spoken in utterances(options.split):
-        if options.most and len(heard) >= options.most:
+        if options.most and len(results) >= options.most:
             break
         with as_sound(spoken.wave) as sound:
             factors = encode(opened, SIZE, sound, calm=calm())
-            heard.append((spoken, express(opened, SIZE, factors)))
-    return rows(heard, load_tie(WORLD / "tie.npz")), {
+            results.append((spoken, express(opened, SIZE, factors)))
+    return rows(results, load_tie(WORLD / "tie.npz")), {
         "split": options.split,
-        "utterances": len(heard),
+        "utterances": len(results),
     }
 
 
-def rows(heard: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
+def rows(results: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
     """Return the numbers of utterances, what was heard in them, and the tie of voice and face."""
     by_speaker: dict[int, list[tuple[Spoken, Conditioning]]] = {}
-    for pair in heard:
+    for pair in results:
         by_speaker.setdefault(pair[0].speaker, []).append(pair)
     gender, age, true_age, cosines = [], [], [], []
     for pairs in by_speaker.values():
@@ -72,15 +72,15 @@ def rows(heard: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
         gender.append(male == (truth.traits[0] > 0.5))
         age.append(float(truth.traits[1]))
         true_age.append(float(np.mean([f.age for _, f in pairs])))
-        made = np.mean([f.shape for _, f in pairs], axis=0)
-        cosines.append(cosine(truth.alpha, made))
+        estimated = np.mean([f.shape for _, f in pairs], axis=0)
+        cosines.append(cosine(truth.alpha, estimated))
     truths = np.stack([pairs[0][0].traits for pairs in by_speaker.values()])
     alphas = [pairs[0][0].alpha for pairs in by_speaker.values()]
     old = truths[:, 1] >= BROKEN
-    right = np.array([s.emotion == int(f.emotions.argmax()) for s, f in heard])
-    true_jaw = np.concatenate([s.full[:, JAW] for s, _ in heard])
-    made_jaw = np.concatenate([f.expression[: len(s.full), JAW] for s, f in heard])
-    each = [correlation(s.full[:, JAW], f.expression[: len(s.full), JAW]) for s, f in heard]
+    right = np.array([s.emotion == int(f.emotions.argmax()) for s, f in results])
+    true_jaw = np.concatenate([s.full[:, JAW] for s, _ in results])
+    made_jaw = np.concatenate([f.expression[: len(s.full), JAW] for s, f in results])
+    each = [correlation(s.full[:, JAW], f.expression[: len(s.full), JAW]) for s, f in results]
     speakers = f"{len(by_speaker)} speakers"
     found = [
         Row("gender accuracy", float(np.mean(gender)), bar=0.95, note=speakers),
@@ -99,12 +99,12 @@ def rows(heard: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
         Row("age error, mean", float(np.abs(np.subtract(age, true_age)).mean()), "years"),
         Row("shape cosine", float(np.mean(cosines)), bar=0.75, note=speakers),
         Row("  at best", float(np.mean(known_shape(truths, alphas, tie)))),
-        Row("emotion accuracy", float(right.mean()), bar=0.76, note=f"{len(heard)} utterances"),
+        Row("emotion accuracy", float(right.mean()), bar=0.76, note=f"{len(results)} utterances"),
         Row("jawOpen correlation", correlation(true_jaw, made_jaw), bar=0.90, note="all frames"),
         Row("jawOpen correlation, median utterance", float(np.nanmedian(each))),
     ]
     for i, name in enumerate(EMOTIONS):
-        own = [ok for ok, (s, _) in zip(right, heard, strict=True) if s.emotion == i]
+        own = [ok for ok, (s, _) in zip(right, results, strict=True) if s.emotion == i]
         if own:
             found.append(Row(f"  {name}", float(np.mean(own)), note=f"{len(own)} utterances"))
     return found
@@ -116,15 +116,15 @@ def known_gender(truths: np.ndarray) -> np.ndarray:
     Those most like a speaker, of many drawn from the world, vote.
     """
     rng = np.random.default_rng(0)
-    drawn = np.stack([draw_traits(rng).array() for _ in range(DRAWN)])
+    samples = np.stack([draw_traits(rng).array() for _ in range(DRAWN)])
 
-    def heard(traits: np.ndarray) -> np.ndarray:
+    def vowels_of(traits: np.ndarray) -> np.ndarray:
         return np.column_stack([np.log(traits[:, 1:4]), traits[:, 4:]])
 
-    spread = heard(drawn).std(axis=0)
-    apart = (heard(truths)[:, None] - heard(drawn)[None]) / spread
-    far = np.square(apart).sum(axis=2)
-    votes = drawn[np.argpartition(far, ALIKE)[:, :ALIKE], 0] > 0.5
+    spread = vowels_of(samples).std(axis=0)
+    distance = (vowels_of(truths)[:, None] - vowels_of(samples)[None]) / spread
+    far = np.square(distance).sum(axis=2)
+    votes = samples[np.argpartition(far, ALIKE)[:, :ALIKE], 0] > 0.5
     male: np.ndarray = (votes.mean(axis=1) > 0.5) == (truths[:, 0] > 0.5)
     return male
 

@@ -93,10 +93,10 @@ class Builder:
         version = engine_cache.version_of(self.trt)
         path = engine_cache.engine_path(model, network, self.flavour, version, target)
         if not path.is_file():
-            made = self._serialized(model, network, target)
+            serialized = self._serialized(model, network, target)
             part = path.with_name(path.name + ".part")
             try:
-                part.write_bytes(made)
+                part.write_bytes(serialized)
                 part.replace(path)
             finally:
                 part.unlink(missing_ok=True)
@@ -124,13 +124,13 @@ class Builder:
         if self.flavour.name == "tensorrt-rtx":  # no timing cache: it would ask for the card
             config.num_compute_capabilities = 1
             config.set_compute_capability(getattr(trt.ComputeCapability, target.upper()), 0)
-        made = builder.build_serialized_network(definition, config)
-        if made is None:
+        serialized = builder.build_serialized_network(definition, config)
+        if serialized is None:
             raise BadEngine(
                 f"{self.flavour.name} can't build {graph.name} for {target}: {log.last}\n"
                 "Use onnxruntime:  --engine onnx"
             )
-        return memoryview(made)
+        return memoryview(serialized)
 
 
 def _card_here(otherwise: str) -> str:

@@ -76,7 +76,7 @@ def write(network: str, module: nn.Module, ports: Ports, path: Path, half: bool)
         OSError: it can't be written.
     """
     start = time.monotonic()
-    wanted = {batch: _by_torch(module, ports, batch) for batch in BATCHES}
+    expected = {batch: _by_torch(module, ports, batch) for batch in BATCHES}
     program = traced(Half(module) if half else module, ports, fold=True, opset=OPSET)
     for node in program.model.graph:  # what only debuggers read
         node.metadata_props.clear()
@@ -85,7 +85,7 @@ def write(network: str, module: nn.Module, ports: Ports, path: Path, half: bool)
     del program, module
     gc.collect()
     _check_file(network, path, ports)
-    error, cosine = _compare(path, ports, wanted)
+    error, cosine = _compare(path, ports, expected)
     if not (cosine >= COSINE if half else error <= MAX_ERROR):
         what = f"cosine {cosine:.4f}, {COSINE} is the least" if half else f"by {error:.1e}"
         raise BadEngine(
@@ -97,11 +97,11 @@ def write(network: str, module: nn.Module, ports: Ports, path: Path, half: bool)
 
 
 def _by_torch(module: nn.Module, ports: Ports, batch: int) -> dict[str, np.ndarray]:
-    given = random_inputs(ports, batch).values()
+    values = random_inputs(ports, batch).values()
     with torch.inference_mode():
-        made = module(*(torch.from_numpy(each) for each in given))
-    made = made if isinstance(made, tuple) else (made,)
-    return {port.name: each.numpy() for port, each in zip(ports.outputs, made, strict=True)}
+        outputs = module(*(torch.from_numpy(each) for each in values))
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return {port.name: each.numpy() for port, each in zip(ports.outputs, outputs, strict=True)}
 
 
 def _check_file(network: str, path: Path, ports: Ports) -> None:
@@ -118,7 +118,7 @@ def _check_file(network: str, path: Path, ports: Ports) -> None:
 
 
 def _compare(
-    path: Path, ports: Ports, wanted: dict[int, dict[str, np.ndarray]]
+    path: Path, ports: Ports, expected: dict[int, dict[str, np.ndarray]]
 ) -> tuple[float, float]:
     """Return the greatest error and the least cosine of what onnxruntime makes of the file."""
     try:
@@ -126,7 +126,7 @@ def _compare(
     except BadWeights as error:
         raise BadEngine(str(error)) from error
     greatest, least = 0.0, 1.0
-    for batch, reference in wanted.items():
+    for batch, reference in expected.items():
         found = engine(**random_inputs(ports, batch))
         greatest = max(greatest, *errors(found, reference).values())
         least = min(least, *cosines(found, reference).values())

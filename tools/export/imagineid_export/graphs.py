@@ -110,8 +110,11 @@ def check_ports(model: onnx.ModelProto, ports: Ports) -> None:
     Raises:
         ValueError: a name differs, or an axis that should be free is not, or the other way round.
     """
-    for values, wanted in ((model.graph.input, ports.inputs), (model.graph.output, ports.outputs)):
-        for value, port in zip(values, wanted, strict=True):
+    for values, declared in (
+        (model.graph.input, ports.inputs),
+        (model.graph.output, ports.outputs),
+    ):
+        for value, port in zip(values, declared, strict=True):
             dims = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
             if value.name != port.name or dims != list(port.dims):
                 raise ValueError(f"the graph has {value.name} {dims}, the port is {port}")

@@ -78,7 +78,7 @@ def export(job: Job, tell: Tell) -> dict[str, Any]:
     """
     started = time.monotonic()
     builder = None if job.format == "onnx" else Builder.of(job.format, job.targets)
-    source = _drawn(job) if job.random_weights else find(job.model)
+    source = _with_random_weights(job) if job.random_weights else find(job.model)
     if source.precision not in ("stored", "adapters"):
         folder, report = source.folder, _engines_only(job, source, builder, tell)
     else:
@@ -95,7 +95,7 @@ def export(job: Job, tell: Tell) -> dict[str, Any]:
     }
 
 
-def _drawn(job: Job) -> Model:
+def _with_random_weights(job: Job) -> Model:
     """Return a model whose weights will be drawn at random.
 
     Raises:
@@ -130,9 +130,9 @@ def _write_all(
     for network in model.networks:
         half = job.precision == "fp16" and network not in PAD
         module = _module(job, source, network, tell)
-        made = write(network, module, model.ports(network), model.graph(network), half)
-        tell(str(made))
-        networks.append(asdict(made))
+        written = write(network, module, model.ports(network), model.graph(network), half)
+        tell(str(written))
+        networks.append(asdict(written))
     if not job.random_weights:
         _copy_extras(source, model.folder)
     write_model_file(model)
@@ -177,12 +177,12 @@ def _module(job: Job, source: Model, network: str, tell: Tell) -> nn.Module:
 
 
 def _build_all(model: Model, builder: Builder, tell: Tell) -> list[dict[str, Any]]:
-    made: list[Built] = []
+    engines: list[Built] = []
     for network in model.networks:
         for target in builder.targets:
-            made.append(builder.build(model, network, target))
-            tell(str(made[-1]))
-    return [{**asdict(each), "path": each.path.name} for each in made]
+            engines.append(builder.build(model, network, target))
+            tell(str(engines[-1]))
+    return [{**asdict(each), "path": each.path.name} for each in engines]
 
 
 def _check_place(folder: Path, overwrite: bool, source: Path) -> None:

@@ -63,11 +63,12 @@ def _prepare(args: argparse.Namespace) -> str:
     try:
         args.output.mkdir(parents=True, exist_ok=True)
         rows: dict[int, list[dict[str, Any]]] = {}
-        for number, made in _written(args, shards, with_phones):
-            rows[number] = made
-            problems = sum("problem" in row for row in made)
+        for number, shard_rows in _written(args, shards, with_phones):
+            rows[number] = shard_rows
+            problems = sum("problem" in row for row in shard_rows)
             print(
-                f"shard {number}: {len(made) - problems} samples, {problems} problems", flush=True
+                f"shard {number}: {len(shard_rows) - problems} samples, {problems} problems",
+                flush=True,
             )
         return write_report(args.output, [row for number in sorted(rows) for row in rows[number]])
     except OSError as error:
@@ -89,13 +90,13 @@ def _written(args: argparse.Namespace, shards: list[Any], with_phones: bool) -> 
             yield number, write_shard(args.output, number, clips, args.size, tools)
         return
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
-        asked = {
+        futures = {
             pool.submit(write_shard, args.output, number, clips, args.size, tools): number
             for number, clips in shards
         }
         try:
-            for done in as_completed(asked):
-                yield asked[done], done.result()
+            for done in as_completed(futures):
+                yield futures[done], done.result()
         except BrokenProcessPool as error:
             raise BadOutput(
                 "A worker ended before its work, perhaps for lack of memory.\n"

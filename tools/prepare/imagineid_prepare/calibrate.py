@@ -72,8 +72,8 @@ def drawn_frames(folder: Path, count: int, size: int = 256) -> tuple[F32, F32, f
                         truth.append(project(points, size))
         if len(frames) == count:
             break
-    seen = look(frames)
-    return seen.landmarks[seen.found], np.stack(truth)[seen.found], float(seen.found.mean())
+    faces = look(frames)
+    return faces.landmarks[faces.found], np.stack(truth)[faces.found], float(faces.found.mean())
 
 
 def calibrate(landmarks: F32, vertices: F32, model: FaceModel) -> Correspondence:

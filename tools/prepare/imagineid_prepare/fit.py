@@ -164,10 +164,10 @@ class Fitter:
             free = ~held
             if start is None and turn < POSE_ROUNDS:
                 free[: SHAPES + UNITS] = False
-            seen, slopes = self._linearised(state)
-            state = self._step(state, goal - seen, slopes, free, prior)
+            projected, slopes = self._linearised(state)
+            state = self._step(state, goal - projected, slopes, free, prior)
         shape, beta, pose = _split(state)
-        return Fit(shape, beta, pose, (goal - self._seen(state)).astype(np.float32))
+        return Fit(shape, beta, pose, (goal - self._projected(state)).astype(np.float32))
 
     def fit_clip(
         self, landmarks: NDArray[np.floating], size: int = 256, *, frames_for_shape: int = 12
@@ -185,23 +185,25 @@ class Fitter:
         Raises:
             ValueError: no frame shows a face.
         """
-        seen = np.flatnonzero(np.isfinite(landmarks[..., :2]).all((1, 2)))
-        if not len(seen):
+        detected = np.flatnonzero(np.isfinite(landmarks[..., :2]).all((1, 2)))
+        if not len(detected):
             raise ValueError("No frame of the clip shows a face")
-        picks = seen[np.linspace(0, len(seen) - 1, min(frames_for_shape, len(seen))).astype(int)]
+        picks = detected[
+            np.linspace(0, len(detected) - 1, min(frames_for_shape, len(detected))).astype(int)
+        ]
         alone = [self.fit(landmarks[i], size, spread=TALKING) for i in picks]
         alpha = np.mean([one.alpha for one in alone], axis=0)
         before: Fit | None = None
         found: dict[int, Fit] = {}
-        for i in seen:
+        for i in detected:
             rounds = 14 if before is None else 5
             before = self.fit(
                 landmarks[i], size, alpha=alpha, start=before, spread=TALKING, rounds=rounds
             )
             found[int(i)] = before
-        nearest = seen[np.abs(np.arange(len(landmarks))[:, None] - seen).argmin(1)]
+        nearest = detected[np.abs(np.arange(len(landmarks))[:, None] - detected).argmin(1)]
         error = np.full(len(landmarks), np.nan, np.float32)
-        error[seen] = [found[int(i)].error_px for i in seen]
+        error[detected] = [found[int(i)].error_px for i in detected]
         return ClipFit(
             alpha,
             np.stack([found[int(i)].beta for i in nearest]),
@@ -209,7 +211,7 @@ class Fitter:
             error,
         )
 
-    def _seen(self, state: F64) -> F64:
+    def _projected(self, state: F64) -> F64:
         """Where a state's landmarks fall, px of 256, (478, 2)."""
         return np.asarray(project(self.points.vertices(*_split(state))), np.float64)
 
@@ -218,7 +220,7 @@ class Fitter:
         alpha, beta, pose = _split(state)
         resting = self.points.express(self.points.neutral(alpha), beta)
         posed = self.points.posed(resting, pose)
-        seen = np.asarray(project(posed), np.float64)
+        projected = np.asarray(project(posed), np.float64)
         turn = np.float64(np.exp(pose[5])) * (
             np.eye(3) + self.points.head_weight[:, None, None] * (rotation(*pose[:3]) - np.eye(3))
         )
@@ -228,8 +230,8 @@ class Fitter:
             moved = pose.copy()
             moved[k] += 1e-3
             ahead = np.asarray(project(self.points.posed(resting, moved)), np.float64)
-            slopes[:, :, SHAPES + UNITS + k] = (ahead - seen) / 1e-3
-        return seen, slopes
+            slopes[:, :, SHAPES + UNITS + k] = (ahead - projected) / 1e-3
+        return projected, slopes
 
     def _step(
         self, state: F64, missing: F64, slopes: F64, free: NDArray[np.bool_], prior: F64

@@ -38,9 +38,9 @@ def squares(landmarks: Array, fitter: Fitter, size_px: int = 256) -> Array:
     Raises:
         BadClip: no face is found in most frames, or it is too small.
     """
-    seen = np.isfinite(landmarks[:, 0, 0])
-    if seen.mean() < SEEN:
-        raise BadClip(f"a face is found in {seen.sum()} of {len(seen)} frames")
+    detected = np.isfinite(landmarks[:, 0, 0])
+    if detected.mean() < SEEN:
+        raise BadClip(f"a face is found in {detected.sum()} of {len(detected)} frames")
     points = fitter.points
     rest = project(
         points.posed(
@@ -48,7 +48,7 @@ def squares(landmarks: Array, fitter: Fitter, size_px: int = 256) -> Array:
         ),
         size_px,
     )
-    found = landmarks[seen]
+    found = landmarks[detected]
     widths = np.linalg.norm(found[:, EYES[0]] - found[:, EYES[1]], axis=1)
     heights = np.linalg.norm(found[:, FOREHEAD] - found[:, NOSE], axis=1)
     width, height = np.linalg.norm(rest[EYES[0]] - rest[EYES[1]]), rest[NOSE, 1] - rest[FOREHEAD, 1]
@@ -59,7 +59,7 @@ def squares(landmarks: Array, fitter: Fitter, size_px: int = 256) -> Array:
     anchors = [*EYES, FOREHEAD, NOSE]
     at = np.arange(len(landmarks))
     where = found[:, anchors].mean(axis=1)
-    centre = np.stack([np.interp(at, at[seen], where[:, axis]) for axis in (0, 1)], axis=1)
+    centre = np.stack([np.interp(at, at[detected], where[:, axis]) for axis in (0, 1)], axis=1)
     corner = _smooth(centre) - rest[anchors].mean(axis=0) * scale
     return np.concatenate([corner, np.full((len(at), 1), side)], axis=1)
 
@@ -71,8 +71,8 @@ def cropped(picture: Array, square: Array, size_px: int) -> Array:
     over = int(np.ceil(max(0, -left, -top, left + side - width, top + side - height)))
     framed = np.pad(picture, ((over, over), (over, over), (0, 0))[: picture.ndim], mode="edge")
     box = (left + over, top + over, left + side + over, top + side + over)
-    shown = Image.fromarray(framed).resize((size_px, size_px), Image.Resampling.LANCZOS, box=box)
-    return np.asarray(shown)
+    resized = Image.fromarray(framed).resize((size_px, size_px), Image.Resampling.LANCZOS, box=box)
+    return np.asarray(resized)
 
 
 def in_square(landmarks: Array, square: Array, size_px: int) -> Array:

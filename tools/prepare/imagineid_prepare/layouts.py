@@ -82,13 +82,13 @@ def _csv(folder: Path) -> list[Clip]:
         raise BadInput(f"{path} has no column path.\nIts first line must name it:  path,speaker")
     clips = []
     for number, row in enumerate(rows, 2):
-        given = Path((row.get("path") or "").strip())
-        if not given.parts or given.is_absolute() or ".." in given.parts:
-            raise BadInput(f"{path}, line {number}: {str(given)!r} is no path below {folder}.")
+        relative = Path((row.get("path") or "").strip())
+        if not relative.parts or relative.is_absolute() or ".." in relative.parts:
+            raise BadInput(f"{path}, line {number}: {str(relative)!r} is no path below {folder}.")
         labels = {name: (row.get(name) or "").strip() for name in ("speaker", "emotion", "text")}
-        key = _key(given.with_suffix("").parts)
+        key = _key(relative.with_suffix("").parts)
         clips.append(
-            Clip(folder / given, key, labels["speaker"] or key, *list(labels.values())[1:])
+            Clip(folder / relative, key, labels["speaker"] or key, *list(labels.values())[1:])
         )
     keys = [clip.key for clip in clips]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
@@ -119,8 +119,8 @@ def _hdtf(folder: Path) -> list[Clip]:
     """HDTF: ``WDA_BarackObama_000.mp4``; clips that differ in their number are of one speaker."""
     found = []
     for path, parts in _videos(folder):
-        if seen := re.fullmatch(r"((?:RD|WDA|WRA)_?\w*?)_?\d*", parts[-1]):
-            found.append(Clip(path, _key(parts), seen[1]))
+        if match := re.fullmatch(r"((?:RD|WDA|WRA)_?\w*?)_?\d*", parts[-1]):
+            found.append(Clip(path, _key(parts), match[1]))
     return found
 
 

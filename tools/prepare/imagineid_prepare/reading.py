@@ -38,7 +38,7 @@ def picture_pieces(path: Path, frames: int) -> Iterator[Array]:
         BadClip: it has no picture, or can't be read further.
     """
     pictures: list[Array] = []
-    seen, start = 0, None
+    shown_frames, start = 0, None
     try:
         with open_media(path) as container:
             if not container.streams.video:
@@ -47,9 +47,9 @@ def picture_pieces(path: Path, frames: int) -> Iterator[Array]:
                 time = frame.time or 0.0
                 start = time if start is None else start
                 due = int((time - start) * FPS + 1e-3) + 1  # pictures up to here
-                for _ in range(due - seen):  # none where the clip has more than 25 a second
+                for _ in range(due - shown_frames):  # none where the clip has more than 25 a second
                     pictures.append(_upright(frame))
-                    seen += 1
+                    shown_frames += 1
                     if len(pictures) == frames:
                         yield np.stack(pictures)
                         pictures = []
@@ -57,7 +57,7 @@ def picture_pieces(path: Path, frames: int) -> Iterator[Array]:
         if isinstance(error, BadClip):
             raise
         raise BadClip(f"it can't be read ({type(error).__name__})") from error
-    if not seen:
+    if not shown_frames:
         raise BadClip("it has no picture")
     if pictures:
         yield np.stack(pictures)

@@ -42,12 +42,12 @@ def write_report(folder: Path, rows: Sequence[dict[str, Any]]) -> str:
 def _sheet(folder: Path, good: Sequence[dict[str, Any]]) -> Image.Image:
     """Return samples spread over all of them, each with its key's end and its fit's error."""
     step = max(1, len(good) // SHEET)
-    shown = good[::step][:SHEET]
+    sampled = good[::step][:SHEET]
     wide, high = 2 * THUMBNAIL_PX, THUMBNAIL_PX + TEXT_PX
-    across = min(ACROSS, len(shown))
-    sheet = Image.new("RGB", (across * wide, -(-len(shown) // across) * high), "white")
+    across = min(ACROSS, len(sampled))
+    sheet = Image.new("RGB", (across * wide, -(-len(sampled) // across) * high), "white")
     pen = ImageDraw.Draw(sheet)
-    for i, row in enumerate(shown):
+    for i, row in enumerate(sampled):
         left, top = i % across * wide, i // across * high
         path = folder / "thumbnails" / f"{row['key']}.jpg"
         if path.is_file():

@@ -42,8 +42,8 @@ NAMED = {
 """What a caption calls an emotion."""
 
 
-class Seen(Protocol):
-    """What was seen in frames, see :class:`imagineid_evaluate.landmarks.Seen`."""
+class Detections(Protocol):
+    """Faces detected in frames; see :class:`imagineid_evaluate.landmarks.Detections`."""
 
     @property
     def landmarks(self) -> Any:
@@ -72,7 +72,7 @@ class Tools:
         size_px: side of the crops.
     """
 
-    look: Callable[[Sequence[Array]], Seen]
+    look: Callable[[Sequence[Array]], Detections]
     fitter: Fitter
     face: FaceModel
     matte: Callable[[Array], Array] | None
@@ -103,18 +103,18 @@ def make_sample(
         raise BadClip(f"it is too short: {len(pictures)} frames, {SHORTEST} are the least")
     if not np.abs(wave).max() > 1e-4:
         raise BadClip("it is silent")
-    seen = tools.look(list(pictures))
-    if (np.asarray(seen.count) > 1).mean() >= SEEN:
+    faces = tools.look(list(pictures))
+    if (np.asarray(faces.count) > 1).mean() >= SEEN:
         raise BadClip("several faces are seen in it")
-    where = squares(seen.landmarks, tools.fitter)
+    where = squares(faces.landmarks, tools.fitter)
     px = tools.size_px
     frames = np.stack([cropped(p, s, px) for p, s in zip(pictures, where, strict=True)])
-    marks = np.stack([in_square(m, s, px) for m, s in zip(seen.landmarks, where, strict=True)])
+    marks = np.stack([in_square(m, s, px) for m, s in zip(faces.landmarks, where, strict=True)])
     fit = tools.fitter.fit_clip(marks, px)
     error = float(np.nanmedian(fit.error_px))
     if error > LARGEST_ERROR_PX:
         raise BadClip(f"its face can't be fitted: {error:.1f} px of 256 off")
-    masks = _mattes(frames, seen.person, where, tools)
+    masks = _mattes(frames, faces.person, where, tools)
     files = _pictures(frames, masks, fit, tools)
     description = _words(clip, len(frames), error)
     if tools.phones is not None:

@@ -19,7 +19,7 @@ from imagineid_studio.studio import (
     SEXES,
     WORDS,
     Studio,
-    Wanted,
+    VideoSettings,
 )
 
 NO_AVATAR = "no avatar"
@@ -60,7 +60,7 @@ def page(studio: Studio) -> gr.Blocks:
                     buttons=["download"],
                     elem_id="audio",
                 )
-                heard = gr.Markdown("Nothing was heard yet.", elem_id="heard")
+                heard_text = gr.Markdown("Nothing was heard yet.", elem_id="heard")
                 with gr.Row():
                     sex = gr.Radio(SEXES, value=AS_HEARD, label="Who speaks", elem_id="sex")
                     age = gr.Dropdown(AGES, value=AS_HEARD, label="How old", elem_id="age")
@@ -124,15 +124,19 @@ def page(studio: Studio) -> gr.Blocks:
                 save = gr.Button("Save", elem_id="save")
                 remove = gr.Button("Remove the chosen avatar", elem_id="remove")
 
-        asked: list[Any] = [prompt, words, sex, age, emotion, strength, seed, avatar]
+        settings_inputs: list[Any] = [prompt, words, sex, age, emotion, strength, seed, avatar]
         written: list[Any] = [size, aspect, background, fps, file]
 
-        audio.change(_hear(studio), audio, heard, api_name="hear")
+        audio.change(_hear(studio), audio, heard_text, api_name="hear")
         imagine.click(
-            _faces(studio, fresh=False), [audio, *asked], [faces, seed, chosen, status, job]
+            _faces(studio, fresh=False),
+            [audio, *settings_inputs],
+            [faces, seed, chosen, status, job],
         )
         others.click(
-            _faces(studio, fresh=True), [audio, *asked], [faces, seed, chosen, status, job]
+            _faces(studio, fresh=True),
+            [audio, *settings_inputs],
+            [faces, seed, chosen, status, job],
         )
         faces.select(_choose, None, [seed, chosen, avatar])
         for button, make, endpoint in (
@@ -141,7 +145,7 @@ def page(studio: Studio) -> gr.Blocks:
         ):
             button.click(
                 _video(make),
-                [audio, *asked, *written],
+                [audio, *settings_inputs, *written],
                 [video, download, video_path, status, job],
                 api_name=endpoint,
             )
@@ -151,7 +155,7 @@ def page(studio: Studio) -> gr.Blocks:
     return blocks
 
 
-def _wanted(
+def _settings(
     prompt: str,
     words: list[str] | None,
     sex: str,
@@ -160,11 +164,11 @@ def _wanted(
     strength: float,
     seed: int,
     avatar: str,
-) -> Wanted:
+) -> VideoSettings:
     """Read the controls that decide the face."""
     description = ", ".join([*(words or []), *([prompt.strip()] if prompt.strip() else [])])
     name = "" if avatar == NO_AVATAR else avatar
-    return Wanted(description, sex, age, emotion, strength, int(seed), name)
+    return VideoSettings(description, sex, age, emotion, strength, int(seed), name)
 
 
 def _hear(studio: Studio) -> Callable[[str | None], str]:
@@ -175,31 +179,33 @@ def _hear(studio: Studio) -> Callable[[str | None], str]:
             voice = studio.hear(Path(audio))
         except ImagineIDError as error:
             return f"⚠ {error}"
-        heard = f"**Heard:** {voice.description} ({voice.seconds:.1f} s)."
-        return f"{heard} Correct it below if it is wrong."
+        summary = f"**Heard:** {voice.description} ({voice.seconds:.1f} s)."
+        return f"{summary} Correct it below if it is wrong."
 
     return hear
 
 
 def _faces(studio: Studio, fresh: bool) -> Callable[..., Iterator[tuple[Any, ...]]]:
-    def imagine(audio: str | None, *asked: Any) -> Iterator[tuple[Any, ...]]:
+    def imagine(audio: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
         keep = gr.skip()
         if not audio:
             yield keep, keep, keep, "⚠ Drop or record a voice first.", None
             return
-        wanted = _wanted(*asked)
+        settings = _settings(*values)
         if fresh:
-            wanted = Wanted(**{**wanted.__dict__, "seed": random.SystemRandom().randrange(10**6)})
-        work = Job(lambda progress: studio.faces(Path(audio), wanted, progress))
+            settings = VideoSettings(
+                **{**settings.__dict__, "seed": random.SystemRandom().randrange(10**6)}
+            )
+        work = Job(lambda progress: studio.faces(Path(audio), settings, progress))
         for text in work.watched():
             yield keep, keep, keep, text, work.progress
         try:
-            made = work.result()
+            faces = work.result()
         except ImagineIDError as error:
-            yield keep, keep, keep, _told(error), None
+            yield keep, keep, keep, _error_text(error), None
             return
-        pictures = [(picture, f"seed {seed}") for picture, seed in made]
-        yield pictures, wanted.seed, f"Seed {wanted.seed}", "Choose a face.", None
+        pictures = [(picture, f"seed {seed}") for picture, seed in faces]
+        yield pictures, settings.seed, f"Seed {settings.seed}", "Choose a face.", None
 
     return imagine
 
@@ -211,15 +217,15 @@ def _choose(event: gr.SelectData) -> tuple[int, str, str]:
 
 
 def _video(
-    make: Callable[[Path, Wanted, Watched], Path],
+    make: Callable[[Path, VideoSettings, Watched], Path],
 ) -> Callable[..., Iterator[tuple[Any, ...]]]:
-    def run(audio: str | None, *asked: Any) -> Iterator[tuple[Any, ...]]:
+    def run(audio: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
         keep = gr.skip()
         if not audio:
             yield keep, keep, keep, "⚠ Drop or record a voice first.", None
             return
-        face, (size, aspect, background, fps, file) = _wanted(*asked[:8]), asked[8:]
-        wanted = Wanted(
+        face, (size, aspect, background, fps, file) = _settings(*values[:8]), values[8:]
+        settings = VideoSettings(
             **{
                 **face.__dict__,
                 "size_px": None if size == OWN_SIZE else int(size),
@@ -229,16 +235,16 @@ def _video(
                 "file": file,
             }
         )
-        work = Job(lambda progress: make(Path(audio), wanted, progress))
+        work = Job(lambda progress: make(Path(audio), settings, progress))
         for text in work.watched():
             yield keep, keep, keep, text, work.progress
         try:
             path = work.result()
         except ImagineIDError as error:
-            yield keep, keep, keep, _told(error), None
+            yield keep, keep, keep, _error_text(error), None
             return
-        shown = str(path) if path.suffix != ".mov" else None  # browsers do not play ProRes
-        yield shown, str(path), str(path), f"Done: {path.name}", None
+        playable = str(path) if path.suffix != ".mov" else None  # browsers do not play ProRes
+        yield playable, str(path), str(path), f"Done: {path.name}", None
 
     return run
 
@@ -250,7 +256,7 @@ def _cancel(progress: Watched | None) -> str:
     return "Stopping ..."
 
 
-def _told(error: ImagineIDError) -> str:
+def _error_text(error: ImagineIDError) -> str:
     """Return an error as the page says it."""
     return "Stopped." if isinstance(error, Cancelled) else f"⚠ {error}"
 
@@ -260,7 +266,7 @@ def _save(studio: Studio) -> Callable[[str, str | None], tuple[Any, str]]:
         try:
             saved = studio.save_avatar(name, Path(video) if video else None)
         except ImagineIDError as error:
-            return gr.skip(), _told(error)
+            return gr.skip(), _error_text(error)
         return _names(saved), f"Saved the avatar {saved}."
 
     return save
@@ -272,7 +278,7 @@ def _remove(name: str) -> tuple[Any, str]:
     try:
         avatars.remove(name)
     except ImagineIDError as error:
-        return gr.skip(), _told(error)
+        return gr.skip(), _error_text(error)
     return _names(NO_AVATAR), f"Removed the avatar {name}."
 
 

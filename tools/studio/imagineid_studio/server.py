@@ -32,13 +32,13 @@ def address(port: int, token: str) -> str:
     return f"http://{HOST}:{port}/?token={token}"
 
 
-def free_port(wanted: int | None) -> int:
+def free_port(requested: int | None) -> int:
     """Return the port that is asked for, or the first free one from :data:`PORT` on.
 
     Raises:
         BadInput: it is taken.
     """
-    tried = [wanted] if wanted is not None else [*range(PORT, PORT + 20), 0]
+    tried = [requested] if requested is not None else [*range(PORT, PORT + 20), 0]
     for port in tried:
         with socket.socket() as probe:
             try:
@@ -47,7 +47,7 @@ def free_port(wanted: int | None) -> int:
                 continue
             found: int = probe.getsockname()[1]
             return found
-    raise BadInput(f"Port {wanted} is taken.\nTry another:  imagineid studio --port {PORT + 1}")
+    raise BadInput(f"Port {requested} is taken.\nTry another:  imagineid studio --port {PORT + 1}")
 
 
 class Guard:
@@ -75,18 +75,18 @@ class Guard:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
+        token = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
         cookies = SimpleCookie(headers.get("cookie", ""))
         cookie = cookies[COOKIE].value if COOKIE in cookies else ""
         known = any(
-            secrets.compare_digest(x.encode(), self._token.encode()) for x in (asked, cookie)
+            secrets.compare_digest(x.encode(), self._token.encode()) for x in (token, cookie)
         )
         if not known or headers.get("host") not in self._hosts:
             await _refuse(scope, send)
             return
 
         async def send_with_cookie(message: dict[str, Any]) -> None:
-            if asked and message["type"] == "http.response.start":
+            if token and message["type"] == "http.response.start":
                 cookie = f"{COOKIE}={self._token}; HttpOnly; SameSite=Strict; Path=/"
                 message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
             await send(message)

@@ -59,8 +59,8 @@ class Voice:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the page asks for.
+class VideoSettings:
+    """Settings of a video, as set on the page.
 
     Attributes:
         prompt: free words.
@@ -128,19 +128,19 @@ class Studio:
         return Voice(audio, seconds, factors.describe(), sex, round(who.age), factors.emotion.label)
 
     def faces(
-        self, audio: Path, wanted: Wanted, progress: Progress = SILENT
+        self, audio: Path, settings: VideoSettings, progress: Progress = SILENT
     ) -> list[tuple[Array, int]]:
         """Imagine a wall of faces, each with its seed, from the wanted seed on."""
-        pictures, _ = preview(self.pipe, audio, wanted.request(), FACES, progress=progress)
-        return [(picture, wanted.seed + number) for number, picture in enumerate(pictures)]
+        pictures, _ = preview(self.pipe, audio, settings.request(), FACES, progress=progress)
+        return [(picture, settings.seed + number) for number, picture in enumerate(pictures)]
 
-    def preview(self, audio: Path, wanted: Wanted, progress: Progress = SILENT) -> Path:
+    def preview(self, audio: Path, settings: VideoSettings, progress: Progress = SILENT) -> Path:
         """Make a video of the first two seconds."""
-        return self._video(audio, replace(wanted, file="mp4"), progress, PREVIEW_S)
+        return self._video(audio, replace(settings, file="mp4"), progress, PREVIEW_S)
 
-    def render(self, audio: Path, wanted: Wanted, progress: Progress = SILENT) -> Path:
+    def render(self, audio: Path, settings: VideoSettings, progress: Progress = SILENT) -> Path:
         """Make the whole video."""
-        return self._video(audio, wanted, progress, None)
+        return self._video(audio, settings, progress, None)
 
     def save_avatar(self, name: str, video: Path | None) -> str:
         """Save the face of a video; return the avatar's name.
@@ -154,14 +154,14 @@ class Studio:
         return name.strip()
 
     def _video(
-        self, audio: Path, wanted: Wanted, progress: Progress, seconds: float | None
+        self, audio: Path, settings: VideoSettings, progress: Progress, seconds: float | None
     ) -> Path:
         """Write a video under a name that is free."""
-        request = wanted.request()
+        request = settings.request()
         request.check()
         kind = "preview" if seconds is not None else audio.stem
         number = 1
-        while (path := self.folder / f"{kind}-{number}.{wanted.file}").exists():
+        while (path := self.folder / f"{kind}-{number}.{settings.file}").exists():
             number += 1
         check_video_output(path, request.output, overwrite=False)
         source = audio if seconds is None else _beginning(audio, seconds, self.folder)
@@ -186,4 +186,14 @@ def _beginning(audio: Path, seconds: float, folder: Path) -> Path:
     return path
 
 
-__all__ = ["AGES", "AS_HEARD", "EMOTIONS", "FACES", "SEXES", "WORDS", "Studio", "Voice", "Wanted"]
+__all__ = [
+    "AGES",
+    "AS_HEARD",
+    "EMOTIONS",
+    "FACES",
+    "SEXES",
+    "WORDS",
+    "Studio",
+    "Voice",
+    "VideoSettings",
+]

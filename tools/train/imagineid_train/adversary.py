@@ -43,21 +43,21 @@ class Adversary:
     def __init__(self, critic: Critic, weight: float, begin: float, progress: Progress) -> None:
         self.critic, self.weight, self.begin, self.progress = critic, weight, begin, progress
 
-    def __call__(self, made: Tensor, true: Tensor, context: Tensor) -> dict[str, Tensor]:
+    def __call__(self, generated: Tensor, true: Tensor, context: Tensor) -> dict[str, Tensor]:
         """Return the critic's loss and the generator's; nothing before ``begin``.
 
         Args:
-            made: pictures that learn, (B, 3, H, W).
+            generated: pictures that learn, (B, 3, H, W).
             true: what they should be.
             context: what both show: a mesh picture, or the blurred truth.
         """
         late = min(1.0, (self.progress.share - self.begin) / RAMP)
         if late <= 0:
             return {}
-        real, fake = self.critic(true, context), self.critic(made.detach(), context)
+        real, fake = self.critic(true, context), self.critic(generated.detach(), context)
         own = F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean()
         self.critic.requires_grad_(requires_grad=False)
-        fool = -self.critic(made, context).float().mean()
+        fool = -self.critic(generated, context).float().mean()
         self.critic.requires_grad_(requires_grad=True)
         return {"critic": own, "fool": self.weight * late * fool}
 

@@ -31,7 +31,7 @@ def averaged(encoder: IdentityEncoder, size: Size) -> dict[str, np.ndarray]:
     voices = Voices.open("train", recorded=False)
     draw = Windows(voices, size.window, 31, augment=False)
     chosen = np.random.default_rng(32).permutation(draw.long)[:MOST]
-    heard = np.concatenate(
+    embeddings = np.concatenate(
         [
             encoder(draw.batch(list(chosen[i : i + 50])).mel.to(device()))[1].float().cpu().numpy()
             for i in range(0, len(chosen), 50)
@@ -43,7 +43,7 @@ def averaged(encoder: IdentityEncoder, size: Size) -> dict[str, np.ndarray]:
         for age in AGES:
             far = np.log(ages / age) / ALIKE
             weight = np.exp(-0.5 * far**2) * (male == bool(gender)) + 1e-9
-            identity.append(weight @ heard / weight.sum())
+            identity.append(weight @ embeddings / weight.sum())
             usual = usual_pitch(gender, age), usual_tract(gender, age)
             shape.append(tie.expected(Traits(gender, age, *usual, 0.0, 0.0)))
     grid = (2, len(AGES), -1)

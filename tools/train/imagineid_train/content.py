@@ -54,26 +54,26 @@ class Motion:
         self.weight[JAW] = 4.0
 
     def __call__(
-        self, made: Tensor, target: Tensor, known: Tensor | None = None
+        self, predicted: Tensor, target: Tensor, known: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Return the terms of the loss; ``known`` (B,) is 0 for rows without a target."""
         if known is not None:
-            made, target = made[known > 0], target[known > 0]
-        off, weight = made - target, self.weight
-        gap, wanted = made @ self.gap, target @ self.gap
-        closed = 1 + 10 * (wanted <= CLOSED).float()
+            predicted, target = predicted[known > 0], target[known > 0]
+        off, weight = predicted - target, self.weight
+        gap, target_gap = predicted @ self.gap, target @ self.gap
+        closed = 1 + 10 * (target_gap <= CLOSED).float()
         return {
             "square": 20 * (weight * off.pow(2)).mean(),
             "absolute": 2 * (weight * off.abs()).mean(),
             "motion": 20 * (weight * (off[:, 1:] - off[:, :-1]).pow(2)).mean(),
-            "lips": 2 * (closed * (gap - wanted).abs()).mean(),
+            "lips": 2 * (closed * (gap - target_gap).abs()).mean(),
         }
 
 
-def closes(motion: Motion, made: Tensor, target: Tensor) -> float:
-    """Share of frames with lips closed that are closed in ``made`` too."""
+def closes(motion: Motion, predicted: Tensor, target: Tensor) -> float:
+    """Share of frames with lips closed that are closed in ``predicted`` too."""
     closed = target @ motion.gap <= CLOSED
-    return float(((made @ motion.gap)[closed] <= CLOSED).float().mean())
+    return float(((predicted @ motion.gap)[closed] <= CLOSED).float().mean())
 
 
 class Reader(nn.Module):
@@ -139,20 +139,21 @@ def build(size: Size) -> Learning:
         mel = torch.cat([batch.mel, torch.from_numpy(silence).to(batch.mel)])
         shape = torch.cat([shape, shape[:quiet]])
         target = torch.cat([batch.content, torch.zeros_like(batch.content[:quiet])])
-        made = decoder(encoder(mel), shape).float()
-        return motion(made, target) | {
-            "read": 0.05 * F.cross_entropy(reader(made[: len(batch.mel)]).float(), batch.phone),
+        predicted = decoder(encoder(mel), shape).float()
+        return motion(predicted, target) | {
+            "read": 0.05
+            * F.cross_entropy(reader(predicted[: len(batch.mel)]).float(), batch.phone),
         }
 
     def scored(held: Windows) -> dict[str, float]:
         batch = held(CHECKED)
-        made = decoder(encoder(batch.mel), identity(batch.mel)[0])
-        right = reader(made).argmax(1) == batch.phone
-        a, b = made[..., JAW].flatten(), batch.content[..., JAW].flatten()
+        predicted = decoder(encoder(batch.mel), identity(batch.mel)[0])
+        right = reader(predicted).argmax(1) == batch.phone
+        a, b = predicted[..., JAW].flatten(), batch.content[..., JAW].flatten()
         return {
             "jaw_r": float(torch.corrcoef(torch.stack([a, b]))[0, 1]),
-            "error": float((made - batch.content).abs()[..., list(MOUTH)].mean()),
-            "closes": closes(motion, made, batch.content),
+            "error": float((predicted - batch.content).abs()[..., list(MOUTH)].mean()),
+            "closes": closes(motion, predicted, batch.content),
             "phones": float(right.float().mean()),
         }
 

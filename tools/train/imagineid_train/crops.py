@@ -20,7 +20,7 @@ class Frames:
     """Every frame of a split, mapped from disk; shards may be added while it is used."""
 
     def __init__(self, split: str, side: int) -> None:
-        self.split, self.side, self.drawn = split, side, 0
+        self.split, self.side, self.batches = split, side, 0
         self.on_gpu: dict[Path, Tensor] = {}
         self.look()
 
@@ -66,8 +66,8 @@ class Frames:
         Returns:
             (count, 3, side, side), where training runs.
         """
-        self.drawn += 1
-        if self.drawn % LOOK_AGAIN == 0:
+        self.batches += 1
+        if self.batches % LOOK_AGAIN == 0:
             self.look()
         out = []
         for _ in range(count):

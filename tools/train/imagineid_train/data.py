@@ -55,9 +55,9 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     temporary.replace(path)
 
 
-def fresh(made: Path, source: Path) -> bool:
-    """Say whether ``made`` is there and younger than ``source``, which it was made from."""
-    return made.exists() and made.stat().st_mtime >= source.stat().st_mtime
+def fresh(cache: Path, source: Path) -> bool:
+    """Say whether ``cache`` is there and younger than ``source``, which it was made from."""
+    return cache.exists() and cache.stat().st_mtime >= source.stat().st_mtime
 
 
 def to_image(pictures: np.ndarray) -> Tensor:

@@ -78,17 +78,17 @@ def build(size: Size) -> Learning:
         silence = np.stack([without_speech(rng, size.window) for _ in range(quiet)])
         later = [draw.batch(chosen).mel.to(device()) for _ in range(LISTENS - 1)]
         mel = torch.cat([torch.from_numpy(silence).to(batch.mel), batch.mel, *later])
-        shown = slice(0, quiet + SHOWN)
+        spoken = slice(0, quiet + SHOWN)
         with torch.no_grad():
-            shape, linguistic = identity(mel[shown])[0].float(), content(mel[shown]).float()
+            shape, linguistic = identity(mel[spoken])[0].float(), content(mel[spoken]).float()
         emotion, logits = encoder(mel)
-        made = decoder(linguistic, shape, emotion[shown]).float()
+        predicted = decoder(linguistic, shape, emotion[spoken]).float()
         target = torch.cat([torch.zeros_like(batch.full[:quiet]), batch.full[:SHOWN]])
         known = torch.cat([torch.ones_like(batch.known[:quiet, 0]), batch.known[:SHOWN, 0]])
         nothing = torch.zeros(quiet, dtype=torch.long, device=device())
         alone = torch.cat([nothing, *[batch.emotion] * LISTENS])
         together = logits[quiet:].float().unflatten(0, (LISTENS, -1)).mean(dim=0)
-        terms = motion(made, target, known) | {
+        terms = motion(predicted, target, known) | {
             "contrast": 0.1 * contrast(emotion[quiet:][: len(chosen)], batch.emotion),
             "named": 0.5 * F.cross_entropy(together, batch.emotion),
             "alone": 0.15 * F.cross_entropy(logits.float(), alone),
@@ -104,12 +104,12 @@ def build(size: Size) -> Learning:
     def check() -> dict[str, float]:
         batch = speaking(64)
         emotion, _ = encoder(batch.mel)
-        made = decoder(content(batch.mel), identity(batch.mel)[0], emotion)
-        a, b = made[..., JAW].flatten(), batch.full[..., JAW].flatten()
+        predicted = decoder(content(batch.mel), identity(batch.mel)[0], emotion)
+        a, b = predicted[..., JAW].flatten(), batch.full[..., JAW].flatten()
         return {
             "jaw_r": float(torch.corrcoef(torch.stack([a, b]))[0, 1]),
-            "error": float((made - batch.full).abs().mean()),
-            "closes": closes(motion, made, batch.full),
+            "error": float((predicted - batch.full).abs().mean()),
+            "closes": closes(motion, predicted, batch.full),
         } | accuracy(encoder, held)
 
     return Learning(

@@ -62,8 +62,8 @@ def readers(ages: Tensor) -> Tensor:
         return ages.sum() * 0
     ranks = (torch.arange(len(ages), device=ages.device) + 0.5) / len(ages)
     mean, spread = READERS
-    wanted = (mean + spread * 2**0.5 * torch.erfinv(2 * ranks - 1)).clamp(0.18, 0.85)
-    return (ages.sort().values - wanted).abs().mean()
+    target = (mean + spread * 2**0.5 * torch.erfinv(2 * ranks - 1)).clamp(0.18, 0.85)
+    return (ages.sort().values - target).abs().mean()
 
 
 def anchored(stage: str, prefix: str, module: nn.Module) -> nn.Module | None:
@@ -77,10 +77,10 @@ def anchored(stage: str, prefix: str, module: nn.Module) -> nn.Module | None:
     return copy.requires_grad_(requires_grad=False).eval().to(device())
 
 
-def strayed(now: Tensor, before: Tensor, made: Tensor) -> Tensor:
+def strayed(now: Tensor, before: Tensor, synthetic: Tensor) -> Tensor:
     """How far embeddings (B, D) of made voices (B,) have strayed, over what they vary by."""
     off = (now.float() - before.float()).pow(2).mean(dim=1) / before.float().var(dim=0).mean()
-    return (off * made).sum() / made.sum().clamp(min=1)
+    return (off * synthetic).sum() / synthetic.sum().clamp(min=1)
 
 
 def score(encoder: IdentityEncoder, windows: Windows) -> dict[str, float]:
@@ -100,9 +100,9 @@ def score(encoder: IdentityEncoder, windows: Windows) -> dict[str, float]:
     true = voices.traits[[first[s] for s in who]]
     alpha = voices.shapes[[first[s] for s in who]]
     known, real = voices.known[[first[s] for s in who]], np.array(who) >= FIRST_SPEAKER
-    made = np.stack([np.mean(shapes[s], axis=0) for s in who])
+    means = np.stack([np.mean(shapes[s], axis=0) for s in who])
     predicted = np.stack([np.mean(traits[s], axis=0) for s in who])
-    cosine = (alpha * made).sum(1) / np.linalg.norm(alpha, axis=1) / np.linalg.norm(made, axis=1)
+    cosine = (alpha * means).sum(1) / np.linalg.norm(alpha, axis=1) / np.linalg.norm(means, axis=1)
     right = (predicted[:, 0] > 0) == (true[:, 0] > 0.5)
     out = {
         "gender": float(right[~real].mean()),

@@ -128,8 +128,8 @@ def drawn_ahead(
     return iter(loader)
 
 
-def _unchanged(drawn: T) -> T:
-    return drawn
+def _unchanged(batch: T) -> T:
+    return batch
 
 
 def fast_dtype() -> torch.dtype:

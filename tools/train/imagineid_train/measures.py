@@ -33,20 +33,20 @@ def areas(mesh: np.ndarray, person: np.ndarray, spots: np.ndarray) -> dict[str, 
     }
 
 
-def decibels(made: np.ndarray, true: np.ndarray, area: np.ndarray) -> float:
+def decibels(predicted: np.ndarray, true: np.ndarray, area: np.ndarray) -> float:
     """Peak signal-to-noise ratio of uint8 pictures in an area."""
-    error = np.square(made[area].astype(np.float64) - true[area]).mean()
+    error = np.square(predicted[area].astype(np.float64) - true[area]).mean()
     return float(10 * np.log10(255**2 / max(error, 1e-6)))
 
 
-def sharpness(made: np.ndarray, true: np.ndarray, area: np.ndarray) -> float:
-    """Variance of the Laplacian of ``made`` in an area, over that of ``true``."""
+def sharpness(predicted: np.ndarray, true: np.ndarray, area: np.ndarray) -> float:
+    """Variance of the Laplacian of ``predicted`` in an area, over that of ``true``."""
 
     def variance(picture: np.ndarray) -> float:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
         return float(cv2.Laplacian(grey, cv2.CV_32F)[area].var())
 
-    return variance(made) / max(variance(true), 1e-6)
+    return variance(predicted) / max(variance(true), 1e-6)
 
 
 def summary(
@@ -57,9 +57,9 @@ def summary(
     Areas of fewer than ``smallest`` pixels are left out.
     """
     found: dict[str, list[float]] = {}
-    for made, true, where in rows:
+    for predicted, true, where in rows:
         for name, area in where.items():
             if area.sum() >= smallest:
-                found.setdefault(f"{name}_db", []).append(decibels(made, true, area))
-                found.setdefault(f"{name}_sharp", []).append(sharpness(made, true, area))
+                found.setdefault(f"{name}_db", []).append(decibels(predicted, true, area))
+                found.setdefault(f"{name}_sharp", []).append(sharpness(predicted, true, area))
     return {name: float(np.median(values)) for name, values in found.items()}

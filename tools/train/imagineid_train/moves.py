@@ -97,12 +97,12 @@ def _person(
     rest = model.neutral(row["alpha"].astype(np.float32))
     count, side, cells = len(beta), size.mesh_px, size.feature_px
     posed = [_posed(model, rest, beta[n], pose[n], rng) for n in range(count)]
-    seen = [surface(points, model, side) for points, _ in posed]
+    surfaces = [surface(points, model, side) for points, _ in posed]
     mask = [cv2.resize(m, (cells, cells), interpolation=cv2.INTER_AREA) for m in row["matte"]]
     out = {
         "first": firsts(beta),
         "mesh": np.stack(
-            [mesh_picture(p, model, side, s) for (p, _), s in zip(posed, seen, strict=True)]
+            [mesh_picture(p, model, side, s) for (p, _), s in zip(posed, surfaces, strict=True)]
         ),
         "mask": np.stack([np.uint8(dilate(m / np.float32(255)) * 255 + 0.5) for m in mask]),
         "spots": np.stack([_spots(model, points) for points, _ in posed]),
@@ -121,7 +121,7 @@ def _person(
     for first in out["first"]:
         points, turned = _posed(model, rest, beta[first], pose[first], rng)
         move = MeshFlow(model, rest, points, turned, side)
-        found = [move(p, q, s) for (p, q), s in zip(posed, seen, strict=True)]
+        found = [move(p, q, s) for (p, q), s in zip(posed, surfaces, strict=True)]
         flows.append([f.offset.astype(np.float16) for f in found])
         covers.append([np.uint8(f.cover[0] * 255 + 0.5) for f in found])
         picture = np.asarray(shard["frame"][person][first])
@@ -344,10 +344,10 @@ def _views(rows: list[dict[str, np.ndarray]]) -> Views:
         array = np.stack([row[name] for row in rows])
         if array.ndim == 3:
             array = array[..., None]
-        made = torch.from_numpy(np.ascontiguousarray(array.transpose(0, 3, 1, 2))).float()
+        values = torch.from_numpy(np.ascontiguousarray(array.transpose(0, 3, 1, 2))).float()
         if name in ("target", "first", "background", "mesh"):
-            return made / 127.5 - 1
-        return made / 255 if name in ("cover", "mask") else made
+            return values / 127.5 - 1
+        return values / 255 if name in ("cover", "mask") else values
 
     return Views(**{name: stacked(name) for name in rows[0]})
 

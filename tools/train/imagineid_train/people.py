@@ -73,12 +73,12 @@ def _encoded(
     mesh = np.array(moves.cached[shard]["mesh"][row])
     frame, mesh_picture = _image(pictures), _image(mesh)
     mouth = torch.from_numpy(moves.mouths(person)).to(device())
-    made = {
+    encoded = {
         "frame": encoder(frame)[0],
         "mesh": mesh_encoder(mesh_picture),
         "neighbour": encoder(frame.masked_fill(mouth[:, None], 0.0))[0],
     }
-    out = {key: value.float().cpu().numpy().astype(np.float16) for key, value in made.items()}
+    out = {key: value.float().cpu().numpy().astype(np.float16) for key, value in encoded.items()}
     return out | {"weight": _weight(np.array(moves.cached[shard]["spots"][row]), out["frame"])}
 
 

@@ -66,8 +66,8 @@ class Perceptual(nn.Module):
             )
         path = Path(spec.origin).parent / "weights" / "mobilenet_v2-b0353104.pth"
         found = torch.load(path, map_location="cpu", weights_only=True)
-        wanted = self.state_dict()
-        self.load_state_dict({k: v for k, v in found.items() if k in wanted})
+        own = self.state_dict()
+        self.load_state_dict({k: v for k, v in found.items() if k in own})
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
         self.requires_grad_(requires_grad=False).eval()

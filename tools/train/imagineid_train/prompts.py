@@ -57,13 +57,13 @@ def shortened(text: str, rng: np.random.Generator) -> str:
 
 def invented(rng: np.random.Generator, count: int) -> list[Caption]:
     """Describe people of whom there is no picture: words are cheaper than faces."""
-    drawn = []
+    captions = []
     for _ in range(count):
         traits = draw_traits(rng)
         look = draw_look(traits, rng.dirichlet([0.45] * 3), rng)
         text = caption(look, traits, rng, str(rng.choice(EMOTIONS)))
-        drawn.append(Caption(shortened(text, rng), look))
-    return drawn
+        captions.append(Caption(shortened(text, rng), look))
+    return captions
 
 
 def dropped(tokens: Tensor, rng: np.random.Generator, all_of_it: float = 0.12) -> Tensor:

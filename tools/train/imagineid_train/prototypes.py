@@ -45,7 +45,7 @@ def measured(encoder: EmotionEncoder, size: Size) -> np.ndarray:
         ValueError: the network hears one of the emotions in none of its voices.
     """
     found: list[list[np.ndarray]] = [[] for _ in EMOTIONS]
-    heard = np.zeros(len(EMOTIONS), int)
+    totals = np.zeros(len(EMOTIONS), int)
     paths = sorted((VOICES / "train").glob("voices-*.npz"))
     if not paths:
         raise FileNotFoundError(f"No voices in {VOICES / 'train'}. Make them: make world")
@@ -64,10 +64,10 @@ def measured(encoder: EmotionEncoder, size: Size) -> np.ndarray:
             times = factor(gain_db(speech_level(level)))
             mels = np.stack([mel_windows(wave, start, size.window, times) for start in starts])
             theta, logits = encoder(torch.from_numpy(mels))
-            heard[acted] += 1
+            totals[acted] += 1
             if int(logits.log_softmax(dim=1).mean(dim=0).argmax()) == acted:
                 found[acted].append(theta.mean(dim=0).numpy())
-    for name, right, all_of in zip(EMOTIONS, found, heard, strict=True):
+    for name, right, all_of in zip(EMOTIONS, found, totals, strict=True):
         print(f"{name}: heard in {len(right)} of {all_of} voices")
         if not right:
             raise ValueError(f"the network hears {name} in no voice that acts it")

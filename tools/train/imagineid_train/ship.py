@@ -74,20 +74,20 @@ def trained_networks(size: Size, but: Container[str] = ()) -> dict[str, nn.Modul
     Raises:
         FileNotFoundError: a stage has not been trained.
     """
-    made = networks(size, len(vocabulary()))
+    modules = networks(size, len(vocabulary()))
     for name, stages in SOURCES.items():
         network, _, part = name.partition(".")
         if network not in but:
             stage, prefix = next((each for each in stages if trained(each[0])), stages[-1])
-            load_into(made[network].get_submodule(part), stage, prefix)
-    return made
+            load_into(modules[network].get_submodule(part), stage, prefix)
+    return modules
 
 
 def ship(size: Size) -> None:
     """Write the model's folder inside the package: weights, graphs, vocabulary and emotions."""
-    folder, made = DIRECTORY / size.name, trained_networks(size)
-    beside = _beside_the_voice(made, size)
-    write(made, ports(size), folder)
+    folder, modules = DIRECTORY / size.name, trained_networks(size)
+    beside = _beside_the_voice(modules, size)
+    write(modules, ports(size), folder)
     _beside_the_face(size)
     beside()
     sums(size)
@@ -97,10 +97,10 @@ def ship(size: Size) -> None:
 
 def ship_faces(size: Size) -> None:
     """Renew all networks but those that listen, which keep their bytes."""
-    folder, made = DIRECTORY / size.name, trained_networks(size, but=PAD)
+    folder, modules = DIRECTORY / size.name, trained_networks(size, but=PAD)
     for name in PAD:
-        made[name] = stored_network(name, size, folder / STORE)
-    write(made, ports(size), folder)
+        modules[name] = stored_network(name, size, folder / STORE)
+    write(modules, ports(size), folder)
     _beside_the_face(size)
     sums(size)
 
@@ -108,13 +108,13 @@ def ship_faces(size: Size) -> None:
 def ship_voices(size: Size) -> None:
     """Renew the networks that listen in the embedded model; all others keep their bytes."""
     folder = DIRECTORY / size.name
-    made: dict[str, nn.Module] = {}
+    modules: dict[str, nn.Module] = {}
     for name in PAD:
-        made[name] = network(name, size, words=0)
-        load_into(made[name], *SOURCES[name][0])
-    beside = _beside_the_voice(made, size)
+        modules[name] = network(name, size, words=0)
+        load_into(modules[name], *SOURCES[name][0])
+    beside = _beside_the_voice(modules, size)
     stored = load_file(folder / STORE)
-    for name, module in made.items():
+    for name, module in modules.items():
         for key, value in module.state_dict().items():
             stored[f"{name}.{key}"] = value.to(stored[f"{name}.{key}"].dtype).contiguous()
     part = (folder / STORE).with_suffix(".part")
@@ -132,10 +132,10 @@ def _beside_the_face(size: Size) -> None:
     np.savez_compressed(folder / PEOPLE_FILE, **dict[str, Any](population.measured(size)))
 
 
-def _beside_the_voice(made: dict[str, nn.Module], size: Size) -> Callable[[], None]:
+def _beside_the_voice(modules: dict[str, nn.Module], size: Size) -> Callable[[], None]:
     """Finish the networks that listen, in place; return what writes the files beside them."""
-    identity, content = made["identity"], made["content"]
-    encoder, decoder = made["emotion"], made["expression"]
+    identity, content = modules["identity"], modules["content"]
+    encoder, decoder = modules["emotion"], modules["expression"]
     assert isinstance(identity, IdentityEncoder)
     assert isinstance(content, ContentEncoder)
     assert isinstance(encoder, EmotionEncoder)

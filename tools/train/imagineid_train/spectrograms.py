@@ -87,9 +87,9 @@ def warped(mels: np.ndarray, stretch: np.ndarray) -> np.ndarray:
         Jaitly and Hinton 2013, vocal tract length perturbation.
     """
     edges = mel_edges_hz()[1:-1]  # the middle of each band
-    wanted = np.interp(edges[None] / stretch[:, None], edges, np.arange(MELS))  # (B, 80)
-    low = np.minimum(wanted.astype(np.int64), MELS - 2)
-    share = (wanted - low).astype(np.float32)[:, None]
+    source_bins = np.interp(edges[None] / stretch[:, None], edges, np.arange(MELS))  # (B, 80)
+    low = np.minimum(source_bins.astype(np.int64), MELS - 2)
+    share = (source_bins - low).astype(np.float32)[:, None]
     below = np.take_along_axis(mels, low[:, None], axis=2)
     above = np.take_along_axis(mels, low[:, None] + 1, axis=2)
     out: np.ndarray = below * (1 - share) + above * share
@@ -123,5 +123,5 @@ def without_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
         wave = (hum + 0.2 * coloured_noise(rng, samples)).astype(np.float32)
     loud = rng.random() < 0.5
     wave = levelled(wave, len(wave)) if loud else wave * factor(-rng.uniform(20, 80))
-    heard = mel_spectrogram(np.asarray(wave, np.float32))
-    return np.asarray(windowed(heard[None, : mels_under(frames)], frames)[0], np.float32)
+    mel = mel_spectrogram(np.asarray(wave, np.float32))
+    return np.asarray(windowed(mel[None, : mels_under(frames)], frames)[0], np.float32)

@@ -51,16 +51,16 @@ class Stage:
 
     def run(self, size: Size, minutes: float | None = None, steps: int | None = None) -> None:
         """Train until the stage has had ``minutes`` in all, or ``steps``."""
-        made = self.build(size)
-        budget = replace(made.budget, minutes=minutes or self.minutes, steps=steps)
+        training = self.build(size)
+        budget = replace(training.budget, minutes=minutes or self.minutes, steps=steps)
         train(
             self.folder(size),
-            made.modules,
-            made.loss,
+            training.modules,
+            training.loss,
             budget,
-            made.check,
-            made.check_every,
-            made.progress,
+            training.check,
+            training.check_every,
+            training.progress,
         )
 
 

@@ -95,9 +95,9 @@ def strengthened(
     return np.stack(out).astype(np.float32)
 
 
-def _strength(made: Tensor, calm: Tensor, face: Tensor) -> float:
+def _strength(predicted: Tensor, calm: Tensor, face: Tensor) -> float:
     """How much of an emotion's face is in a mean expression (52,)."""
-    return float((made - calm.mean(dim=(0, 1))) @ face / (face @ face))
+    return float((predicted - calm.mean(dim=(0, 1))) @ face / (face @ face))
 
 
 @torch.no_grad()

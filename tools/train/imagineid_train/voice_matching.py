@@ -39,6 +39,8 @@ class VoiceMatcher:
         for row, want in zip(traits, feeling, strict=True):
             gap = np.abs(self.traits[:, 1] - row[1]) / 8 + 5 * np.abs(self.traits[:, 0] - row[0])
             who.append(int(np.argpartition(gap, 20)[rng.integers(20)]))
-            alike = np.flatnonzero(self.feeling == want)
-            how.append(int(rng.choice(alike)) if len(alike) else int(rng.integers(len(gap))))
+            same_emotion = np.flatnonzero(self.feeling == want)
+            how.append(
+                int(rng.choice(same_emotion)) if len(same_emotion) else int(rng.integers(len(gap)))
+            )
         return self.identity[who], self.emotion[how]

@@ -137,7 +137,7 @@ class Voices:
         """Which utterances were recorded, (U,) bool; the others are made."""
         return np.asarray(self.speaker >= FIRST_SPEAKER)
 
-    def heard(self, utterance: int, first: int, version: int, frames: int) -> np.ndarray:
+    def mel_of(self, utterance: int, first: int, version: int, frames: int) -> np.ndarray:
         """Return the mel frames under ``frames`` video frames from ``first``, (T, 80)."""
         low, high = self.mel_bounds[utterance], self.mel_bounds[utterance + 1]
         start = low + MELS_A_SECOND * first // FPS
@@ -267,12 +267,12 @@ class Windows:
         groups = self.emotions if same_emotion else self.speakers
         for _ in range(pairs):
             recorded = len(groups) > 1 and rng.random() < self.real
-            alike = groups[int(recorded)]
-            names = list(alike)
+            by_emotion = groups[int(recorded)]
+            names = list(by_emotion)
             odds = np.ones(len(names))
-            if same_emotion and recorded and 0 in alike:
+            if same_emotion and recorded and 0 in by_emotion:
                 odds[names.index(0)] = max(1.0, len(names) - 1)  # as many calm as all others
-            some = alike[names[int(rng.choice(len(names), p=odds / odds.sum()))]]
+            some = by_emotion[names[int(rng.choice(len(names), p=odds / odds.sum()))]]
             chosen += [int(u) for u in rng.choice(some, 2)]
         return chosen
 
@@ -282,7 +282,7 @@ class Windows:
         first = [int(rng.integers(v.bounds[u + 1] - v.bounds[u] - n + 1)) for u in utterances]
         version = rng.integers(VERSIONS, size=len(first)) if self.augment else [0] * len(first)
         mels = np.stack(
-            [v.heard(u, f, int(k), n) for u, f, k in zip(utterances, first, version, strict=True)]
+            [v.mel_of(u, f, int(k), n) for u, f, k in zip(utterances, first, version, strict=True)]
         )
         rows = np.stack([v.bounds[u] + f for u, f in zip(utterances, first, strict=True)])
         rows = rows[:, None] + np.arange(n)
@@ -291,8 +291,8 @@ class Windows:
             frames, cut = int(v.bounds[ending + 1] - v.bounds[ending]), int(rng.integers(8, n - 8))
             rows[i, :cut] = v.bounds[ending + 1] - cut + np.arange(cut)
             rows[i, cut:] = v.bounds[beginning] + np.arange(n - cut)
-            before = v.heard(ending, frames - cut, 0, cut)[: MELS_A_SECOND * cut // FPS]
-            after = v.heard(beginning, 0, 0, n)
+            before = v.mel_of(ending, frames - cut, 0, cut)[: MELS_A_SECOND * cut // FPS]
+            after = v.mel_of(beginning, 0, 0, n)
             mels[i] = np.concatenate([before, after])[: mels.shape[1]]
         traits, known = v.traits[utterances].copy(), v.known[utterances]
         if self.augment:

@@ -37,7 +37,7 @@ def occlusion(
     normal = normals(points, triangles)
     middle = (points.min(0) + points.max(0)) / 2
     radius = float(np.linalg.norm(points - middle, axis=1).max()) * 1.01
-    seen, total = np.zeros(len(points)), np.zeros(len(points))
+    open_light, total = np.zeros(len(points)), np.zeros(len(points))
     for toward in directions(count):
         aside = np.cross([0.31, 0.95, 0.1], toward)
         aside /= np.linalg.norm(aside)
@@ -53,6 +53,6 @@ def occlusion(
         bias = 0.0035 + 1.2 * 2 * radius / SIDE * 0.5
         free = own[:, 2] + bias > near[at[:, 1] * SIDE + at[:, 0]]
         cosine = np.maximum(normal @ toward, 0.0)
-        seen += cosine * free
+        open_light += cosine * free
         total += cosine
-    return (seen / np.maximum(total, 1e-6)).astype(np.float32)
+    return (open_light / np.maximum(total, 1e-6)).astype(np.float32)

@@ -55,16 +55,16 @@ def sample(
     rng = np.random.default_rng(seed)
     points, rows = [], []
     for start in range(0, count, BATCH):
-        drawn = []
+        samples = []
         for _ in range(min(BATCH, count - start)):
             traits = people.draw_traits(rng)
             pheno, local = people.controls(traits, rng)
             if exchange_sexes:
                 pheno["gender"] = 1 - pheno["gender"]
-            drawn.append((pheno, local))
+            samples.append((pheno, local))
             race = [pheno["african"], pheno["asian"], pheno["caucasian"]]
             rows.append(np.concatenate([people.features(traits), race]))
-        points.append(head.shapes(drawn))
+        points.append(head.shapes(samples))
     return np.concatenate(points), np.array(rows)
 
 
@@ -92,8 +92,8 @@ def coefficients(
     """Shape coefficients (N, 80) of heads (N, V, 3) by weighted least squares."""
     root = np.sqrt(np.repeat(weight, 3))
     basis = (shapes.reshape(len(shapes), -1) * root).astype(np.float64)
-    seen = (points - mean).reshape(len(points), -1) * root
-    return np.asarray(np.linalg.solve(basis @ basis.T, basis @ seen.T).T, np.float32)
+    offsets = (points - mean).reshape(len(points), -1) * root
+    return np.asarray(np.linalg.solve(basis @ basis.T, basis @ offsets.T).T, np.float32)
 
 
 def tie(features: NDArray[np.float64], alpha: NDArray[np.float32], seed: int) -> people.Tie:
@@ -106,15 +106,15 @@ def tie(features: NDArray[np.float64], alpha: NDArray[np.float32], seed: int) ->
     weights = np.linalg.lstsq(voice, alpha, rcond=None)[0]
     guess = voice @ weights
     known = guess.var(0)
-    seen = np.arange(alpha.shape[1]) < SEEN
-    explained = np.where(seen, np.clip(known, EXPLAINED_SEEN, 0.97), EXPLAINED)
+    from_voice = np.arange(alpha.shape[1]) < SEEN
+    explained = np.where(from_voice, np.clip(known, EXPLAINED_SEEN, 0.97), EXPLAINED)
     # Orthonormal functions of the voice supply what the body's own tie lacks.
     centred = voice[:, 1:] - voice[:, 1:].mean(0)
     white = np.linalg.inv(np.linalg.qr(centred / np.sqrt(len(centred)))[1])
     audible = np.full(len(white), _PRODUCTS)
     audible[: len(_AUDIBLE)] = _AUDIBLE
     mix = np.random.default_rng(seed).normal(size=(len(white), alpha.shape[1])) * audible[:, None]
-    mix[:3, seen] = 0  # gender, age and childhood
+    mix[:3, from_voice] = 0  # gender, age and childhood
     natural = (centred @ white).T @ guess / len(centred)
     mix -= natural * ((mix * natural).sum(0) / np.maximum((natural**2).sum(0), 1e-9))
     mix /= np.linalg.norm(mix, axis=0)
@@ -136,19 +136,19 @@ def tie(features: NDArray[np.float64], alpha: NDArray[np.float32], seed: int) ->
 def agreement(found: people.Tie, count: int = 2000, seed: int = 9) -> tuple[float, float]:
     """Mean cosine between expected and drawn shapes, and the drawn coefficients' deviation."""
     rng = np.random.default_rng(seed)
-    cosines, drawn = [], []
+    cosines, alphas = [], []
     for _ in range(count):
         traits = people.draw_traits(rng)
         alpha, guess = found.draw(traits, rng), found.expected(traits)
         cosines.append(alpha @ guess / np.linalg.norm(alpha) / np.linalg.norm(guess))
-        drawn.append(alpha)
-    return float(np.mean(cosines)), float(np.std(drawn))
+        alphas.append(alpha)
+    return float(np.mean(cosines)), float(np.std(alphas))
 
 
 def runtime_subset(full: FaceModel, head: Head, most: int) -> FaceModel:
     """The head alone, with at most ``most`` triangles, over a subset of the same vertices."""
-    wanted = ("skin", "lips", "eye", "mouth", "teeth", "tongue")
-    keep = np.isin(full.triangle_region, [REGIONS.index(name) for name in wanted]) & ~head.hidden
+    regions = ("skin", "lips", "eye", "mouth", "teeth", "tongue")
+    keep = np.isin(full.triangle_region, [REGIONS.index(name) for name in regions]) & ~head.hidden
     keep &= full.head_weight[full.triangles].min(1) > 0.02
     triangles, region = full.triangles[keep], full.triangle_region[keep]
     used = set(full.landmarks.values())

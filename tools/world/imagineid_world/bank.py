@@ -142,8 +142,8 @@ class Bank:
         if voice.engine == "flite":
             return flite(voice.name)
         if voice.engine not in self._engines:
-            made = Espeak() if voice.engine == "espeak" else Kokoro(self._kokoro, self._archive)
-            self._engines[voice.engine] = made
+            engine = Espeak() if voice.engine == "espeak" else Kokoro(self._kokoro, self._archive)
+            self._engines[voice.engine] = engine
         return self._engines[voice.engine].voice(voice.name)
 
     def line(self, voice: Voice, number: int) -> Line:

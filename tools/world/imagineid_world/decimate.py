@@ -87,9 +87,9 @@ def decimate(
 
     heap = [(cost(v, w), v, w) for e in edges for v, w in (e, e[::-1]) if v not in locked]
     heapq.heapify(heap)
-    left = len(faces)
+    remaining = len(faces)
     gone: set[int] = set()
-    while left > most and heap:
+    while remaining > most and heap:
         _, v, w = heapq.heappop(heap)
         if v in gone or w in gone:
             continue
@@ -112,7 +112,7 @@ def decimate(
             around[w].add(f)
         quadric[w] += quadric[v]
         gone.add(v)
-        left -= 2
+        remaining -= 2
         for u in {u for f in around[w] for u in faces[f]} - {w}:
             if u not in locked:
                 heapq.heappush(heap, (cost(u, w), u, w))

@@ -96,12 +96,12 @@ def write_shard(
     tie: people.Tie,
 ) -> None:
     """Draw the people of one shard and write its two files, the arrays last."""
-    drawn = [draw_person(n, seed, studio, model, tie) for n in numbers]
+    generated = [draw_person(n, seed, studio, model, tie) for n in numbers]
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {key: np.stack([a[key] for a, _ in drawn]) for key in drawn[0][0]}
+    arrays = {key: np.stack([a[key] for a, _ in generated]) for key in generated[0][0]}
     words = folder / f"shard-{index:05d}.json"
     part = words.with_suffix(".json.part")
-    part.write_text(json.dumps([record for _, record in drawn]))
+    part.write_text(json.dumps([record for _, record in generated]))
     os.replace(part, words)
     shard = folder / f"shard-{index:05d}.npz"
     part = shard.with_suffix(".part")

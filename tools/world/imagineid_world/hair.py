@@ -252,9 +252,9 @@ def _comb(
             # Hair clings to the skull until it hangs free below the ears.
             cling = np.clip((position[:, 1] + 0.035) / 0.06, 0, 1) * 0.85
             ceiling = surface + 0.004
-            drawn = np.where(distance > ceiling, distance + (ceiling - distance) * cling, distance)
-            position = CENTRE + toward * drawn[:, None]
-            distance = drawn
+            pulled = np.where(distance > ceiling, distance + (ceiling - distance) * cling, distance)
+            position = CENTRE + toward * pulled[:, None]
+            distance = pulled
         inside = (distance < surface) & (surface - distance < 0.02 + lift)
         position = np.where(inside[:, None], CENTRE + toward * surface[:, None], position)
         if style.flow not in ("out", "knot", "side"):

@@ -301,16 +301,16 @@ def speak(
 
     warp = traits.vtl / source.vtl / mood.formant_ratio
     column = np.clip(np.arange(_BINS) * warp, 0, _BINS - 1)
-    left = column.astype(int)
-    right, across = np.minimum(left + 1, _BINS - 1), column - left
-    log_power = log_power[:, left] * (1 - across) + log_power[:, right] * across
-    noise = noise[:, left] * (1 - across) + noise[:, right] * across
+    lower = column.astype(int)
+    right, across = np.minimum(lower + 1, _BINS - 1), column - lower
+    log_power = log_power[:, lower] * (1 - across) + log_power[:, right] * across
+    noise = noise[:, lower] * (1 - across) + noise[:, right] * across
 
     loud = np.log(np.exp(log_power).sum(axis=1) + 1e-12)
-    heard = loud > loud.max() - 7.0
-    mean = float(loud[heard].mean())
+    audible = loud > loud.max() - 7.0
+    mean = float(loud[audible].mean())
     gain = np.clip((mood.energy_ratio - 1) * (loud - mean), -1.6, 1.6)
-    gain = np.where(heard, gain, np.minimum(gain, 0))
+    gain = np.where(audible, gain, np.minimum(gain, 0))
     rough = min(mood.jitter / 0.035, 1.0) * 0.35
     gain += rough * np.where(f0 > 0, rng.standard_normal(frames), 0.0)
     breath = float(np.clip(0.8 * traits.breath + mood.breath, -1.0, 1.2))

@@ -158,10 +158,10 @@ def _traits(wave: NDArray[np.float32], row: dict[str, str]) -> Traits:
     return Traits(gender, age, pitch, usual_tract(gender, age), 0.0, 0.0)
 
 
-def write(path: Path, heard: list[Recording]) -> float:
+def write(path: Path, recordings: list[Recording]) -> float:
     """Write a shard and its side file; seconds of sound in it."""
-    notes = [{"text": r.text, "voice": r.corpus, "phones": r.phones} for r in heard]
-    return write_voices(path, heard, notes, known=np.stack([r.known for r in heard]))
+    notes = [{"text": r.text, "voice": r.corpus, "phones": r.phones} for r in recordings]
+    return write_voices(path, recordings, notes, known=np.stack([r.known for r in recordings]))
 
 
 def shards(index: list[dict[str, str]]) -> Iterator[tuple[str, list[dict[str, str]]]]:
@@ -187,9 +187,9 @@ def main() -> None:
         path = options.out / name
         if path.exists():
             continue
-        heard = [read(options.folder, row) for row in some]
-        seconds = write(path, heard)
-        share = np.mean([bool(r.phones) for r in heard])
+        recordings = [read(options.folder, row) for row in some]
+        seconds = write(path, recordings)
+        share = np.mean([bool(r.phones) for r in recordings])
         print(f"{name}: {seconds / 60:.1f} minutes, {share:.0%} aligned", flush=True)
 
 

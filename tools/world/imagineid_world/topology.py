@@ -71,18 +71,18 @@ class Head:
         return own
 
     def shapes(
-        self, drawn: Sequence[tuple[dict[str, float], dict[str, float]]]
+        self, samples: Sequence[tuple[dict[str, float], dict[str, float]]]
     ) -> NDArray[np.float32]:
         """Vertices (N, V, 3) of heads given as phenotypes and local controls."""
-        pheno = {key: torch.tensor([p[key] for p, _ in drawn]) for key in drawn[0][0]}
+        pheno = {key: torch.tensor([p[key] for p, _ in samples]) for key in samples[0][0]}
         local: dict[str, torch.Tensor] = {}
         known = set(self.body.local_change_labels)
-        for key in drawn[0][1]:
-            value = torch.tensor([c[key] for _, c in drawn])
+        for key in samples[0][1]:
+            value = torch.tensor([c[key] for _, c in samples])
             for name in (key, f"l-{key}", f"r-{key}"):
                 if name in known:
                     local[name] = value
-        return self._vertices(len(drawn), phenotype_kwargs=pheno, local_changes_kwargs=local)
+        return self._vertices(len(samples), phenotype_kwargs=pheno, local_changes_kwargs=local)
 
     def units(self, names: Sequence[str]) -> NDArray[np.float32]:
         """Displacement (52, V, 3) of each expression unit on a middling head."""

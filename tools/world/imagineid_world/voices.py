@@ -90,8 +90,8 @@ class Studio:
             pitch[voice] = persona.pitch_of(utterances)
         out = {}
         for voice in VOICES:
-            alike = [v for v in VOICES if (v.male, v.split, v.cast) == (voice.male, "train", 1)]
-            reference = np.mean([spectra[v] for v in alike], axis=0)
+            same_sex = [v for v in VOICES if (v.male, v.split, v.cast) == (voice.male, "train", 1)]
+            reference = np.mean([spectra[v] for v in same_sex], axis=0)
             ratio = np.clip(persona.tract_ratio(spectra[voice], reference), 0.91, 1.10)
             out[voice.key] = persona.Source(
                 pitch[voice],
@@ -180,17 +180,17 @@ def utter(
 
 
 def _number(
-    studio: Studio, voice: Voice, left: list[int], emotion: str, rng: np.random.Generator
+    studio: Studio, voice: Voice, unused: list[int], emotion: str, rng: np.random.Generator
 ) -> int:
-    """Take a sentence that is not too long for the emotion's pace; refill ``left`` when empty."""
-    if not left:
-        left += rng.permutation(voice.sentences).tolist()
+    """Take a sentence that is not too long for the emotion's pace; refill ``unused`` when empty."""
+    if not unused:
+        unused += rng.permutation(voice.sentences).tolist()
     pace = PROSODY[emotion].rate_ratio
-    lengths = [studio.analysed(voice, n).phones[-2][2] / pace for n in left[:4]]
+    lengths = [studio.analysed(voice, n).phones[-2][2] / pace for n in unused[:4]]
     best = next(
         (i for i, length in enumerate(lengths) if length < _LONGEST_S), int(np.argmin(lengths))
     )
-    return left.pop(best)
+    return unused.pop(best)
 
 
 def shard(studio: Studio, split: str, number: int, seed: int) -> Iterator[Utterance]:
@@ -211,10 +211,10 @@ def shard(studio: Studio, split: str, number: int, seed: int) -> Iterator[Uttera
         voice = choose_voice(traits, split, sources, rng, cast)
         speaker = kind * 100_000 + number * SPEAKERS + i
         moods = [*range(len(EMOTIONS)), *rng.integers(0, len(EMOTIONS), LINES - len(EMOTIONS))]
-        left: list[int] = []
+        unused: list[int] = []
         for mood in rng.permutation(moods).tolist():
             strength = 0.0 if mood == 0 else float(0.4 + 0.6 * rng.beta(2.0, 1.2))
-            line = _number(studio, voice, left, EMOTIONS[mood], rng)
+            line = _number(studio, voice, unused, EMOTIONS[mood], rng)
             yield utter(studio, voice, line, traits, mood, strength, speaker, rng, habits)
 
 

@@ -85,35 +85,35 @@ def learning(
         image = people.crops(rng, batch, crop)
         latent, feature = encoder(image)
         noisy = latent + NOISE * torch.randn_like(latent)
-        made = decoder(noisy, feature, masks(rng, feature)).float()
+        decoded = decoder(noisy, feature, masks(rng, feature)).float()
         terms = {
-            "absolute": (made - image).abs().mean(),
-            "square": 3 * (made - image).pow(2).mean(),
-            "detail": (detail(made) - detail(image)).abs().mean(),
+            "absolute": (decoded - image).abs().mean(),
+            "square": 3 * (decoded - image).pow(2).mean(),
+            "detail": (detail(decoded) - detail(image)).abs().mean(),
             "size": 1e-3 * latent.float().pow(2).mean(),
         }
         if next(step) % PERCEPTUAL_EVERY == 0:
             some = slice(0, round(PERCEPTUAL_SHARE * batch))
-            terms["perceptual"] = 0.15 * perceptual(made[some], image[some])
-        return terms | against(made, image, blurred(image))
+            terms["perceptual"] = 0.15 * perceptual(decoded[some], image[some])
+        return terms | against(decoded, image, blurred(image))
 
     chosen = range(min(SHOWN, len(held)))
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        true, made = [], []
+        true, decoded = [], []
         for person in chosen:
             picture = held.whole(person, 1)
             latent = encoder(to_image(picture[None]).to(device()))[0]
             true.append(picture)
-            made.append(to_picture(decode(decoder, latent))[0])
+            decoded.append(to_picture(decode(decoder, latent))[0])
         folder = ROOT / size.name / name
-        sheet([np.stack(true), np.stack(made)], folder / "sheet.png")
+        sheet([np.stack(true), np.stack(decoded)], folder / "sheet.png")
         everywhere = np.ones(true[0].shape[:2], bool)
         middle = np.zeros_like(everywhere)
         side = len(middle)
         middle[round(0.3 * side) : round(0.8 * side), round(0.3 * side) : round(0.7 * side)] = True
-        pairs = list(zip(made, true, strict=True))
+        pairs = list(zip(decoded, true, strict=True))
         return {
             "db": float(np.mean([decibels(a, b, everywhere) for a, b in pairs])),
             "face_db": float(np.mean([decibels(a, b, middle) for a, b in pairs])),
@@ -130,8 +130,8 @@ def learning(
 def masks(rng: np.random.Generator, like: Tensor) -> Tensor:
     """Draw masks for MBA, (B, 1, h, w): half of them ones, the others soft blobs."""
     count, side = len(like), like.shape[-1]
-    drawn = torch.from_numpy(rng.random((count, 1, 4, 4))).to(like.dtype).to(like.device)
-    blobs = F.interpolate(drawn, size=(side, side), mode="bilinear")
+    coarse = torch.from_numpy(rng.random((count, 1, 4, 4))).to(like.dtype).to(like.device)
+    blobs = F.interpolate(coarse, size=(side, side), mode="bilinear")
     soft = (8 * (blobs - 0.5) + 0.5).clamp(0, 1)
     whole = torch.from_numpy(rng.random((count, 1, 1, 1)) < 0.5).to(like.device)
     return torch.where(whole, torch.ones_like(soft), soft)

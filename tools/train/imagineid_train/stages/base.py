@@ -94,11 +94,11 @@ def build(size: Size) -> Learning:
         time[-round(ONE_STEP * batch) :] = 1.0
         time, noise = time.to(device()), torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
-        made = unet(noisy, time, conditioning, *(r * steered for r in residuals)).float()
+        predicted = unet(noisy, time, conditioning, *(r * steered for r in residuals)).float()
         counts = people.weight[who, which].float()[:, None]
         unpictured = text(only_words.to(device()), no_voice[:unseen])
         return {
-            "flow": (counts * (made - flow.target(clean, noise)).pow(2)).mean(),
+            "flow": (counts * (predicted - flow.target(clean, noise)).pow(2)).mean(),
             "naming": NAMING * naming(unpictured, named.to(device())),
         }
 
@@ -207,8 +207,8 @@ class Imagination:
 
             def ask(latent: Tensor, time: float) -> Tensor:
                 at = torch.full((count,), time, device=latent.device)
-                made: Tensor = self.unet(latent, at, text, *residuals).float()
-                return made
+                predicted: Tensor = self.unet(latent, at, text, *residuals).float()
+                return predicted
 
             return ask
 

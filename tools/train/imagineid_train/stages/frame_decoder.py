@@ -74,7 +74,7 @@ def build(size: Size) -> Learning:
     against = Adversary(critic, 0.02, CRITIC_FROM, progress)
     perceptual, rng, step = Perceptual().to(device()), np.random.default_rng(0), count()
 
-    def seen(views: Views, draw: np.random.Generator | None) -> tuple[Tensor, ...]:
+    def decoder_inputs(views: Views, draw: np.random.Generator | None) -> tuple[Tensor, ...]:
         with torch.no_grad():
             latent = latents(encoder, views.target, draw)
             features = encoder.features(views.first).float()
@@ -96,38 +96,38 @@ def build(size: Size) -> Learning:
         done = next(step)
         views = on_device(next(batches))
         freedom = min(1.0, progress.share / FREE_AFTER)
-        made, _, drawn, _ = decoder.layers(*seen(views, rng), freedom=freedom)
+        predicted, _, own_picture, _ = decoder.layers(*decoder_inputs(views, rng), freedom=freedom)
         true, weight = views.target, views.weight
         head = (views.mesh.amax(1, keepdim=True) > -0.95).float()
         hidden = F.interpolate((1 - views.cover) * head, size=true.shape[-2:], mode="bilinear")
         counts = weight * (1 + 2 * hidden)
-        error = counts * (made - true).abs()
+        error = counts * (predicted - true).abs()
         terms = {
             "absolute": error.mean(),
-            "detail": 2 * (weight * (detail(made) - detail(true)).abs()).mean(),
-            "drawn": 0.5 * (counts * (drawn - true).abs()).mean(),
-            "time": 0.5 * (weight[::2] * (change(made) - change(true)).abs()).mean(),
+            "detail": 2 * (weight * (detail(predicted) - detail(true)).abs()).mean(),
+            "drawn": 0.5 * (counts * (own_picture - true).abs()).mean(),
+            "time": 0.5 * (weight[::2] * (change(predicted) - change(true)).abs()).mean(),
         }
-        part = middle(made), middle(true)
+        part = middle(predicted), middle(true)
         if done % 2 == 0:
             terms["perceptual"] = 0.3 * perceptual(part[0][:2].clamp(-1, 1), part[1][:2])
         mesh = F.interpolate(views.mesh, size=true.shape[-2:], mode="bilinear")
         return terms | against(part[0], part[1], middle(mesh))
 
-    shown = [(p, p % 2, (3 + 3 * p) % held.frames(p)) for p in range(min(SHOWN, len(held)))]
+    samples = [(p, p % 2, (3 + 3 * p) % held.frames(p)) for p in range(min(SHOWN, len(held)))]
 
     @torch.no_grad()
     def check() -> dict[str, float]:
         rows: dict[str, list[np.ndarray]] = {}
         judged = []
-        for each in shown:
+        for each in samples:
             views = on_device(whole_frames(held, [each]))
-            made, moved, _, shares = decoder.layers(*seen(views, None))
+            predicted, moved, _, shares = decoder.layers(*decoder_inputs(views, None))
             pictures = {
                 "first": to_picture(views.first)[0],
                 "true": to_picture(views.target)[0],
                 "moved": to_picture(moved)[0],
-                "made": to_picture(made)[0],
+                "made": to_picture(predicted)[0],
                 "shares": np.uint8(shares[0].movedim(0, -1).numpy(force=True) * 255),
             }
             for name, picture in pictures.items():
@@ -137,7 +137,7 @@ def build(size: Size) -> Learning:
             where = areas(to_picture(views.mesh)[0], held.matte(each[0], each[2]), spots)
             judged.append((pictures, where))
         sheet(
-            [np.stack([rows[name][i] for name in rows]) for i in range(min(6, len(shown)))],
+            [np.stack([rows[name][i] for name in rows]) for i in range(min(6, len(samples)))],
             ROOT / size.name / STAGE.name / "sheet.png",
         )
         out: dict[str, float] = {}

@@ -53,8 +53,8 @@ def build(size: Size) -> Learning:
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        drawn = pair(held, np.arange(min(16, len(held))), np.random.default_rng(0))
-        image, mask = (x.to(device()) for x in drawn)
+        held_pairs = pair(held, np.arange(min(16, len(held))), np.random.default_rng(0))
+        image, mask = (x.to(device()) for x in held_pairs)
         found, true = matte(image) > 0.5, mask > 0.5
         return {"iou": float((found & true).sum() / (found | true).sum())}
 

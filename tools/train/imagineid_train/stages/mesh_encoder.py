@@ -61,8 +61,8 @@ def build(size: Size) -> Learning:
     def loss() -> dict[str, Tensor]:
         mesh = next(batches).to(device())
         latent = encoder(mesh)
-        made = decoder(latent + 0.1 * torch.randn_like(latent)).float()
-        error = (made - mesh).abs()
+        decoded = decoder(latent + 0.1 * torch.randn_like(latent)).float()
+        error = (decoded - mesh).abs()
         # Lips, lids and irises cover few pixels, and are where pictures differ.
         weight = 1 + 4 * (mesh - mesh.mean(1, keepdim=True)).abs().amax(1, keepdim=True)
         spread = latent.float().pow(2).mean(dim=(0, 2, 3)) - 1
@@ -72,10 +72,10 @@ def build(size: Size) -> Learning:
     def check() -> dict[str, float]:
         mesh = draw(held, np.arange(min(8, len(held))), np.random.default_rng(0)).to(device())
         latent = encoder(mesh)
-        made = decoder(latent)
-        sheet([to_picture(mesh), to_picture(made)], ROOT / size.name / STAGE.name / "sheet.png")
+        decoded = decoder(latent)
+        sheet([to_picture(mesh), to_picture(decoded)], ROOT / size.name / STAGE.name / "sheet.png")
         return {
-            "absolute": float((made - mesh).abs().mean()),
+            "absolute": float((decoded - mesh).abs().mean()),
             "std": float(latent.std()),
         }
 

@@ -186,11 +186,11 @@ class Unpaired:
     imagination: Imagination
     before: FirstDecoder
     rng: np.random.Generator
-    drawn: int = 0
+    draws: int = 0
 
     def __post_init__(self) -> None:
         """Begin without any."""
-        self.made: list[tuple[Tensor, Tensor, int, int]] = []
+        self.generated: list[tuple[Tensor, Tensor, int, int]] = []
 
     @torch.no_grad()
     def _more(self) -> None:
@@ -210,15 +210,15 @@ class Unpaired:
             F.avg_pool2d(decode(self.before, z[None]).float(), size.patch)[0] for z in latents
         ]
         rows = zip(latents, coarse, who.tolist(), which.tolist(), strict=True)
-        self.made = [*self.made, *rows][-POOL:]
+        self.generated = [*self.generated, *rows][-POOL:]
 
     def draw(self, count: int) -> tuple[Tensor, list[Tensor], np.ndarray, np.ndarray]:
         """Return latents (count, c, h, w), colours of their patches, people and frames."""
-        self.drawn += 1
-        growing = len(self.made) < POOL and self.drawn % 10 == 1
-        if growing or self.drawn % RENEWED == 0:
+        self.draws += 1
+        growing = len(self.generated) < POOL and self.draws % 10 == 1
+        if growing or self.draws % RENEWED == 0:
             self._more()
-        chosen = [self.made[i] for i in self.rng.integers(len(self.made), size=count)]
+        chosen = [self.generated[i] for i in self.rng.integers(len(self.generated), size=count)]
         latents, coarse, who, which = zip(*chosen, strict=True)
         return torch.stack(latents), list(coarse), np.array(who), np.array(which)
 
@@ -256,10 +256,10 @@ def build(size: Size) -> Learning:
         free, coarse, free_who, free_which = unpaired.draw(round(UNPAIRED * batch))
         near, far = framed(people, rng, who, which), framed(people, rng, free_who, free_which)
         both = near + far
-        made = windows_drawn(decoder, torch.cat([latent, free]), both)
+        decoded = windows_drawn(decoder, torch.cat([latent, free]), both)
         true = near.windows(_pictures(people, who, which), size.patch)
-        parts, true_parts = both.parts(made), near.parts(true)
-        paired, colours_made = made[:batch], F.avg_pool2d(made[batch:], size.patch)
+        parts, true_parts = both.parts(decoded), near.parts(true)
+        paired, colours_made = decoded[:batch], F.avg_pool2d(decoded[batch:], size.patch)
         colours = far.windows(coarse, 1)
         late = ADVERSARIAL * min(1.0, progress.share / 0.05)
         return {
@@ -268,7 +268,7 @@ def build(size: Size) -> Learning:
             "perceptual": 0.4 * perceptual(paired, true),
             "part": 0.2 * perceptual(parts[:batch], true_parts),
             "coarse": 2 * (colours_made - colours).abs().mean(),
-        } | _game(critics, (true, true_parts), (made, parts), late)
+        } | _game(critics, (true, true_parts), (decoded, parts), late)
 
     @torch.no_grad()
     def check() -> dict[str, float]:
@@ -304,16 +304,16 @@ def _pictures(people: People, who: np.ndarray, which: np.ndarray) -> list[Tensor
 
 
 def _game(
-    critics: Critics, true: tuple[Tensor, Tensor], made: tuple[Tensor, Tensor], weight: float
+    critics: Critics, true: tuple[Tensor, Tensor], generated: tuple[Tensor, Tensor], weight: float
 ) -> dict[str, Tensor]:
     """Return hinge losses of both sides; neither's gradient reaches the other."""
-    fake = critics(*(each.detach() for each in made))
+    fake = critics(*(each.detach() for each in generated))
     own = [
         F.relu(1 - a.float()).mean() + F.relu(1 + b.float()).mean()
         for a, b in zip(critics(*true), fake, strict=True)
     ]
     critics.requires_grad_(requires_grad=False)
-    fool = [-score.float().mean() for score in critics(*made)]
+    fool = [-score.float().mean() for score in critics(*generated)]
     critics.requires_grad_(requires_grad=True)
     return {"critic": torch.stack(own).sum(), "fool": weight * torch.stack(fool).sum()}
 

@@ -31,7 +31,7 @@ from imagineid_train.loop import (
 from imagineid_train.people import People
 from imagineid_train.prompts import dropped, vocabulary
 from imagineid_train.stage import Learning, Stage
-from imagineid_train.stages.tia import Voices, heard
+from imagineid_train.stages.tia import Voices, load_voices
 
 BATCH, ON_GPU = 32, 128
 """Samples of a batch, on a CPU and on a GPU."""
@@ -79,8 +79,8 @@ class Steered:
     def one_step(self, noise: Tensor, conditioning: Tensor, *conditions: Tensor) -> Tensor:
         """Imagine latents in one step from noise and mesh, first frame and neighbour."""
         time = torch.ones(len(noise), device=noise.device)
-        made = self.unet(noise, time, conditioning, *self.adapter(*conditions)).float()
-        return Flow().split(noise, made, 1.0)[0]
+        velocity = self.unet(noise, time, conditioning, *self.adapter(*conditions)).float()
+        return Flow().split(noise, velocity, 1.0)[0]
 
 
 def learning(size: Size, voices: Voices | None) -> Learning:
@@ -112,9 +112,9 @@ def learning(size: Size, voices: Voices | None) -> Learning:
         time = torch.from_numpy(np.where(late, 1.0, free)).float().to(device())
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
         residuals = steered.adapter(mesh, anchor * all_three, neighbour * all_three)
-        made = steered.unet(noisy, time, conditioning, *residuals).float()
+        velocity = steered.unet(noisy, time, conditioning, *residuals).float()
         counts = people.weight[who, which].float().to(device())[:, None]
-        return {"flow": (counts * (made - flow.target(clean, noise)).pow(2)).mean()}
+        return {"flow": (counts * (velocity - flow.target(clean, noise)).pow(2)).mean()}
 
     @torch.no_grad()
     def check() -> dict[str, float]:
@@ -133,11 +133,11 @@ def judge(steered: Steered, held: People) -> dict[str, float]:
     true = held.frame[who, which].float().to(device())
     noise = torch.randn(true.shape, generator=torch.Generator().manual_seed(0)).to(device())
     conditioning = steered.conditioning(held, draw, who, which)
-    made = steered.one_step(noise, conditioning, mesh, anchor, neighbour)
+    predicted = steered.one_step(noise, conditioning, mesh, anchor, neighbour)
     return {
-        "coherent_1": float((made - true).pow(2).mean()),
+        "coherent_1": float((predicted - true).pow(2).mean()),
         "copying": float((anchor - true).pow(2).mean()),
     }
 
 
-STAGE = Stage("sca", 120.0, lambda size: learning(size, heard(size)))
+STAGE = Stage("sca", 120.0, lambda size: learning(size, load_voices(size)))

@@ -39,7 +39,7 @@ from imagineid_train.stage import Learning, Stage
 from imagineid_train.stages.autoencoder import frozen
 from imagineid_train.stages.frame_decoder import enlarged
 from imagineid_train.stages.sca import Steered, judge
-from imagineid_train.stages.tia import Voices, heard
+from imagineid_train.stages.tia import Voices, load_voices
 
 BATCH, ON_GPU = 4, 24
 """Frames of a batch, on a CPU and on a GPU."""
@@ -48,7 +48,7 @@ READERS = 10
 
 
 @dataclass(frozen=True)
-class Drawn:
+class FramesToImagine:
     """Frames to imagine: whose (B,) and which (B,), with the views of them."""
 
     who: np.ndarray
@@ -69,22 +69,22 @@ def learning(size: Size, voices: Voices | None) -> Learning:
     perceptual, rng = Perceptual().to(device()), np.random.default_rng(3)
     batch = per_step(BATCH, ON_GPU)
 
-    def seen(source: People, draw: np.random.Generator, count: int) -> Drawn:
+    def draw_batch(source: People, draw: np.random.Generator, count: int) -> FramesToImagine:
         if source is held:
             who, which = np.arange(count), np.full(count, 2)
         else:
             who, which = source.draw(draw, count)
         first = draw.integers(FIRSTS, size=count)
         chosen = [(int(p), int(f), int(n)) for p, f, n in zip(who, first, which, strict=True)]
-        return Drawn(who, which, whole_frames(source.moves, chosen))
+        return FramesToImagine(who, which, whole_frames(source.moves, chosen))
 
     def imagined(
-        source: People, draw: np.random.Generator, drawn: Drawn
+        source: People, draw: np.random.Generator, chosen: FramesToImagine
     ) -> tuple[Tensor, Tensor, Views]:
         """Return one-step latents, the frames drawn of them, and what those should be."""
-        views = on_device(drawn.views)
-        mesh, anchor, neighbour, _ = source.conditions(draw, drawn.who, drawn.which)
-        conditioning = steered.conditioning(source, draw, drawn.who, drawn.which)
+        views = on_device(chosen.views)
+        mesh, anchor, neighbour, _ = source.conditions(draw, chosen.who, chosen.which)
+        conditioning = steered.conditioning(source, draw, chosen.who, chosen.which)
         latent = steered.one_step(torch.randn_like(mesh), conditioning, mesh, anchor, neighbour)
         with torch.no_grad():
             features = encoder.features(views.first).float()
@@ -98,30 +98,30 @@ def learning(size: Size, voices: Voices | None) -> Learning:
         )
         return latent, decoder(latent, *parts, views.mask).float(), views
 
-    batches = drawn_ahead(lambda own: seen(people, own, batch), 3, READERS)
+    batches = drawn_ahead(lambda own: draw_batch(people, own, batch), 3, READERS)
 
     def loss() -> dict[str, Tensor]:
-        drawn = next(batches)
-        latent, made, views = imagined(people, rng, drawn)
+        chosen = next(batches)
+        latent, predicted, views = imagined(people, rng, chosen)
         true, weight = views.target, views.weight
-        clean = people.frame[drawn.who, drawn.which].float()
-        counts = people.weight[drawn.who, drawn.which].float()[:, None]
+        clean = people.frame[chosen.who, chosen.which].float()
+        counts = people.weight[chosen.who, chosen.which].float()[:, None]
         spots = [people.moves.spot(int(p), int(n), int(rng.integers(3)))
-                 for p, n in zip(drawn.who, drawn.which, strict=True)]  # fmt: skip
+                 for p, n in zip(chosen.who, chosen.which, strict=True)]  # fmt: skip
         mesh = F.interpolate(views.mesh, size=true.shape[-2:], mode="bilinear")
-        near = [about(each, spots) for each in (made, true, mesh)]
+        near = [about(each, spots) for each in (predicted, true, mesh)]
         return {
             "latent": 0.3 * (counts * (latent - clean).pow(2)).mean(),
-            "absolute": 2 * (weight * (made - true).abs()).mean(),
-            "detail": 2 * (weight * (detail(made) - detail(true)).abs()).mean(),
+            "absolute": 2 * (weight * (predicted - true).abs()).mean(),
+            "detail": 2 * (weight * (detail(predicted) - detail(true)).abs()).mean(),
             "perceptual": 0.3 * perceptual(near[0].clamp(-1, 1), near[1]),
         } | against(near[0], near[1], near[2])
 
     @torch.no_grad()
     def check() -> dict[str, float]:
         draw = np.random.default_rng(0)
-        _, made, views = imagined(held, draw, seen(held, draw, min(6, len(held))))
-        rows = [to_picture(views.first), to_picture(views.target), to_picture(made)]
+        _, predicted, views = imagined(held, draw, draw_batch(held, draw, min(6, len(held))))
+        rows = [to_picture(views.first), to_picture(views.target), to_picture(predicted)]
         sheet(rows, ROOT / size.name / STAGE.name / "sheet.png")
         return judge(steered, held)
 
@@ -140,4 +140,4 @@ def about(pictures: Tensor, spots: list[np.ndarray]) -> Tensor:
     return torch.stack(out).contiguous(memory_format=torch.channels_last)
 
 
-STAGE = Stage("student", 60.0, lambda size: learning(size, heard(size)))
+STAGE = Stage("student", 60.0, lambda size: learning(size, load_voices(size)))

@@ -25,7 +25,7 @@ Voices = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[Tensor, T
 """Maps a generator, traits (B, 6) and feelings (B,) to theta_id and theta_e, (B, 512) each."""
 
 
-def heard(size: Size) -> Voices:
+def load_voices(size: Size) -> Voices:
     """Return voices of the world as frozen PAD hears them, matched to faces."""
     from imagineid_train.voice_matching import VoiceMatcher
 
@@ -52,10 +52,10 @@ def learning(size: Size, voices: Voices) -> Learning:
         time, noise = time.to(device()), torch.randn_like(clean)
         noisy = flow.mix(clean, noise, time.view(-1, 1, 1, 1))
         pseudo = inversion(identity.to(device()), emotion.to(device()))
-        made = unet(noisy, time, text(tokens.to(device()), pseudo))
-        return {"flow": (made.float() - flow.target(clean, noise)).pow(2).mean()}
+        velocity = unet(noisy, time, text(tokens.to(device()), pseudo))
+        return {"flow": (velocity.float() - flow.target(clean, noise)).pow(2).mean()}
 
     return Learning({"inversion": inversion}, loss, None, Budget(0, rate=5e-4))
 
 
-STAGE = Stage("tia", 20.0, lambda size: learning(size, heard(size)))
+STAGE = Stage("tia", 20.0, lambda size: learning(size, load_voices(size)))

@@ -55,7 +55,7 @@ class Anatomy:
     drop: F32
     lids: F32
     belt: F32
-    apart: F32
+    open_jaw: F32
     outer_lips: NDArray[np.int64]
     upper_seam: NDArray[np.int64]
     lower_seam: NDArray[np.int64]
@@ -98,7 +98,7 @@ def anatomy() -> Anatomy:
         drop=np.asarray(drop / drop[region == LIPS].max(), np.float32),
         lids=np.max([b / b.max() for b in blink], axis=0).astype(np.float32),
         belt=np.where(region == SKIN, about_eyes, 0).astype(np.float32),
-        apart=np.asarray(mean + model.units[UNIT["jawOpen"]], np.float32),
+        open_jaw=np.asarray(mean + model.units[UNIT["jawOpen"]], np.float32),
         outer_lips=np.flatnonzero(np.isin(region, (LIPS, MOUTH)) & (mean[:, 2] > 0.005)),
         upper_seam=rows[0],
         lower_seam=rows[1],

@@ -70,9 +70,9 @@ def painted(side: int, traits: Traits, rng: np.random.Generator) -> Background:
     """A blurred room, landscape, studio or lights of the drawn world."""
     look = draw_look(traits, (0.3, 0.3, 0.4), rng)
     kind = str(rng.choice(list(PAINTED)))
-    drawn = paint(replace(look, backdrop=kind), side)
+    rendered = paint(replace(look, backdrop=kind), side)
     colour = look.backdrop_name if kind == "studio" else ""
-    return Background(np.asarray(np.clip(drawn, 0, 1) * 255, np.float32), PAINTED[kind], colour)
+    return Background(np.asarray(np.clip(rendered, 0, 1) * 255, np.float32), PAINTED[kind], colour)
 
 
 def main_colour(picture: F32) -> str:

@@ -71,7 +71,7 @@ class Studio:
         self.tiles = read_tiles(folder)
         self.labels = read_labels(folder)
         out.mkdir(parents=True, exist_ok=True)
-        self.seen: Survey = survey(self.tiles, out / "survey.npz")
+        self.tile_survey: Survey = survey(self.tiles, out / "survey.npz")
         self._row = {tile.name: i for i, tile in enumerate(self.tiles)}
 
     @cached_property
@@ -81,7 +81,7 @@ class Studio:
 
     def select(self, most: int | None) -> selection.Selection:
         """Choose who is used."""
-        return selection.select(self.tiles, self.seen, self.labels, most)
+        return selection.select(self.tiles, self.tile_survey, self.labels, most)
 
     def tile(self, name: str) -> Tile:
         """A picture by its name."""
@@ -94,7 +94,9 @@ class Studio:
     def framed(self, name: str) -> Framed:
         """A picture in the model's framing, :data:`SIDE` wide."""
         i = self._row[name]
-        return frame_tile(self.tiles[i].read(), self.seen.landmarks[i], self.seen.person[i], SIDE)
+        return frame_tile(
+            self.tiles[i].read(), self.tile_survey.landmarks[i], self.tile_survey.person[i], SIDE
+        )
 
     def fit(self, framed: Framed, label: Label | None) -> Fit:
         """The face model fitted to a framed picture."""
@@ -104,14 +106,18 @@ class Studio:
     def age(self, name: str) -> float:
         """Years: the eye's if it differs from the network's, else the network's."""
         label = self.label(name)
-        return float(label.age) if label and label.age else float(self.seen.age[self._row[name]])
+        return (
+            float(label.age)
+            if label and label.age
+            else float(self.tile_survey.age[self._row[name]])
+        )
 
     def male(self, name: str) -> float:
         """0 for a woman, 1 for a man."""
         label = self.label(name)
         if label:
             return float(label.sex == "man")
-        return float(self.seen.male[self._row[name]] > 0.5)
+        return float(self.tile_survey.male[self._row[name]] > 0.5)
 
     def traits(self, name: str) -> Traits:
         """Gender and age, with the voice that is usual for them."""
@@ -143,13 +149,13 @@ def make_person(
     person = PhotoPerson(shape, changed.look, keep_mouth=bool(label and label.mouth))
     act = draw_act(shape.fit, rng, options.frames, still_mouth=person.keep_mouth)
     rest = shape.face.model.neutral(changed.alpha)
-    drawn = [
+    frames = [
         person.frame(beta, pose, options.size, rest)
         for beta, pose in zip(act.beta, act.pose, strict=True)
     ]
     arrays: dict[str, NDArray[np.generic]] = {
-        "frame": np.stack([picture for picture, _ in drawn]),
-        "matte": np.stack([matte for _, matte in drawn]),
+        "frame": np.stack([picture for picture, _ in frames]),
+        "matte": np.stack([matte for _, matte in frames]),
         "alpha": changed.alpha,
         "beta": act.beta.astype(np.float16),
         "pose": act.pose,
@@ -175,8 +181,8 @@ def build(folder: Path, out: Path, options: Options) -> None:
     """
     studio = Studio(folder, out)
     chosen = studio.select(options.people)
-    for test, left in chosen.funnel.items():
-        print(f"{left:5d} tiles: {test}")
+    for test, remaining in chosen.funnel.items():
+        print(f"{remaining:5d} tiles: {test}")
     parts = shards.split_people(chosen.people, chosen.judges, options.seed)
     count = sum(map(len, parts.values()))
     write_split(out / "split.json", {"seed": options.seed, "people": count, **parts})

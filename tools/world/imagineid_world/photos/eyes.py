@@ -164,31 +164,31 @@ def _white(photo: U8, rim: F32) -> F32:
     return np.asarray(np.percentile(own, 94, axis=0) / 255 if len(own) else np.full(3, 0.6))
 
 
-def paint_balls(picture: F32, seen: Surface, places: F32, plates: EyePlates) -> None:
-    """Draw the eyeballs into a picture (S, S, 3), in place; ``places`` (N, 2) as of ``seen``."""
-    own = seen.region == EYE
+def paint_balls(picture: F32, mesh: Surface, places: F32, plates: EyePlates) -> None:
+    """Draw the eyeballs into a picture (S, S, 3), in place; ``places`` (N, 2) as of ``mesh``."""
+    own = mesh.region == EYE
     if not own.any():
         return
-    unit = seen.size / 256
-    box = seen.window(own, round(4 * unit))
-    eye = seen.spread(own.astype(np.float32))[box]
+    unit = mesh.size / 256
+    box = mesh.window(own, round(4 * unit))
+    eye = mesh.spread(own.astype(np.float32))[box]
     at = places[own][:, None] - 0.5
     colours = np.zeros((len(own), 3), np.float32)
     colours[own] = cv2.remap(plates.balls, at[..., 0], at[..., 1], cv2.INTER_CUBIC)[:, 0]
     share = (cv2.GaussianBlur(eye, (0, 0), 0.45 * unit) * eye)[..., None]
     above = cv2.GaussianBlur(np.roll(eye, round(unit), 0), (0, 0), 1.2 * unit)
     shade = np.clip(1 - 0.35 * (1 - above), 0.6, 1)[..., None]  # the lid's shadow
-    picture[box] += (seen.spread(colours)[box] * shade - picture[box]) * share
+    picture[box] += (mesh.spread(colours)[box] * shade - picture[box]) * share
 
 
 def paint_lids(
-    picture: F32, seen: Surface, face: Anatomy, places: F32, plates: EyePlates, closing: F32
+    picture: F32, mesh: Surface, face: Anatomy, places: F32, plates: EyePlates, closing: F32
 ) -> None:
     """Draw closing lids into a picture, in place.
 
     Args:
         picture: the frame so far, (S, S, 3) 0..255.
-        seen: the posed mesh's pixels.
+        mesh: the posed mesh's pixels.
         face: the anatomy.
         places: where each pixel's texture lies in the photograph, (N, 2).
         plates: the photograph's eyes.
@@ -197,15 +197,15 @@ def paint_lids(
     shut = smoothstep(*_CLOSING, closing)
     if shut.max() < 0.02:
         return
-    amount = seen.mix(face.lids)
-    own = (seen.region == SKIN) & (amount > 0.05)
-    of_left = seen.mix(face.model.mean[:, 0]) > 0  # the person's left is the viewer's right
+    amount = mesh.mix(face.lids)
+    own = (mesh.region == SKIN) & (amount > 0.05)
+    of_left = mesh.mix(face.model.mean[:, 0]) > 0  # the person's left is the viewer's right
     share = np.where(of_left, *shut) * smoothstep(0.05, 0.3, amount)
     at = places[own][:, None] - 0.5
     skin = cv2.remap(plates.lids, at[..., 0], at[..., 1], cv2.INTER_LINEAR)[:, 0]
     flat = picture.reshape(-1, 3)
-    flat[seen.pixel[own]] += (skin - flat[seen.pixel[own]]) * share[own][:, None]
-    marks = project(face.at_marks(seen.points), seen.size)
+    flat[mesh.pixel[own]] += (skin - flat[mesh.pixel[own]]) * share[own][:, None]
+    marks = project(face.at_marks(mesh.points), mesh.size)
     for ids, much in ((UPPER_LIDS[1], shut[0]), (UPPER_LIDS[0], shut[1])):
         if much >= 0.02:
             _draw_lashes(picture, marks[list(ids)], plates.lash, float(much))

@@ -186,9 +186,9 @@ def _mesh_masks(shape: Geometry) -> tuple[F32, F32]:
     """Skin that the mesh draws, and lips, as in the photograph."""
     face = shape.face
     points = face.model.posed(face.model.express(shape.rest, shape.fit.beta), shape.fit.pose)
-    seen = surface(points, face.model, shape.side)
-    skin = seen.spread((seen.region == SKIN) * np.clip(seen.mix(shape.inner), 0, 1))
-    lips = seen.spread((seen.region == LIPS).astype(np.float32))
+    mesh = surface(points, face.model, shape.side)
+    skin = mesh.spread((mesh.region == SKIN) * np.clip(mesh.mix(shape.inner), 0, 1))
+    lips = mesh.spread((mesh.region == LIPS).astype(np.float32))
     return skin, cv2.GaussianBlur(lips, (0, 0), 0.8 * shape.side / 256)
 
 

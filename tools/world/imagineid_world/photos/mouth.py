@@ -71,8 +71,8 @@ class Lips:
         gap = points[face.upper_seam, 1] - points[face.lower_seam, 1]
         columns = face.model.mean[face.upper_seam, 0]
         order = np.argsort(columns)
-        apart = smoothstep(*OPENING_M, gap)[order]
-        share = np.interp(face.model.mean[face.outer_lips, 0], columns[order], apart)[:, None]
+        openness = smoothstep(*OPENING_M, gap)[order]
+        share = np.interp(face.model.mean[face.outer_lips, 0], columns[order], openness)[:, None]
         out: F32 = self.closed.copy()
         own = face.outer_lips
         out[own] = self.closed[own] * (1 - share) + self.open[own] * share
@@ -95,24 +95,24 @@ def opening(face: Anatomy, points: F32, size: int) -> NDArray[np.uint8]:
 
 
 def paint(
-    picture: F32, seen: Surface, face: Anatomy, gate: NDArray[np.uint8], seam: F32, light: F32
+    picture: F32, mesh: Surface, face: Anatomy, gate: NDArray[np.uint8], seam: F32, light: F32
 ) -> None:
     """Paint the mouth's inside into a picture (S, S, 3) 0..255, in place.
 
     Args:
         picture: the frame so far.
-        seen: the posed mesh's pixels.
+        mesh: the posed mesh's pixels.
         face: the anatomy.
         gate: pixels between the lips, of :func:`opening`.
         seam: colour between closed lips, (3,) 0..255.
         light: colour of white in the mouth, (3,) 0..1.
     """
-    own = np.isin(seen.region, INSIDE)
+    own = np.isin(mesh.region, INSIDE)
     if own.sum() < 3:
         return
-    unit = seen.size / 256
-    box = seen.window(own, round(6 * unit))
-    part, inside = picture[box], seen.spread(own.astype(np.float32))[box]
+    unit = mesh.size / 256
+    box = mesh.window(own, round(6 * unit))
+    part, inside = picture[box], mesh.spread(own.astype(np.float32))[box]
     hole = inside * gate[box]
     rim = cv2.GaussianBlur(hole, (0, 0), 0.4 * unit)[..., None]
     part += (seam - part) * rim
@@ -121,8 +121,8 @@ def paint(
     if not hole.any():
         return
     colours = np.zeros((len(own), 3), np.float32)
-    colours[own] = _colours(seen, face, own) * light * 255
-    soft = cv2.GaussianBlur(seen.spread(colours)[box], (0, 0), 0.5 * unit)
+    colours[own] = _colours(mesh, face, own) * light * 255
+    soft = cv2.GaussianBlur(mesh.spread(colours)[box], (0, 0), 0.5 * unit)
     soft /= cv2.GaussianBlur(inside, (0, 0), 0.5 * unit)[..., None] + np.float32(1e-3)
     # Little light gets in: darker near the lips, most below the upper one.
     below = np.minimum(hole, np.roll(hole, max(1, round(1.2 * unit)), 0))
@@ -132,12 +132,12 @@ def paint(
     part += (soft - part) * share
 
 
-def _colours(seen: Surface, face: Anatomy, own: NDArray[np.bool_]) -> F32:
+def _colours(mesh: Surface, face: Anatomy, own: NDArray[np.bool_]) -> F32:
     """Colours of the mouth's pixels under white light, (n, 3) 0..1."""
-    x, y, z = seen.mix(face.model.mean, own).T
-    normal = seen.mix(normals(seen.points, face.model.triangles), own)
-    upper = seen.mix(face.drop, own) < 0.5
-    region = seen.region[own]
+    x, y, z = mesh.mix(face.model.mean, own).T
+    normal = mesh.mix(normals(mesh.points, face.model.triangles), own)
+    upper = mesh.mix(face.drop, own) < 0.5
+    region = mesh.region[own]
     lit = (0.35 + 0.65 * np.clip(normal @ _LIGHT, 0, 1))[:, None]
     out = _DARK * smoothstep(-0.03, 0.03, z)[:, None]
     out[region == TEETH] = (_teeth(x, y, z, upper) * (0.6 + 0.4 * lit))[region == TEETH]

@@ -56,9 +56,9 @@ class OuterField:
         self._at_rest = project(posed(self._plane, pose, self._weight), side)
         self._pulls = _thinned(face, points, places, side)
         self._places = places[self._pulls]
-        apart = ((nodes[:, None] - self._places[None]) ** 2).sum(2)
-        near = apart.min(1, keepdims=True)
-        kernel = np.exp(-(apart - near) / (2 * (side * 0.018) ** 2 + 0.5 * near))
+        squared_distance = ((nodes[:, None] - self._places[None]) ** 2).sum(2)
+        near = squared_distance.min(1, keepdims=True)
+        kernel = np.exp(-(squared_distance - near) / (2 * (side * 0.018) ** 2 + 0.5 * near))
         kernel /= kernel.sum(1, keepdims=True)
         self._spread = (kernel * np.exp(-near / (2 * (side * 0.09) ** 2))).astype(np.float32)
 

@@ -83,13 +83,13 @@ class Geometry:
 
 def _residuals(face: Anatomy, residual: F32) -> F32:
     """Continue landmark residuals (478, 2) px to all vertices (V, 2), not across the lips."""
-    at = face.at_marks(face.apart)
+    at = face.at_marks(face.open_jaw)
     _, first = np.unique(at.round(5), axis=0, return_index=True)
     field = RBFInterpolator(
         at[first] * 100, residual[first], kernel="thin_plate_spline", smoothing=0.3
     )
-    out = field(face.apart * 100)
-    near = np.linalg.norm(face.apart[:, None] - at[None, ::4], axis=2).min(1)
+    out = field(face.open_jaw * 100)
+    near = np.linalg.norm(face.open_jaw[:, None] - at[None, ::4], axis=2).min(1)
     out *= smoothstep(0.05, 0.015, near)[:, None]
     for sign, ids in zip((-1, 1), IRISES, strict=True):  # an eyeball moves as one
         ball = (face.region == EYE) & (face.model.mean[:, 0] * sign > 0)
@@ -183,48 +183,48 @@ class PhotoPerson:
         """
         shape, look, face = self.shape, self.look, self.shape.face
         points = self.points(beta, pose, rest)
-        seen = surface(points, face.model, size)
+        mesh = surface(points, face.model, size)
         gate = mouth.opening(face, points, size)
         sources = shape.outer.sources(points, pose, size)
-        own, places = self._own(seen, gate)
+        own, places = self._own(mesh, gate)
         flat = sources.reshape(-1, 2)
-        flat[seen.pixel] += (places - flat[seen.pixel]) * own[:, None]
+        flat[mesh.pixel] += (places - flat[mesh.pixel]) * own[:, None]
         across, down = sources[..., 0] - 0.5, sources[..., 1] - 0.5
         border = cv2.BORDER_REFLECT_101
         picture = cv2.remap(look.cutout.person, across, down, cv2.INTER_CUBIC, borderMode=border)
         matte = cv2.remap(
             look.cutout.matte, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        matte = np.maximum(matte, seen.spread(own))
+        matte = np.maximum(matte, mesh.spread(own))
         background = _resized(look.cutout.background, size)
         picture = background + (picture - background) * matte[..., None]
-        eyes.paint_balls(picture, seen, places, look.plates)
+        eyes.paint_balls(picture, mesh, places, look.plates)
         closing = eyes.closing_of(beta, shape.fit.beta)
-        eyes.paint_lids(picture, seen, face, places, look.plates, closing)
+        eyes.paint_lids(picture, mesh, face, places, look.plates, closing)
         if not self.keep_mouth:
-            mouth.paint(picture, seen, face, gate, look.seam, look.mouth_light)
+            mouth.paint(picture, mesh, face, gate, look.seam, look.mouth_light)
         return (
             np.clip(picture + 0.5, 0, 255).astype(np.uint8),
             np.clip(matte * 255 + 0.5, 0, 255).astype(np.uint8),
         )
 
-    def _own(self, seen: Surface, gate: U8) -> tuple[F32, F32]:
+    def _own(self, mesh: Surface, gate: U8) -> tuple[F32, F32]:
         """How far each mesh pixel is drawn by the mesh's map (N,), and from where (N, 2)."""
         shape = self.shape
-        own = seen.mix(shape.inner)
-        inside = np.isin(seen.region, INSIDE)
-        own[inside] = gate.reshape(-1)[seen.pixel[inside]]
-        texture = shape.places if self.keep_mouth else shape.lips.places(seen.points)
-        places = seen.mix(texture)
+        own = mesh.mix(shape.inner)
+        inside = np.isin(mesh.region, INSIDE)
+        own[inside] = gate.reshape(-1)[mesh.pixel[inside]]
+        texture = shape.places if self.keep_mouth else shape.lips.places(mesh.points)
+        places = mesh.mix(texture)
         if shape.glasses:
-            places = _stiff_about_eyes(shape, seen, places)
+            places = _stiff_about_eyes(shape, mesh, places)
         return np.clip(own, 0, 1).astype(np.float32), places.astype(np.float32)
 
 
-def _stiff_about_eyes(shape: Geometry, seen: Surface, places: F32) -> F32:
+def _stiff_about_eyes(shape: Geometry, mesh: Surface, places: F32) -> F32:
     """Move what is about the eyes by one quadratic map: glasses do not bend."""
-    face, size = shape.face, seen.size
-    screen = project(seen.points, size) / size - 0.5
+    face, size = shape.face, mesh.size
+    screen = project(mesh.points, size) / size - 0.5
     ruling = np.flatnonzero((face.belt > 0.3) & (shape.inner > 0.2) & (face.lids < 0.1))
 
     def basis(q: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -232,8 +232,8 @@ def _stiff_about_eyes(shape: Geometry, seen: Surface, places: F32) -> F32:
         return np.stack([np.ones(len(q)), x, y, x**2, x * y, y**2], 1)
 
     weights = np.linalg.lstsq(basis(screen[ruling]), shape.places[ruling], rcond=None)[0]
-    share = seen.mix(face.belt) * (1 - smoothstep(0.05, 0.25, seen.mix(face.lids)))
-    at = np.stack([seen.pixel % size + 0.5, seen.pixel // size + 0.5], 1) / size - 0.5
+    share = mesh.mix(face.belt) * (1 - smoothstep(0.05, 0.25, mesh.mix(face.lids)))
+    at = np.stack([mesh.pixel % size + 0.5, mesh.pixel // size + 0.5], 1) / size - 0.5
     return np.asarray(places + share[:, None] * (basis(at) @ weights - places), np.float32)
 
 

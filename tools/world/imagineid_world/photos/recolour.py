@@ -51,14 +51,14 @@ def tint(picture: F32, mask: F32, target: F32, keep: float = 0.35, light: float 
         return picture
     lab = to_lab(picture)
     mean = (lab * weight).sum((0, 1)) / mask.sum()
-    wanted = float(mean[0] + light * (target[0] - mean[0]))
-    gain = float(np.clip(wanted / max(float(mean[0]), 4.0), 0.25, MOST_GAIN))
-    wanted = min(wanted, gain * max(float(mean[0]), 4.0))
+    target_light = float(mean[0] + light * (target[0] - mean[0]))
+    gain = float(np.clip(target_light / max(float(mean[0]), 4.0), 0.25, MOST_GAIN))
+    target_light = min(target_light, gain * max(float(mean[0]), 4.0))
     out = np.empty_like(lab)
     # Around the mean light scales; highlights are kept below white, shadows above black.
-    out[..., 0] = _rolled(wanted + (lab[..., 0] - mean[0]) * np.clip(gain, 0.75, 1.5))
-    near = np.clip(out[..., :1] / max(wanted, 4.0), 0.35, 1.35)
-    muted = min(1.0, (wanted + 8) / (float(target[0]) + 8))  # dark things show little colour
+    out[..., 0] = _rolled(target_light + (lab[..., 0] - mean[0]) * np.clip(gain, 0.75, 1.5))
+    near = np.clip(out[..., :1] / max(target_light, 4.0), 0.35, 1.35)
+    muted = min(1.0, (target_light + 8) / (float(target[0]) + 8))  # dark things show little colour
     out[..., 1:] = target[1:] * muted * near + (lab[..., 1:] - mean[1:]) * keep
     return np.asarray(picture + (to_rgb(out) - picture) * weight, np.float32)
 

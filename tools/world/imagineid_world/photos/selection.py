@@ -43,7 +43,7 @@ class Selection:
 
 def select(
     tiles: Sequence[Tile],
-    seen: Survey,
+    tile_survey: Survey,
     labels: Mapping[str, Label],
     most: int | None = None,
 ) -> Selection:
@@ -51,18 +51,18 @@ def select(
 
     Args:
         tiles: the folder's.
-        seen: its survey, in the same order.
+        tile_survey: its survey, in the same order.
         labels: what the eye saw; who is not in it does not train.
         most: people at most.
     """
-    found = seen.faces == 1
+    found = tile_survey.faces == 1
     places = [
         place(marks, tile.width, tile.height) if ok else None
-        for tile, marks, ok in zip(tiles, seen.landmarks, found, strict=True)
+        for tile, marks, ok in zip(tiles, tile_survey.landmarks, found, strict=True)
     ]
     inside = np.array([spot.inside if spot else 0.0 for spot in places])
     view_px = np.array([spot.view_px if spot else 0.0 for spot in places])
-    adult = np.nan_to_num(seen.age, nan=0.0) >= YOUNGEST
+    adult = np.nan_to_num(tile_survey.age, nan=0.0) >= YOUNGEST
     trains = np.array([tile.trains for tile in tiles])
     tests = {
         "generators that may train": trains,
@@ -72,15 +72,15 @@ def select(
         f"{INSIDE:.0%} of the view inside": inside >= INSIDE,
         f"{SHARPEST_PX:.0f} px across": view_px >= SHARPEST_PX,
     }
-    left, funnel = np.ones(len(tiles), bool), {}
+    remaining, funnel = np.ones(len(tiles), bool), {}
     for name, test in tests.items():
-        left = left & test
-        funnel[name] = int(left.sum())
+        remaining = remaining & test
+        funnel[name] = int(remaining.sum())
     usable = np.array([bool(tile.grade) for tile in tiles])
     judging = ~trains & usable & found & adult & (inside >= INSIDE_JUDGE)
     names = [tile.name for tile in tiles]
     return Selection(
-        people=[names[i] for i in np.flatnonzero(left)][:most],
+        people=[names[i] for i in np.flatnonzero(remaining)][:most],
         judges=[names[i] for i in np.flatnonzero(judging)],
         funnel=funnel,
     )

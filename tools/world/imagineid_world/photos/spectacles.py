@@ -56,9 +56,9 @@ def put_on(picture: F32, shape: Geometry, form: str, colour: str, rng: np.random
     thin = colour in ("gold", "silver")
     width_px = float(rng.uniform(1.0, 1.5) if thin else rng.uniform(1.8, 3.0)) * shape.side / 256
     lines = _outlines(shape, form)
-    ink = _drawn(lines, shape.side, width_px)
+    ink = _stroked(lines, shape.side, width_px)
     fallen = [line + np.array([0.0, 2.2 * shape.side / 256]) for line in lines]
-    shadow = cv2.GaussianBlur(_drawn(fallen, shape.side, 1.5 * width_px), (0, 0), width_px)
+    shadow = cv2.GaussianBlur(_stroked(fallen, shape.side, 1.5 * width_px), (0, 0), width_px)
     out = picture * (1 - _SHADOW * shadow[..., None])
     light = float(np.clip(picture[_near(shape)].mean() / 150, 0.35, 1.1))
     lit = np.array(FRAMES[colour], np.float32) * light
@@ -81,8 +81,8 @@ def _outlines(shape: Geometry, form: str) -> list[F32]:
         for side in ("left", "right")
     }
     wide, high, power = SHAPES[form]
-    apart = abs(float(eyes["left"][0] - eyes["right"][0]))
-    wide, high = wide * apart / 0.063, high * apart / 0.063
+    eye_distance = abs(float(eyes["left"][0] - eyes["right"][0]))
+    wide, high = wide * eye_distance / 0.063, high * eye_distance / 0.063
     front = max(float(eye[2]) for eye in eyes.values()) + _FORWARD_M
     turn = np.linspace(0, 2 * np.pi, 65)
     cos, sin = np.cos(turn), np.sin(turn)
@@ -109,7 +109,7 @@ def _outlines(shape: Geometry, form: str) -> list[F32]:
     ]
 
 
-def _drawn(lines: list[F32], side: int, width_px: float) -> F32:
+def _stroked(lines: list[F32], side: int, width_px: float) -> F32:
     """Anti-aliased lines, (S, S) 0..1; drawn at four times the size."""
     big = np.zeros((4 * side, 4 * side), np.uint8)
     for line in lines:

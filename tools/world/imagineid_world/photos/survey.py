@@ -79,15 +79,15 @@ def survey(tiles: Sequence[Tile], cache: Path) -> Survey:
 
 def _look(tiles: Sequence[Tile]) -> dict[str, NDArray[np.generic]]:
     pictures = [tile.read() for tile in tiles]
-    seen = look([square(picture) for picture in pictures], faces=2)
+    faces = look([square(picture) for picture in pictures], faces=2)
     scale = np.array([max(p.shape[:2]) / SIDE for p in pictures], np.float32)
-    landmarks = seen.landmarks * scale[:, None, None]
-    person = [cv2.resize(m, (MASK, MASK), interpolation=cv2.INTER_AREA) for m in seen.person]
+    landmarks = faces.landmarks * scale[:, None, None]
+    person = [cv2.resize(m, (MASK, MASK), interpolation=cv2.INTER_AREA) for m in faces.person]
     judged = [age_and_sex(p, m) for p, m in zip(pictures, landmarks, strict=True)]
     age, male = np.array(judged, np.float32).T
     return {
         "landmarks": landmarks,
-        "faces": seen.count,
+        "faces": faces.count,
         "person": np.stack(person),
         "age": age,
         "male": male,

@@ -41,29 +41,29 @@ def exchange(picture: F32, head: Geometry, other: F32, donor: Geometry) -> F32 |
     """
     model = head.face.model
     points = model.posed(model.express(head.rest, head.fit.beta), head.fit.pose)
-    seen = surface(points, model, head.side)
-    across, down = np.moveaxis(seen.spread(seen.mix(donor.places) - 0.5), -1, 0)
+    mesh = surface(points, model, head.side)
+    across, down = np.moveaxis(mesh.spread(mesh.mix(donor.places) - 0.5), -1, 0)
     source = other.astype(np.float32)
-    drawn = cv2.remap(source, across, down, cv2.INTER_CUBIC).reshape(-1, 3)[seen.pixel]
+    sampled = cv2.remap(source, across, down, cv2.INTER_CUBIC).reshape(-1, 3)[mesh.pixel]
     reach = np.hypot(model.mean[:, 0], (model.mean[:, 1] - _CENTRE_Y) * 0.85)
     below_hair = smoothstep(*_FOREHEAD, model.mean[:, 1])
     weight = (
         smoothstep(_REACH[1], _REACH[0], reach) * below_hair * np.minimum(head.inner, donor.inner)
     )
-    share = np.clip(seen.mix(weight), 0, 1)
-    skin = (seen.region == SKIN) & (share > 0.8)
-    own = to_lab(picture.reshape(-1, 3)[seen.pixel])
-    new = to_lab(drawn)
+    share = np.clip(mesh.mix(weight), 0, 1)
+    skin = (mesh.region == SKIN) & (share > 0.8)
+    own = to_lab(picture.reshape(-1, 3)[mesh.pixel])
+    new = to_lab(sampled)
     mean, goal = new[skin].mean(0), own[skin].mean(0)
     if np.linalg.norm(mean - goal) > LARGEST_TONE:
         return None
     ratio = np.clip(own[skin].std(0) / (new[skin].std(0) + 1e-3), 0.7, 1.4)
-    face = seen.spread(to_rgb((new - mean) * ratio + goal))
-    mask = cv2.GaussianBlur(seen.spread(share), (0, 0), head.side / 128)
-    mask = np.minimum(mask, seen.spread(np.ones(len(share), np.float32)))
+    face = mesh.spread(to_rgb((new - mean) * ratio + goal))
+    mask = cv2.GaussianBlur(mesh.spread(share), (0, 0), head.side / 128)
+    mask = np.minimum(mask, mesh.spread(np.ones(len(share), np.float32)))
     # Light that differs slowly over the face follows the head's.
     slow = head.side / 14
-    solid = seen.spread(np.ones(len(share), np.float32))[..., None]
+    solid = mesh.spread(np.ones(len(share), np.float32))[..., None]
 
     def blur(x: F32) -> F32:
         return np.asarray(cv2.GaussianBlur(x * solid, (0, 0), slow))

@@ -161,21 +161,21 @@ class _Draft:
         """Take every step that the odds want."""
         label = self.studio.label(self.name)
         fixed = label.fixed.split() if label else []
-        wanted = {key: self.rng.random() < odds and key not in fixed for key, odds in ODDS.items()}
-        if wanted["face"]:
+        changes = {key: self.rng.random() < odds and key not in fixed for key, odds in ODDS.items()}
+        if changes["face"]:
             self._face(others)
         layers = self._measured()
         exposure = self._exposure(layers)
         for key in ("skin", "hair", "iris", "clothes"):
-            if wanted[key]:
+            if changes[key]:
                 getattr(self, f"_{key}")(layers, exposure)
-        if wanted["glasses"]:
+        if changes["glasses"]:
             self._glasses()
-        if wanted["background"]:
+        if changes["background"]:
             self._background(others)
-        if wanted["light"]:
+        if changes["light"]:
             self._light()
-        if wanted["head"]:
+        if changes["head"]:
             noise = self.rng.normal(0, HEAD_SPREAD, len(self.alpha))
             self.alpha = np.clip(self.alpha + noise, -3, 3).astype(np.float32)
             self.changes.append("head")
@@ -245,14 +245,14 @@ class _Draft:
             donor = Geometry(framed, self.studio.fit(framed, None))
             if abs(float(donor.fit.pose[1] - self.shape.fit.pose[1])) > np.radians(12):
                 continue
-            drawn = swap.exchange(
+            swapped = swap.exchange(
                 self.cutout.person, self.shape, framed.picture.astype(np.float32), donor
             )
-            if drawn is not None:
+            if swapped is not None:
                 self.alpha = swap.blended_shape(self.alpha, donor.fit.alpha, self.rng)
                 age = (about.age + self.studio.age(str(other))) / 2
                 extras = tuple(e for e in about.extras if e not in ("freckles", "lipstick"))
-                self._put(drawn, f"face {other}", age=age, extras=extras, people="")
+                self._put(swapped, f"face {other}", age=age, extras=extras, people="")
                 return
 
     def _open_mouth(self, name: str) -> bool:

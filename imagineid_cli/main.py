@@ -42,9 +42,9 @@ app.add_typer(weights.app)
 app.add_typer(cache.app)
 
 
-def _version(wanted: bool) -> None:
+def _version(requested: bool) -> None:
     """Print the version and exit."""
-    if wanted:
+    if requested:
         typer.echo(f"imagineid {__version__}")
         raise typer.Exit
 

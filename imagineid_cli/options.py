@@ -195,19 +195,19 @@ LOOK = ("size", "aspect", "background", "fps", "pad", "subtitles", "burn_in")
 
 
 def asks(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options ``names`` of :func:`requested`, in the place of its ``asked``.
+    """Replace a command's parameter ``values`` by the options ``names`` of :func:`requested`.
 
-    What was typed comes as the dictionary ``asked``, for ``requested(**asked)``.
+    The command receives their values as a dictionary, for ``requested(**values)``.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def called(**typed: Any) -> None:
-            command(asked={name: typed.pop(name) for name in names}, **typed)
+            command(values={name: typed.pop(name) for name in names}, **typed)
 
         known = inspect.signature(requested, eval_str=True, locals={"Request": None}).parameters
         own = inspect.signature(command, eval_str=True).parameters.values()
-        groups = [[known[n] for n in names] if p.name == "asked" else [p] for p in own]
+        groups = [[known[n] for n in names] if p.name == "values" else [p] for p in own]
         parameters = [p.replace(kind=p.KEYWORD_ONLY) for group in groups for p in group]
         called.__annotations__ = {p.name: p.annotation for p in parameters}
         called.__dict__["__signature__"] = inspect.Signature(parameters)

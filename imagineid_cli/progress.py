@@ -111,7 +111,7 @@ class DownloadProgress:
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, tuple[float, int]] = {}
-        self._told = 0.0
+        self._last_line_s = 0.0
 
     def __enter__(self) -> DownloadProgress:
         """Start; nothing is shown before the first download."""
@@ -164,16 +164,16 @@ class DownloadProgress:
         now = time.monotonic()
         if name not in self._began:
             self._began[name] = now, done
-            self._told = now
-            kept = f", {size_text(done)} already downloaded" if 0 < done < total else ""
+            self._last_line_s = now
+            resumed = f", {size_text(done)} already downloaded" if 0 < done < total else ""
             if done < total:
-                say(f"{name}: {size_text(total)} to download{kept}")
+                say(f"{name}: {size_text(total)} to download{resumed}")
             return
-        if now - self._told < LINE_EVERY_S or done >= total:
+        if now - self._last_line_s < LINE_EVERY_S or done >= total:
             return
-        self._told = now
+        self._last_line_s = now
         began, before = self._began[name]
         speed = max(done - before, 0) / (now - began)
-        left = f", {span((total - done) / speed)} left" if speed else ""
+        remaining = f", {span((total - done) / speed)} left" if speed else ""
         share = f"{size_text(done)} of {size_text(total)}"
-        say(f"{name}: {share}, {size_text(speed)}/s{left}")
+        say(f"{name}: {share}, {size_text(speed)}/s{remaining}")

@@ -126,8 +126,8 @@ def _encode_somehow(error: UnicodeError) -> tuple[bytes, int]:
     """Encode what the stream's encoding can't hold."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    made = b"".join(
+    encoded = b"".join(
         bytes([ord(c) - 0xDC00]) if "\udc80" <= c <= "\udcff" else _escaped(c).encode("ascii")
         for c in error.object[error.start : error.end]
     )
-    return made, error.end
+    return encoded, error.end

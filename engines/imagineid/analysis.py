@@ -144,8 +144,8 @@ def write_curves(
         BadOutput: the place can't be written.
     """
     amounts, motion = request.amounts, request.motion(conditioning.frames)
-    heard = frame_controls([conditioning], request.seed or 0, motion, amounts.blink)
-    controls = list(Retiming(amounts)(heard))
+    frame_by_frame = frame_controls([conditioning], request.seed or 0, motion, amounts.blink)
+    controls = list(Retiming(amounts)(frame_by_frame))
     curves = np.stack([control.units for control in controls])
     pose = np.stack([control.pose for control in controls])
     with atomic_output(path, overwrite) as part, write_errors(path):

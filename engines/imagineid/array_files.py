@@ -86,14 +86,14 @@ def read_arrays(path: Path, most_bytes: int = MOST_ARRAY_BYTES) -> dict[str, np.
         ValueError: it is invalid, or its arrays are larger than ``most_bytes``.
     """
     found: dict[str, np.ndarray] = {}
-    left = most_bytes
+    remaining_bytes = most_bytes
     try:
         with open_regular_file(path) as file, zipfile.ZipFile(file) as archive:
             for item in archive.infolist():
                 with archive.open(item) as member:
-                    made = _array(member, min(left, item.file_size))
-                left -= made.nbytes
-                found[item.filename.removesuffix(".npy")] = made
+                    array = _array(member, min(remaining_bytes, item.file_size))
+                remaining_bytes -= array.nbytes
+                found[item.filename.removesuffix(".npy")] = array
     except OSError:
         raise
     except Exception as error:  # a damaged zip raises many types

@@ -60,7 +60,7 @@ class Done:
     """How a task ended: what was made, or one line on what went wrong, and notes on its sound."""
 
     task: Task
-    made: Rendered | None = None
+    rendered: Rendered | None = None
     error: str | None = None
     notes: tuple[str, ...] = ()
 
@@ -71,11 +71,11 @@ def attempt(pipe: Pipeline, task: Task, caching: bool) -> Done:
         check_video_output(task.output, task.request.output, task.overwrite)
         cache = Cache.default() if caching else None
         with open_sound(task.audio, track=task.request.track) as sound:
-            made = render(
+            rendered = render(
                 pipe, sound, task.output, task.request,
                 cache=cache, overwrite=task.overwrite, remember=True,
             )  # fmt: skip
-        return Done(task, made, notes=sound.notes)
+        return Done(task, rendered, notes=sound.notes)
     except ImagineIDError as error:
         message = str(error).replace(str(task.audio), one_line(task.audio))
         return Done(task, error=message.splitlines()[0])
@@ -104,7 +104,7 @@ def in_processes(
     context = multiprocessing.get_context("spawn")
     running: dict[Connection, Any] = {}
     doing: dict[Connection, Task] = {}
-    left = list(tasks)
+    waiting = list(tasks)
     try:
         for i in range(min(workers, len(tasks))):
             ours, theirs = context.Pipe()
@@ -114,11 +114,11 @@ def in_processes(
                 own.start()
             theirs.close()
             running[ours] = own
-        while running and (left or doing):
+        while running and (waiting or doing):
             for ready in wait(list(running)):
                 assert isinstance(ready, Connection)
-                yield from _answer(ready, left, doing, running)
-        for task in left:
+                yield from _answer(ready, waiting, doing, running)
+        for task in waiting:
             yield Done(task, error=DIED)
     finally:
         _end(running.values())
@@ -139,7 +139,7 @@ def _end(running: Collection[Any]) -> None:
 
 
 def _answer(
-    ready: Connection, left: list[Task], doing: dict[Connection, Task], running: dict[Any, Any]
+    ready: Connection, waiting: list[Task], doing: dict[Connection, Task], running: dict[Any, Any]
 ) -> Iterator[Done]:
     """Receive a worker's result and send it the next task."""
     try:
@@ -154,8 +154,8 @@ def _answer(
     doing.pop(ready, None)
     if answer is not None:
         yield answer
-    if left:
-        doing[ready] = left.pop(0)
+    if waiting:
+        doing[ready] = waiting.pop(0)
         ready.send(doing[ready])
 
 
@@ -220,12 +220,12 @@ def on_ray(
         ray.shutdown()
 
 
-def _share_out(ray: Any, left: list[Task], idle: list[Any]) -> Iterator[Done]:
+def _share_out(ray: Any, waiting: list[Task], idle: list[Any]) -> Iterator[Done]:
     """Send each idle actor the next task until all are done."""
     doing: dict[Any, tuple[Any, Task]] = {}
-    while left or doing:
-        while left and idle:
-            task, actor = left.pop(0), idle.pop()
+    while waiting or doing:
+        while waiting and idle:
+            task, actor = waiting.pop(0), idle.pop()
             try:
                 sound = task.audio.read_bytes()
             except OSError as error:
@@ -249,14 +249,14 @@ def _share_out(ray: Any, left: list[Task], idle: list[Any]) -> Iterator[Done]:
 def _landed(done: Done, film: bytes | None) -> Done:
     """Write a received video."""
     output = done.task.output
-    if film is None or done.made is None:
+    if film is None or done.rendered is None:
         return done
     try:
         with atomic_output(output, done.task.overwrite) as part, write_errors(output):
             part.write_bytes(film)
     except ImagineIDError as error:
         return Done(done.task, error=str(error).splitlines()[0])
-    return replace(done, made=replace(done.made, path=output))
+    return replace(done, rendered=replace(done.rendered, path=output))
 
 
 class _Remote:

@@ -71,9 +71,9 @@ def find_items(
     Raises:
         BadInput: there is nothing in them, a list can't be read, or two videos share a place.
     """
-    left = LeftOut([], [])
-    found = [item for name in inputs for item in _items(name, folder, request, anywhere, left)]
-    for paths, what in ((left.own, "videos of imagineid"), (left.others, "not recordings")):
+    skipped = LeftOut([], [])
+    found = [item for name in inputs for item in _items(name, folder, request, anywhere, skipped)]
+    for paths, what in ((skipped.own, "videos of imagineid"), (skipped.others, "not recordings")):
         if paths:
             progress.line(f"{len(paths)} left out: {what}, such as {one_line(paths[0])}")
     if not found:
@@ -123,9 +123,9 @@ def _matching(pattern: str) -> list[Path]:
 
 
 def _items(
-    name: str, folder: Path, request: Request, anywhere: bool, left: LeftOut
+    name: str, folder: Path, request: Request, anywhere: bool, skipped: LeftOut
 ) -> Iterator[Item]:
-    """Yield what one input stands for; what is not taken goes to ``left``."""
+    """Yield what one input stands for; what is not taken goes to ``skipped``."""
     path = Path(name)
     if path.suffix.lower() in (".csv", ".jsonl"):
         for line, row in _rows(path):
@@ -141,14 +141,14 @@ def _items(
         files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
         paths: list[Path] = []
         for file in files:
-            (paths if is_recording(file) else left.others).append(file)
+            (paths if is_recording(file) else skipped.others).append(file)
     elif glob.has_magic(name) and not path.exists():
         paths = [found for found in _matching(name) if found.is_file()]
     else:
         paths = [path]  # a missing file is reported with the other failures
     if paths != [path]:
         own = {found for found in paths if is_own_video(found)}
-        left.own.extend(sorted(own))
+        skipped.own.extend(sorted(own))
         paths = [found for found in paths if found not in own]
     for audio in paths:
         yield Item(audio, folder / (audio.stem + request.suffix), request)

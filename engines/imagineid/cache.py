@@ -98,8 +98,8 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return f"{platform.machine()} {platform.processor()}"
-    wanted = ("model name", "flags", "Features", "CPU part")
-    found = {line.partition(":")[0].strip(): line for line in lines if line.startswith(wanted)}
+    fields = ("model name", "flags", "Features", "CPU part")
+    found = {line.partition(":")[0].strip(): line for line in lines if line.startswith(fields)}
     return key_of(platform.machine(), sorted(found.values()))
 
 

@@ -117,8 +117,8 @@ def _conflicts(ours: set[str]) -> Iterator[Finding]:
     for line in ended.stdout.splitlines():
         name = line.partition(" ")[0]
         if " has requirement " in line and name in ours:
-            wanted = line.partition(" has requirement ")[2].partition(", but ")[0]
-            yield Finding("packages", "note", line, f"If it fails:  pip install '{wanted}'")
+            requirement = line.partition(" has requirement ")[2].partition(", but ")[0]
+            yield Finding("packages", "note", line, f"If it fails:  pip install '{requirement}'")
 
 
 def _extras() -> Iterator[Finding]:

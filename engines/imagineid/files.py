@@ -336,8 +336,8 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
         taken.setdefault(folded(place), []).append((place, path, True))
     for path in filter(None, outputs):
         place = place_of(path)
-        alike = taken.setdefault(folded(place), [])
-        for other, name, is_input in alike:
+        same_place = taken.setdefault(folded(place), [])
+        for other, name, is_input in same_place:
             if not are_one(place, other, path):
                 continue
             if is_input:
@@ -348,7 +348,7 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None])
             raise BadOutput(
                 f"Two outputs are the same file: {name} and {path}.\nUse different names."
             )
-        alike.append((place, path, False))
+        same_place.append((place, path, False))
 
 
 def one_line(path: Path) -> str:

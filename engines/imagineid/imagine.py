@@ -108,8 +108,8 @@ class Imagination:
 
     @property
     def _guidance(self) -> float:
-        given = self.request.guidance
-        return self.pipe.size.guidance if given is None else given
+        guidance = self.request.guidance
+        return self.pipe.size.guidance if guidance is None else guidance
 
     @cached_property
     def _rest(self) -> Array:
@@ -129,8 +129,8 @@ class Imagination:
         """Cut the video into pieces; draw and encode the meshes of those that are not cached."""
         key = self.key
         for runs in self.rollout.cut(controls):
-            shown = [np.concatenate([c.units, c.pose]) for run, _ in runs for c in run]
-            key = key_of(key, np.stack(shown), [warm for _, warm in runs])
+            features = [np.concatenate([c.units, c.pose]) for run, _ in runs for c in run]
+            key = key_of(key, np.stack(features), [warm for _, warm in runs])
             cached = self.cache.get(key) if self.cache else None
             mouth = self._mesh(runs[-1][0][-1]).mouth
             segments: tuple[Segment, ...] = ()
@@ -164,17 +164,17 @@ class Imagination:
         tail: tuple[Array, ...] = ()
         for piece in pieces:
             if piece.cached is not None:
-                made = list(piece.cached)
-                yield iter(made)
+                frames = list(piece.cached)
+                yield iter(frames)
             else:
                 start = start or self.start(opening)
-                made = []
+                frames = []
                 rolled = self.rollout.run(self.pipe.engines, start, piece.segments, before, tail)
-                yield _recorded(rolled, made)
+                yield _recorded(rolled, frames)
                 if self.cache:
-                    self.cache.put(piece.key, np.stack(made))
-            before = ShownFrame(made[-1], piece.mouth)
-            tail = tuple(made[len(made) - self.rollout.overlap :])
+                    self.cache.put(piece.key, np.stack(frames))
+            before = ShownFrame(frames[-1], piece.mouth)
+            tail = tuple(frames[len(frames) - self.rollout.overlap :])
 
     def start(self, opening: FrameControls) -> RolloutStart:
         """Imagine the first frame in diverse mode, or find it, and encode what it fixes."""
@@ -201,10 +201,10 @@ class Imagination:
             return first
         pipe = self.pipe
         sampling = pipe.first_sampling(self.request)
-        made = first_frame(pipe.engines, pipe.size, text, mesh, noise, sampling, self._guidance)
+        frame = first_frame(pipe.engines, pipe.size, text, mesh, noise, sampling, self._guidance)
         if self.cache:
-            self.cache.put(key, made[None])
-        return made
+            self.cache.put(key, frame[None])
+        return frame
 
 
 def _recorded(frames: Iterable[Array], into: list[Array]) -> Iterator[Array]:

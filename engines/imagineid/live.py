@@ -105,17 +105,17 @@ def live(
     )
     sound: deque[Array] = deque([np.zeros(0, np.float32)])
 
-    def shown(frames: Iterable[LiveFrame], late: bool) -> Iterator[LivePicture]:
-        for heard in frames:
-            frame, repeated = face.show(heard, late)
-            yield LivePicture(heard.number, frame, _taken(sound), repeated)
+    def pictures(frames: Iterable[LiveFrame], late: bool) -> Iterator[LivePicture]:
+        for live_frame in frames:
+            frame, repeated = face.show(live_frame, late)
+            yield LivePicture(live_frame.number, frame, _taken(sound), repeated)
             face.settle()
 
     for chunk in _all_of(begun, source):
         sound.append(np.asarray(chunk, np.float32))
         late = waiting_s is not None and waiting_s() > MOST_WAITING_S
-        yield from shown(encoder.push(chunk, late), late)
-    yield from shown(encoder.finish(), False)
+        yield from pictures(encoder.push(chunk, late), late)
+    yield from pictures(encoder.finish(), False)
 
 
 def _settling(source: Iterator[Array]) -> tuple[list[Array], StreamSound]:
@@ -189,10 +189,10 @@ class _LiveFace:
         )
         self._imagination = Imagination(pipe, self._voice, request, first, None)
         self._move: MeshFlow | None = None
-        self._heard: deque[LiveFrame] = deque()
+        self._live_frames: deque[LiveFrame] = deque()
         amounts = request.amounts
-        heard = frame_controls(self._voices(), request.seed or 0, None, amounts.blink)
-        self._controls = map(pipe.placed, Retiming(amounts)(heard))
+        controls = frame_controls(self._voices(), request.seed or 0, None, amounts.blink)
+        self._controls = map(pipe.placed, Retiming(amounts)(controls))
         self._start: RolloutStart | None = None
         self._state: State | None = None
         self._sampling = pipe.sampling(request)
@@ -203,9 +203,9 @@ class _LiveFace:
             quiet = FrameControls(np.zeros(len(ARKIT), np.float32), np.zeros(6, np.float32), -100)
             self._begin(pipe.placed(quiet))
 
-    def show(self, heard: LiveFrame, late: bool) -> tuple[Array, bool]:
+    def show(self, live_frame: LiveFrame, late: bool) -> tuple[Array, bool]:
         """Return the picture of a moment, and whether it is the last one once more."""
-        self._heard.append(heard)
+        self._live_frames.append(live_frame)
         control = next(self._controls)
         if late and self._last is not None:
             return self._last, True
@@ -240,9 +240,9 @@ class _LiveFace:
     def _voices(self) -> Iterator[Conditioning]:
         """Yield what was heard, a frame at a time."""
         while True:
-            heard = self._heard.popleft()
+            live_frame = self._live_frames.popleft()
             yield replace(
                 self._voice,
-                expression=heard.expression[None],
-                level_db=np.array([heard.level_db], np.float32),
+                expression=live_frame.expression[None],
+                level_db=np.array([live_frame.level_db], np.float32),
             )

@@ -14,8 +14,8 @@ def home() -> Path:
     Raises:
         BadInput: ``IMAGINEID_HOME`` names somebody who has no home.
     """
-    if given := _given():
-        return given
+    if folder := _home_from_environment():
+        return folder
     from platformdirs import user_data_path
 
     return user_data_path("imagineid", appauthor=False)
@@ -28,8 +28,8 @@ def weights_home() -> Path:
 
 def cache_home() -> Path:
     """Return the folder of what can be made again: in ``IMAGINEID_HOME``, or the system's place."""
-    if given := _given():
-        return given / "cache"
+    if folder := _home_from_environment():
+        return folder / "cache"
     from platformdirs import user_cache_path
 
     return user_cache_path("imagineid")
@@ -40,7 +40,7 @@ def videos_home() -> Path:
     return home() / "videos"
 
 
-def _given() -> Path | None:
+def _home_from_environment() -> Path | None:
     value = os.environ.get("IMAGINEID_HOME")
     if not value:
         return None

@@ -127,9 +127,9 @@ def render(
         blocks = pipe.encode_blocks(sound)
         first = next(blocks)
         progress.line(f"heard: {first.describe()}")
-        heard = _Kept(chain([first], blocks), sound.frames if remember else 0)
-        shown = (with_face(pipe, block, request, avatar) for block in heard)
-        conditionings = _Watched(pipe.express_blocks(shown))
+        recorded = _RememberedBlocks(chain([first], blocks), sound.frames if remember else 0)
+        with_faces = (with_face(pipe, block, request, avatar) for block in recorded)
+        conditionings = _SpeechTracker(pipe.express_blocks(with_faces))
         motion = request.motion(sound.frames)
         face = None if avatar is None else avatar.first_at(pipe.size_px)
         frames = pipe.imagine(
@@ -156,7 +156,7 @@ def render(
             progress.warn("no speech was heard: the mouth rests, and the face is a guess")
         if cache and cache.trouble:
             progress.warn(cache.trouble)
-        if remember and (parts := heard.blocks):
+        if remember and (parts := recorded.blocks):
             whole = with_face(pipe, VoiceFactors.join(parts), request, avatar)
             swap_store.keep(metadata["kept"], whole, opening if face is None else face)
         if remember and path:
@@ -301,7 +301,7 @@ def factors_as_json(factors: VoiceFactors) -> dict[str, Any]:
     }
 
 
-class _Kept:
+class _RememberedBlocks:
     """An iterable of blocks that remembers them, unless the recording is too long for that."""
 
     def __init__(self, blocks: Iterable[VoiceFactors], frames: int) -> None:
@@ -315,7 +315,7 @@ class _Kept:
             yield block
 
 
-class _Watched:
+class _SpeechTracker:
     """The expression of a recording's parts, which remembers whether anybody spoke."""
 
     def __init__(self, parts: Iterator[Conditioning]) -> None:

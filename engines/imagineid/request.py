@@ -91,8 +91,8 @@ class Request:
     def amounts(self) -> Amounts:
         """How much of each motion there is."""
         head = 0.0 if self.still else self.head
-        given = {"head": head, "blink": self.blink, "mouth": self.mouth}
-        return Amounts(**{name: value for name, value in given.items() if value is not None})
+        amounts = {"head": head, "blink": self.blink, "mouth": self.mouth}
+        return Amounts(**{name: value for name, value in amounts.items() if value is not None})
 
     @property
     def words(self) -> str:

@@ -63,13 +63,13 @@ def finished(audio: Path, output: Path, request: Request) -> dict[str, Any] | No
     """
     try:
         known = read_metadata(output)
-        asked = request.metadata() | source_metadata(audio, request)
+        expected = request.metadata() | source_metadata(audio, request)
     except (BadInput, OSError):
         return None
     if request.seed is None:
-        del asked["seed"]
-    asked = {**dict.fromkeys(OPTIONAL), **asked}
-    return known if all(known.get(name) == value for name, value in asked.items()) else None
+        del expected["seed"]
+    expected = {**dict.fromkeys(OPTIONAL), **expected}
+    return known if all(known.get(name) == value for name, value in expected.items()) else None
 
 
 def source_metadata(audio: Path, request: Request) -> dict[str, Any]:

@@ -14,9 +14,9 @@ def place_of(path: Path) -> Place:
     """Return the location of a file, existing or not; equal for all names of the same file."""
     try:
         full = Path(os.path.realpath(path.parent), path.name)
-        there = next(each for each in (full, *full.parents) if each.exists())
-        status = there.stat()
-        return status.st_dev, status.st_ino, full.relative_to(there).parts
+        existing = next(each for each in (full, *full.parents) if each.exists())
+        status = existing.stat()
+        return status.st_dev, status.st_ino, full.relative_to(existing).parts
     except (OSError, ValueError):  # an invalid name; opening it reports the error
         return 0, 0, path.absolute().parts
 

@@ -90,10 +90,10 @@ def _write_voice(path: Path) -> None:
         out.writeframes(samples.tobytes())
 
 
-def _wrong(frames: Sequence[np.ndarray], wanted: int, size_px: int) -> str:
+def _wrong(frames: Sequence[np.ndarray], expected: int, size_px: int) -> str:
     """Return what is wrong with the frames, or ""."""
-    if len(frames) != wanted:
-        return f"it made {len(frames)} frames instead of {wanted}"
+    if len(frames) != expected:
+        return f"it made {len(frames)} frames instead of {expected}"
     stack = np.asarray(frames)
     if stack.shape[1:] != (size_px, size_px, 3) or stack.dtype != np.uint8:
         return f"frames are {stack.dtype} {stack.shape[1:]}"

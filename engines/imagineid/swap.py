@@ -50,8 +50,8 @@ class Swaps:
     def new_face(self) -> bool:
         """Whether a new face is generated."""
         request = self.request
-        asked = (self.identity_from, request.prompt, request.seed, request.voice)
-        return any(x is not None for x in asked)
+        options = (self.identity_from, request.prompt, request.seed, request.voice)
+        return any(x is not None for x in options)
 
     def check(self) -> None:
         """Validate the options before the model is loaded.

@@ -57,22 +57,22 @@ class SwapSource:
         """Source of its head motion: "", "still" or the name of a reference."""
         return str(self.known.get("motion", ""))
 
-    def look(self, asked: OutputOptions, keeps: Collection[str] = LOOK) -> OutputOptions:
+    def look(self, options: OutputOptions, keeps: Collection[str] = LOOK) -> OutputOptions:
         """Return how the new video is written: as asked, and else as the source was.
 
         Args:
-            asked: what was asked for.
-            keeps: of :data:`LOOK`, what is the source's where ``asked`` has the default.
+            options: what was asked for.
+            keeps: of :data:`LOOK`, what is the source's where ``options`` has the default.
         """
-        changed = asked.metadata()  # what is not at its default
-        kept: dict[str, Any] = {
+        changed = options.metadata()  # what is not at its default
+        stored: dict[str, Any] = {
             name: own
             for name in keeps
             for own in _ALLOWED[name]
             if name not in changed and own == self.known.get(name)
         }
-        fps = kept.pop("fps", asked.fps)
-        return replace(asked, framing=replace(asked.framing, **kept), fps=fps)
+        fps = stored.pop("fps", options.fps)
+        return replace(options, framing=replace(options.framing, **stored), fps=fps)
 
 
 def find_source(path: Path | None) -> SwapSource:

@@ -40,9 +40,9 @@ class StoredVideo:
     first: Picture
 
 
-def key_of(factors: VoiceFactors, asked: dict[str, Any]) -> str:
+def key_of(factors: VoiceFactors, metadata: dict[str, Any]) -> str:
     """Return the key of a video: a hash of its factors and options."""
-    digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode())
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True, default=str).encode())
     for name, array in sorted(factors.arrays().items()):
         digest.update(name.encode() + str(array.shape).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -63,13 +63,13 @@ def read(key: object) -> StoredVideo | None:
     try:
         file = read_arrays(path, MOST_BYTES)
         first = file["first"]
-        kept = StoredVideo(factors_from_arrays(file), first)
+        stored = StoredVideo(factors_from_arrays(file), first)
         os.utime(path)
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None
     if first.dtype != np.uint8 or first.ndim != 3 or first.shape[2] != 3:
         return None
-    return kept
+    return stored
 
 
 def remember_last(video: Path) -> None:
@@ -90,10 +90,10 @@ def last_video() -> Path | None:
         return None
 
 
-def _write(key: str, kept: StoredVideo) -> None:
+def _write(key: str, video: StoredVideo) -> None:
     path = videos_home() / f"{key}.npz"
     with atomic_write(path) as part, part.open("wb") as file:
-        arrays = {"first": kept.first, **kept.factors.arrays()}
+        arrays = {"first": video.first, **video.factors.arrays()}
         np.savez(file, **arrays)  # type: ignore[arg-type]
     room, oldest_last = (
         MOST_BYTES,

@@ -104,8 +104,8 @@ def _expression(linguistic: Array, shape: Array, emotion: Array) -> dict[str, An
 def _text(tokens: Array, identity: Array, emotion: Array) -> dict[str, Any]:
     rows = TINY.text_tokens + TINY.pseudo_words
     value = tokens.mean(axis=1) / 100 + identity[:, 1] / 4
-    made = np.broadcast_to(value[:, None, None], (len(tokens), rows, TINY.text_dim))
-    return {"text": np.ascontiguousarray(made, np.float32)}
+    encoded = np.broadcast_to(value[:, None, None], (len(tokens), rows, TINY.text_dim))
+    return {"text": np.ascontiguousarray(encoded, np.float32)}
 
 
 def _encoder(image: Array) -> dict[str, Any]:
@@ -120,20 +120,20 @@ def _encoder(image: Array) -> dict[str, Any]:
 def _sca(mesh: Array, anchor: Array, neighbour: Array) -> dict[str, Any]:
     """Return the colours wished for, and beside them whether seed and words may change them."""
     diverse = not anchor.any()
-    seen = 0.7 * mesh if diverse else 0.92 * anchor + 0.06 * mesh + 0.01 * neighbour
-    free = np.full_like(seen[:, 3:], float(diverse))
-    return {"residual_0": np.concatenate([seen[:, :3], free], 1).astype(np.float32)}
+    colours = 0.7 * mesh if diverse else 0.92 * anchor + 0.06 * mesh + 0.01 * neighbour
+    free = np.full_like(colours[:, 3:], float(diverse))
+    return {"residual_0": np.concatenate([colours[:, :3], free], 1).astype(np.float32)}
 
 
 def _unet(noisy: Array, time: Array, text: Array, residual_0: Array) -> dict[str, Any]:
     """Predict the velocity to what is wished for; three channels keep the noise, and its colour."""
     own = noisy[:, 3:].mean(axis=(2, 3), keepdims=True)
     words = text.mean(axis=(1, 2))[:, None, None, None]
-    seen, free = residual_0[:, :3], residual_0[:, 3:]
-    wished = seen + free * (own + 0.3 * words)
+    colours, free = residual_0[:, :3], residual_0[:, 3:]
+    wished = colours + free * (own + 0.3 * words)
     velocity = (noisy[:, :3] - wished) / time[:, None, None, None]
-    made = np.concatenate([velocity, np.zeros_like(velocity)], 1)
-    return {"prediction": made.astype(np.float32)}
+    prediction = np.concatenate([velocity, np.zeros_like(velocity)], 1)
+    return {"prediction": prediction.astype(np.float32)}
 
 
 def _decoder(latent: Array, background: Array, mask: Array) -> dict[str, Any]:

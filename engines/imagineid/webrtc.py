@@ -98,8 +98,8 @@ class Call:
         self._imagine, self._tell = imagine, tell
         self._loop = asyncio.get_running_loop()
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._heard: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
-        self._shown: asyncio.Queue[np.ndarray] = asyncio.Queue(FPS)
+        self._incoming: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
+        self._outgoing: asyncio.Queue[np.ndarray] = asyncio.Queue(FPS)
         self._listening: asyncio.Task[None] | None = None
         self._peer.on("track", self._begin)
         self._peer.on("connectionstatechange", self._changed)
@@ -118,14 +118,14 @@ class Call:
         if offer["type"] != "offer":
             raise ValueError("not an offer")
         await self._peer.setRemoteDescription(RTCSessionDescription(offer["sdp"], offer["type"]))
-        self._peer.addTrack(_face_track(self._shown))
+        self._peer.addTrack(_face_track(self._outgoing))
         await self._peer.setLocalDescription(await self._peer.createAnswer())
-        made = self._peer.localDescription
-        return {"type": made.type, "sdp": made.sdp}
+        description = self._peer.localDescription
+        return {"type": description.type, "sdp": description.sdp}
 
     async def close(self) -> None:
         """Hang up."""
-        self._heard.put(None)
+        self._incoming.put(None)
         if self._listening is not None:
             self._listening.cancel()
         await self._peer.close()
@@ -150,8 +150,8 @@ class Call:
                 frame = await track.recv()
                 frame.pts = None
                 for part in resampler.resample(frame):
-                    self._heard.put(np.asarray(part.to_ndarray()[0], np.float32))
-        self._heard.put(None)
+                    self._incoming.put(np.asarray(part.to_ndarray()[0], np.float32))
+        self._incoming.put(None)
 
     def _work(self) -> None:
         """Imagine, in a thread, until the sound ends."""
@@ -164,14 +164,14 @@ class Call:
 
     def _chunks(self) -> Iterator[np.ndarray]:
         """Yield what is heard, until the sound ends."""
-        while (chunk := self._heard.get()) is not None:
+        while (chunk := self._incoming.get()) is not None:
             yield chunk
 
     def _show(self, frame: np.ndarray) -> None:
         """Send a picture; those that nobody took are dropped."""
-        if self._shown.full():
-            self._shown.get_nowait()
-        self._shown.put_nowait(frame)
+        if self._outgoing.full():
+            self._outgoing.get_nowait()
+        self._outgoing.put_nowait(frame)
 
 
 def _face_track(pictures: asyncio.Queue[np.ndarray]) -> Any:
@@ -258,15 +258,15 @@ class Server:
     async def _hang_up(self) -> None:
         if self._call is not None:
             await self._call.close()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
+        remaining = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in remaining:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*remaining, return_exceptions=True)
 
     def admits(self, host: str, query: str) -> bool:
         """Tell whether a request comes to this very address, with the token."""
-        given = parse_qs(query).get("token", [""])[0]
-        known = hmac.compare_digest(given.encode(), self._token.encode())
+        token = parse_qs(query).get("token", [""])[0]
+        known = hmac.compare_digest(token.encode(), self._token.encode())
         return known and host in (f"{HOST}:{self.port}", f"localhost:{self.port}")
 
     def answer(self, offer: dict[str, str]) -> dict[str, str]:

@@ -45,7 +45,7 @@ def analyze(
         int, typer.Option(metavar="N", help="Seed of head motion and blinks in the CSV.")
     ] = 0,
     *,
-    asked: dict[str, Any],
+    values: dict[str, Any],
     plot: Annotated[
         Path | None,
         typer.Option(metavar="OUT.png", help="Draw loudness, emotions and curves over time."),
@@ -66,7 +66,7 @@ def analyze(
         from imagineid.audio.standard_input import named
         from imagineid.rendering import opened
 
-        request = replace(options.requested(**asked), seed=seed)
+        request = replace(options.requested(**values), seed=seed)
         _check(speech, csv, fps, plot, request, overwrite)
         progress = TerminalProgress(quiet)
         with named(speech) as path, opened(path, progress, request.track) as sound:
@@ -138,5 +138,5 @@ def _listed(found: Analysis) -> str:
     """Return lines with emotions and their times; only the longest if there are many."""
     chosen = sorted(found.emotions, key=lambda s: s.start_s - s.end_s)[:LONGEST_LIST]
     lines = [f"{s.start_s:6.1f} – {s.end_s:.1f} s  {s.what}" for s in found.emotions if s in chosen]
-    left = len(found.emotions) - len(chosen)
-    return "\n".join([*lines, *([f"and {left} shorter spans"] if left else [])])
+    hidden = len(found.emotions) - len(chosen)
+    return "\n".join([*lines, *([f"and {hidden} shorter spans"] if hidden else [])])

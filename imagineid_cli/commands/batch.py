@@ -38,7 +38,7 @@ def batch(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Output folder.")],
     *,
-    asked: dict[str, Any],
+    values: dict[str, Any],
     workers: Annotated[
         int | None,
         typer.Option(
@@ -75,7 +75,7 @@ def batch(
 
         if workers is not None and not 1 <= workers <= WORKERS:
             raise BadInput(f"--workers {workers} is outside 1 to {WORKERS}.\nTry:  --workers 2")
-        request = options.requested(**asked)
+        request = options.requested(**values)
         request.check()
         progress = TerminalProgress(quiet)
         items = find_items(inputs, output, request, anywhere, progress)
@@ -136,28 +136,28 @@ def _tell(
     from imagineid.files import one_line
 
     started = time.monotonic()
-    made: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     if before:
         progress.line(f"{len(before)} already finished")
     for done in making:
         for note in done.notes:
             progress.warn(note)
-        if done.made is None:
+        if done.rendered is None:
             failed.append({"audio": str(done.task.audio), "error": done.error or ""})
             say(f"Failed: {one_line(done.task.audio)}: {done.error}", style="red")
             continue
-        made.append(done.made.as_json())
-        progress.line(f"{len(made) + len(failed)} of {count}: {one_line(done.task.audio)}")
+        results.append(done.rendered.as_json())
+        progress.line(f"{len(results) + len(failed)} of {count}: {one_line(done.task.audio)}")
         if not as_json:
-            typer.echo(made[-1]["path"])
+            typer.echo(results[-1]["path"])
     took_s = round(time.monotonic() - started, 2)
     if as_json:
-        known = {"made": made, "before": before, "failed": failed, "took_s": took_s}
+        known = {"made": results, "before": before, "failed": failed, "took_s": took_s}
         typer.echo(json.dumps(known, ensure_ascii=False))
-    progress.line(f"{len(made)} made in {took_s:.0f} s, {len(failed)} failed")
+    progress.line(f"{len(results)} made in {took_s:.0f} s, {len(failed)} failed")
     if failed:
         raise SomeFailed(
-            f"{len(failed)} of {count} failed, {len(made)} are made.\n"
+            f"{len(failed)} of {count} failed, {len(results)} are made.\n"
             "Fix them, then run the same command with:  --resume"
         )

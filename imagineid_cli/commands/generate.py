@@ -61,7 +61,7 @@ def generate(
         ),
     ] = None,
     *,
-    asked: dict[str, Any],
+    values: dict[str, Any],
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
     no_cache: options.NoCache = False,
     overwrite: options.Overwrite = False,
@@ -87,7 +87,7 @@ def generate(
         from imagineid.video import read_metadata
 
         progress = TerminalProgress(quiet)
-        request = options.requested(**asked)
+        request = options.requested(**values)
         known = {} if like is None else read_metadata(like)
         if like is not None:
             request = request.over(request_of(known, like))
@@ -176,11 +176,11 @@ def _make(
         if preview is not None:
             result = _sheet(pipe, sound, output, request, preview, overwrite, progress)
         else:
-            made = render(
+            rendered = render(
                 pipe, sound, sys.stdout.buffer if output == PIPE else output, request,
                 cache=cache, overwrite=overwrite, remember=True, progress=progress,
             )  # fmt: skip
-            result = made.as_json()
+            result = rendered.as_json()
     return result | {"took_s": round(time.monotonic() - started, 2)}
 
 
@@ -204,8 +204,8 @@ def _sheet(
     from imagineid.plots.contact_sheet import write_contact_sheet
     from imagineid.rendering import preview
 
-    faces, made = preview(pipe, sound, request, count, progress=progress)
-    first = made.request.seed or 0
+    faces, rendered = preview(pipe, sound, request, count, progress=progress)
+    first = rendered.request.seed or 0
     captions = [str(first + number) for number in range(count)]
     write_contact_sheet(output, faces, captions, math.ceil(math.sqrt(count)), overwrite)
-    return made.as_json() | {"path": str(output)}
+    return rendered.as_json() | {"path": str(output)}

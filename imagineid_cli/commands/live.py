@@ -59,7 +59,7 @@ def live(
         typer.Option("--webrtc", help="Serve a local page: its microphone in, the face out."),
     ] = False,
     *,
-    asked: dict[str, Any],
+    values: dict[str, Any],
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which microphone; python -m sounddevice.")
     ] = None,
@@ -85,7 +85,7 @@ def live(
         if webrtc:
             check_installed()
         progress = TerminalProgress(quiet)
-        request = options.requested(**asked)
+        request = options.requested(**values)
         request.check()
         rate, channels = parse_pcm(pcm)
         inputs = [Path(source), *request.files()]

@@ -92,9 +92,9 @@ def _draw(
     from imagineid.plots.contact_sheet import write_contact_sheet
     from imagineid.retrieval import portraits
 
-    shown = matches.found[:FACES]
-    faces = portraits(pipe, [matches.sought, *shown], seed, progress)
-    captions = [f"{match.path.name}\n{match.likeness:.3f}" for match in shown]
+    chosen = matches.found[:FACES]
+    faces = portraits(pipe, [matches.sought, *chosen], seed, progress)
+    captions = [f"{match.path.name}\n{match.likeness:.3f}" for match in chosen]
     captions.insert(0, f"{matches.sought.path.name}\nquery")
     write_contact_sheet(sheet, faces, captions, COLUMNS, overwrite)
     progress.line(f"faces: {sheet}")

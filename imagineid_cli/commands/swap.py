@@ -34,7 +34,7 @@ def swap(
         typer.Option(metavar="B", help="Take the words and the sound of this recording."),
     ] = None,
     *,
-    asked: dict[str, Any],
+    values: dict[str, Any],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -63,8 +63,8 @@ def swap(
         from imagineid import pipeline, swap
         from imagineid.cache import Cache
 
-        request = options.requested(**asked)
-        typed = {"size_px": asked["size"], "aspect": asked["aspect"], "fps": asked["fps"]}
+        request = options.requested(**values)
+        typed = {"size_px": values["size"], "aspect": values["aspect"], "fps": values["fps"]}
         keeps = tuple(name for name, value in typed.items() if value is None)
         swaps = swap.Swaps(emotion_from, identity_from, content_from, request, keeps)
         job = swap.prepare(base, swaps, output, overwrite)

@@ -33,7 +33,7 @@ def move() -> MeshFlow:
 def test_what_does_not_change_stays_and_is_covered(move: MeshFlow) -> None:
     flow = move(posed(STILL), STILL)
     assert np.abs(flow.offset).max() < 1e-3
-    cover = flow.cover.reshape(-1)[move.first.seen]
+    cover = flow.cover.reshape(-1)[move.first.covered]
     assert (cover > 0.9).mean() > 0.95
 
 

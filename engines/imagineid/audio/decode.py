@@ -128,18 +128,18 @@ def resample(
         BadSound: as :func:`decode`.
     """
     resampler: av.AudioResampler | None = None
-    heard: tuple[str, str, int] | None = None
+    current: tuple[str, str, int] | None = None
     layout, rate = "", 0
     for frame in decode(path, notes, on_progress, track):
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         frame.pts = None
-        if kind != heard:
+        if kind != current:
             if resampler is None:
                 layout, rate = target(frame)
             else:
                 yield from resampler.resample(None)
             resampler = av.AudioResampler(format=sample_format, layout=layout, rate=rate)
-            heard = kind
+            current = kind
         assert resampler is not None  # made with the first frame
         try:
             yield from resampler.resample(frame)
@@ -161,9 +161,9 @@ def check_track(
     """
     count = len(container.streams.audio)
     if track is not None and not 1 <= track <= count:
-        there = "one sound track" if count == 1 else f"{count} sound tracks"
+        available = "one sound track" if count == 1 else f"{count} sound tracks"
         raise BadSound(
-            f"There is no sound track {track} in {name}: it has {there}.\n"
+            f"There is no sound track {track} in {name}: it has {available}.\n"
             f"Leave it out, or try:  --track {count}"
         )
 
@@ -284,9 +284,9 @@ def _adjusted(frame: av.AudioFrame, found: Survey) -> av.AudioFrame:
         block = np.asarray(found.weights, np.float32)[None] @ block
         layout = "mono"
     block = np.ascontiguousarray(np.clip(block, -LOUDEST, LOUDEST))
-    made = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
-    made.sample_rate = frame.sample_rate
-    return made
+    block_frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
+    block_frame.sample_rate = frame.sample_rate
+    return block_frame
 
 
 def _unreadable(path: Path, file: BinaryIO) -> BadSound:

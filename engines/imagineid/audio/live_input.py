@@ -46,10 +46,10 @@ def pcm_chunks(stream: IO[bytes], rate: int = SAMPLE_RATE, channels: int = 1) ->
         )
     resampler = _Resampler()
     size = 2 * channels
-    wanted = max(1, round(PIECE_S * rate)) * size
+    chunk_bytes = max(1, round(PIECE_S * rate)) * size
     read = getattr(stream, "read1", stream.read)  # what is available, without waiting for more
     rest = b""
-    while data := read(wanted):
+    while data := read(chunk_bytes):
         data = rest + data
         whole = len(data) // size * size
         data, rest = data[:whole], data[whole:]

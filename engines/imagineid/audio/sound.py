@@ -96,10 +96,10 @@ class Redecoded:
             oldest = min(low, self._end - HELD_S * SAMPLE_RATE)
             while self._first + len(self._blocks[0]) <= oldest:
                 self._first += len(self._blocks.popleft())
-        held = np.concatenate(self._wanted(low, high))
+        held = np.concatenate(self._overlapping(low, high))
         return held[: high - low]
 
-    def _wanted(self, low: int, high: int) -> list[Shorts]:
+    def _overlapping(self, low: int, high: int) -> list[Shorts]:
         """Return the held blocks that overlap ``low`` to ``high``, the first one cut at ``low``."""
         out, at = [], self._first
         for block in self._blocks:

@@ -74,9 +74,9 @@ def packed(frame: av.AudioFrame) -> av.AudioFrame:
         return frame
     to = av.AudioResampler(frame.format.packed.name, frame.layout.name, frame.sample_rate)
     pts, frame.pts = frame.pts, None
-    (made,) = to.resample(frame)
+    (resampled,) = to.resample(frame)
     frame.pts = pts
-    return made
+    return resampled
 
 
 def samples_of(frame: av.AudioFrame) -> NDArray[np.float32]:
@@ -116,29 +116,29 @@ class _Track:
 
 
 @lru_cache(maxsize=64)
-def _survey(name: str, _size: int, _date: int, asked: int | None) -> Survey:
-    unseen = Survey((asked or 1) - 1)
+def _survey(name: str, _size: int, _date: int, requested: int | None) -> Survey:
+    unseen = Survey((requested or 1) - 1)
     try:
         with open_media(Path(name)) as container:
             streams = container.streams.audio
             if any(stream.codec_context is None for stream in streams):  # of no known codec
                 return unseen
-            several = len(streams) > 1 and asked is None
+            several = len(streams) > 1 and requested is None
             if not any(_is_odd(stream) for stream in streams) and not several:
                 return unseen
             tracks = _look(container, streams)
     except (av.FFmpegError, OSError, ValueError, BadInput):  # whoever decodes it says so
         return unseen
     notes = []
-    track = _choose(tracks) if asked is None else unseen.track
-    if track and asked is None:
+    track = _choose(tracks) if requested is None else unseen.track
+    if track and requested is None:
         notes.append(f"the first of its {len(tracks)} tracks is silent: track {track + 1} is taken")
-    seen = tracks[track]
+    chosen = tracks[track]
     gain = 1.0
-    if seen.peak > LOUDEST:
-        gain = 1 / next((scale for scale in SCALES if seen.peak <= 1.01 * scale), seen.peak)
-        notes.append(f"its samples reach {seen.peak:.4g} and not 1: they are made smaller")
-    return Survey(track, gain, _weights(streams[track], seen), tuple(notes))
+    if chosen.peak > LOUDEST:
+        gain = 1 / next((scale for scale in SCALES if chosen.peak <= 1.01 * scale), chosen.peak)
+        notes.append(f"its samples reach {chosen.peak:.4g} and not 1: they are made smaller")
+    return Survey(track, gain, _weights(streams[track], chosen), tuple(notes))
 
 
 def _is_odd(stream: av.AudioStream) -> bool:
@@ -181,11 +181,11 @@ def _choose(tracks: Sequence[_Track]) -> int:
     return loudest if tracks[loudest].rms > max(SILENT_RMS, 4 * tracks[0].rms) else 0
 
 
-def _weights(stream: av.AudioStream, seen: _Track) -> tuple[float, ...] | None:
+def _weights(stream: av.AudioStream, track: _Track) -> tuple[float, ...] | None:
     """Mix the channels that live, where they are too many to have a place each."""
-    if not _is_unnamed(stream) or not len(seen.gram):
+    if not _is_unnamed(stream) or not len(track.gram):
         return None
-    return tuple(map(float, mix_weights(seen.gram)))
+    return tuple(map(float, mix_weights(track.gram)))
 
 
 def mix_weights(gram: NDArray[np.float64]) -> NDArray[np.float32]:

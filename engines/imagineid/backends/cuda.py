@@ -33,13 +33,13 @@ class Stream:
         self.handle: int = int(self._do("cudaStreamCreate"))
         self.lock = threading.Lock()
 
-    def _do(self, name: str, *given: Any) -> Any:
+    def _do(self, name: str, *arguments: Any) -> Any:
         """Call the CUDA runtime; return its result without the error code."""
-        fault, *made = getattr(self._cuda, name)(*given)
+        fault, *results = getattr(self._cuda, name)(*arguments)
         if int(fault):
             what = fault.name.removeprefix("cudaError")
             raise BadEngine(f"The CUDA call {name} failed: {what}.\nCheck the GPU:  nvidia-smi")
-        return made[0] if made else None
+        return results[0] if results else None
 
     def buffer(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
         """Allocate GPU memory; return its address."""

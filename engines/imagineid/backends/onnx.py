@@ -131,17 +131,17 @@ def _check_ports(session: Any, ports: Ports, graph: Path, remedy: str) -> None:
     Raises:
         BadWeights: they differ.
     """
-    for nodes, wanted in (
+    for nodes, declared in (
         (session.get_inputs(), ports.inputs),
         (session.get_outputs(), ports.outputs),
     ):
         found = {node.name: list(node.shape) for node in nodes}
-        for port in wanted:
+        for port in declared:
             dims = found.get(port.name, [])
             pairs = zip(dims, port.dims, strict=False)
             free = (str, type(None))
             if len(dims) != len(port.dims) or any(
-                not isinstance(has, free) and has != asked for has, asked in pairs
+                not isinstance(has, free) and has != expected for has, expected in pairs
             ):
                 raise BadWeights(
                     f"{graph.name} does not match the model's size: {port.name} is {dims}, "

@@ -23,16 +23,16 @@ def random_inputs(ports: Ports, batch: int, seed: int = 0) -> dict[str, np.ndarr
     unit variance.
     """
     draw = np.random.default_rng(seed)
-    made: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     for port in ports.inputs:
         dims = [batch if isinstance(d, str) else d for d in port.dims]
         if port.dtype == "int64":
-            made[port.name] = draw.integers(0, VOCABULARY, dims)
+            arrays[port.name] = draw.integers(0, VOCABULARY, dims)
         elif port.name in ("mask", "time"):
-            made[port.name] = draw.random(dims, np.float32)
+            arrays[port.name] = draw.random(dims, np.float32)
         else:
-            made[port.name] = draw.standard_normal(dims, np.float32)
-    return made
+            arrays[port.name] = draw.standard_normal(dims, np.float32)
+    return arrays
 
 
 def cosines(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, float]:

@@ -41,13 +41,13 @@ def modnet(graph: Path, remedy: str, providers: Sequence[str] = onnx.CPU) -> Eng
         Ke et al. 2022, https://arxiv.org/abs/2011.11961
     """
     network = onnx.load(graph, providers, remedy)
-    (given,) = onnx.input_names(graph, remedy)
+    (input_name,) = onnx.input_names(graph, remedy)
 
     def run(**inputs: Any) -> dict[str, Any]:
         image: np.ndarray = inputs["image"]
         side = image.shape[-1]
         masks = [
-            next(iter(network(**{given: _resized(one, MODNET_PX)[None]}).values()))[0, 0]
+            next(iter(network(**{input_name: _resized(one, MODNET_PX)[None]}).values()))[0, 0]
             for one in image
         ]
         return {"mask": np.stack([_resized(mask[None], side) for mask in masks])}
@@ -79,8 +79,8 @@ def lama(
         image, mask = onnx.input_names(graph, remedy)
         picture = np.ascontiguousarray(colours.transpose(2, 0, 1), np.float32) / 255
         where = hole.astype(np.float32)[None]
-        made = network(**{image: picture[None], mask: where[None]})
-        out: np.ndarray = next(iter(made.values()))[0].transpose(1, 2, 0)
+        outputs = network(**{image: picture[None], mask: where[None]})
+        out: np.ndarray = next(iter(outputs.values()))[0].transpose(1, 2, 0)
         return np.asarray(np.clip(out, 0, 255))
 
     return fill

@@ -75,11 +75,11 @@ def choose(model: Model, engine: str) -> tuple[Opener, str]:
     def open_network(network: str) -> Engine:
         path = paths[network]
         remedy = f"Build it again:  {engine_cache.rebuild_command(model, flavour, found.target)}"
-        made = TensorRTEngine(trt, path, model.ports(network), stream, remedy)
+        engine = TensorRTEngine(trt, path, model.ports(network), stream, remedy)
         stamp = f"{found.name}, CUDA {found.driver}, {flavour.name} {version}"
-        check_once(made, path, model.graph(network), model.ports(network), stamp, remedy)
-        made.keep_cache()
-        return made
+        check_once(engine, path, model.graph(network), model.ports(network), stamp, remedy)
+        engine.keep_cache()
+        return engine
 
     return open_network, f"{flavour.name} {version} on {found.name}, {model.precision}"
 
@@ -103,8 +103,8 @@ def check_once(
     note = path.with_name(path.name + ".checked")
     if note.is_file() and note.read_text(encoding="utf-8") == stamp:
         return
-    given = random_inputs(ports, batch=1)
-    worst = min(cosines(engine(**given), onnx.load(graph)(**given)).values())
+    inputs = random_inputs(ports, batch=1)
+    worst = min(cosines(engine(**inputs), onnx.load(graph)(**inputs)).values())
     if not worst >= COSINE:
         raise BadEngine(
             f"The engine {path.name} differs from onnxruntime on this GPU "
@@ -199,8 +199,8 @@ class TensorRTEngine:
         """
         slot = self._slot(batch)
         if slot not in self._contexts:
-            given = () if self._config is None else (self._config,)
-            context = self._engine.create_execution_context(*given)
+            arguments = () if self._config is None else (self._config,)
+            context = self._engine.create_execution_context(*arguments)
             if context is None:
                 what = f"The card has no room for {self._cache_file.stem}."
                 raise BadEngine(f"{what}\nFind what uses it:  nvidia-smi")
@@ -227,21 +227,21 @@ class TensorRTEngine:
             self._bind(batch)
         context, slot = self._context(batch), self._slot(batch)
         for port in self._ports.inputs:
-            given = inputs[port.name]
-            if self._held.get(port.name) is not given:  # this array is on the GPU already
-                array = np.ascontiguousarray(given, port.dtype)
+            value = inputs[port.name]
+            if self._held.get(port.name) is not value:  # this array is on the GPU already
+                array = np.ascontiguousarray(value, port.dtype)
                 self._stream.put(self._address[port.name], array)
-                self._held[port.name] = given
+                self._held[port.name] = value
             if batch != self._shaped.get(slot):
                 context.set_input_shape(port.name, self._shape(port.dims, batch))
         self._shaped[slot] = batch
         self._launcher(batch)()
-        made = {}
+        outputs = {}
         for port in self._ports.outputs:
-            made[port.name] = np.empty(self._shape(port.dims, batch), port.dtype)
-            self._stream.get(self._address[port.name], made[port.name])
+            outputs[port.name] = np.empty(self._shape(port.dims, batch), port.dtype)
+            self._stream.get(self._address[port.name], outputs[port.name])
         self._stream.wait()
-        return made
+        return outputs
 
     def _launcher(self, batch: int) -> Callable[[], None]:
         """Return a function that launches the network for ``batch``."""

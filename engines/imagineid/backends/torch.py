@@ -135,11 +135,11 @@ def load(model: Model, network: str, device: str, attention: str, half: bool = T
     ports = model.ports(network)
 
     def run(**inputs: Any) -> dict[str, Any]:
-        given = [torch.from_numpy(np.asarray(inputs[p.name])).to(device) for p in ports.inputs]
+        tensors = [torch.from_numpy(np.asarray(inputs[p.name])).to(device) for p in ports.inputs]
         with torch.inference_mode():
-            made = module(*given)
-        made = made if isinstance(made, tuple) else (made,)
-        return {p.name: y.cpu().numpy() for p, y in zip(ports.outputs, made, strict=True)}
+            outputs = module(*tensors)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return {p.name: y.cpu().numpy() for p, y in zip(ports.outputs, outputs, strict=True)}
 
     return run
 

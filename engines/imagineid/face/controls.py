@@ -57,15 +57,17 @@ def frame_controls(
                 pending.append(level)
                 yield float(level)
 
-    def given(motion: Motion) -> Iterator[FrameMotion]:
+    def from_motion(motion: Motion) -> Iterator[FrameMotion]:
         for _, pose, eyes in zip(levels(), motion.pose, motion.eyes, strict=True):
             lids = eyes.copy()
             lids[BLINK_UNITS] *= np.float32(min(1.0, blink))
             yield FrameMotion(pose, lids)
 
     blinks_a_second = BLINKS_A_SECOND * blink
-    made = frame_motions(levels(), seed, blinks_a_second) if motion is None else given(motion)
-    for move in made:
+    motions = (
+        frame_motions(levels(), seed, blinks_a_second) if motion is None else from_motion(motion)
+    )
+    for move in motions:
         beta, level = pending.popleft(), pending.popleft()
         yield FrameControls(np.clip(np.maximum(beta, move.eyes), 0, 1), move.pose, float(level))
 

@@ -104,10 +104,10 @@ class MeshFlow:
         pixels, first = self.size**2, self.first
         depth = first.interpolate(self.points[:, 2:], self.model.triangles)[:, 0]
         self.depth = np.full(pixels, -9, np.float32)
-        self.depth[first.seen] = depth
+        self.depth[first.covered] = depth
         self.part = _PART.take(self.model.triangle_region)
         self.first_part = np.zeros(pixels, np.uint8)
-        self.first_part[first.seen] = self.part.take(first.triangle)
+        self.first_part[first.covered] = self.part.take(first.triangle)
 
     def _plane(self, rest: F32, pose: F32) -> None:
         """Place the nodes on the head's plane, in the coordinates of a head at rest."""
@@ -171,22 +171,22 @@ class MeshFlow:
         offset = np.stack([2 * (self.up @ back[..., axis] @ self.up.T) for axis in range(2)])
         known = np.concatenate([self.first.screen, self.points[:, 2:], self.weight[:, None]], 1)
         at = now.interpolate(known, triangles)
-        rows, columns = np.divmod(now.seen, side)
+        rows, columns = np.divmod(now.covered, side)
         own = np.stack([columns, rows], 1).astype(np.float32) + np.float32(0.5)
         weight = at[:, 3:]
         flat = offset.reshape(2, -1)
         exact = (at[:, :2] - own) * np.float32(2 / side)
-        flat[:, now.seen] += (weight * (exact - flat[:, now.seen].T)).T
+        flat[:, now.covered] += (weight * (exact - flat[:, now.covered].T)).T
         inside = (at[:, :2] >= 0).all(1) & (at[:, :2] < side).all(1)
         source = np.clip(at[:, :2], 0, side - 1).astype(np.int32)
         pixel = source[:, 1] * side + source[:, 0]
-        shown = inside & (at[:, 2] > self.depth.take(pixel) - HIDDEN_BY)
+        in_view = inside & (at[:, 2] > self.depth.take(pixel) - HIDDEN_BY)
         # A lid is too thin for depth to tell whether it hid the eye.
-        shown &= self.part.take(now.triangle) == self.first_part.take(pixel)
+        in_view &= self.part.take(now.triangle) == self.first_part.take(pixel)
         # A triangle that was small in the first frame shows less of itself than it is large now.
         stretched = np.clip(self.first.area / np.minimum(now.area, -1e-4), 0, 1)
         cover = np.zeros(side * side, np.float32)
-        cover[now.seen] = shown * stretched.take(now.triangle).astype(np.float32)
+        cover[now.covered] = in_view * stretched.take(now.triangle).astype(np.float32)
         return Flow(
             np.asarray(flat.reshape(2, side, side), np.float32), cover.reshape(1, side, side)
         )

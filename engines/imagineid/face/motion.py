@@ -77,8 +77,8 @@ def default_motion(level_db: F32, seed: int) -> Motion:
         level_db: loudness of each video frame, (F,) dB below full scale.
         seed: seed of drift, blinks and gaze.
     """
-    made = list(frame_motions(level_db, seed))
-    return Motion(np.stack([m.pose for m in made]), np.stack([m.eyes for m in made]))
+    motions = list(frame_motions(level_db, seed))
+    return Motion(np.stack([m.pose for m in motions]), np.stack([m.eyes for m in motions]))
 
 
 def frame_motions(
@@ -130,10 +130,10 @@ class _Smooth:
 def _blinks(rng: np.random.Generator, blinks_a_second: float) -> Iterator[float]:
     """Yield the closure of the lids by blinks, frame by frame."""
     last = -FPS
-    apart = 1.2 * FPS * min(1.0, BLINKS_A_SECOND / max(blinks_a_second, 1e-6))
+    gap_frames = 1.2 * FPS * min(1.0, BLINKS_A_SECOND / max(blinks_a_second, 1e-6))
     for frame in itertools.count():
         chance = rng.random()
-        may = frame >= 5 and frame - last > apart
+        may = frame >= 5 and frame - last > gap_frames
         if may and chance < blinks_a_second / FPS * 1.5:
             last = frame
         yield float(BLINK[frame - last]) if frame - last < len(BLINK) else 0.0

@@ -59,8 +59,8 @@ class Population:
         own, years = int(gender == "male"), float(np.clip(age, YOUNGEST, OLDEST)) - MIDDLE
         chance = np.random.default_rng([seed, 11]).standard_normal(len(shape)).astype(np.float32)
         usual = self.mean[own] + years * self.aging[own]
-        drawn = usual + SPREAD * self.root[own] @ chance
-        return np.asarray(drawn + HEARD * (shape - usual), np.float32)
+        sampled = usual + SPREAD * self.root[own] @ chance
+        return np.asarray(sampled + HEARD * (shape - usual), np.float32)
 
     def placed(self, controls: FrameControls) -> FrameControls:
         """Return a frame's controls with its person where people are in pictures."""

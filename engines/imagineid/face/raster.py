@@ -148,7 +148,7 @@ class Surface:
     Attributes:
         screen: the vertices in the picture, (V, 2) pixels.
         area: twice the signed area of each triangle on screen, negative if front-facing, (T,).
-        seen: picture indices of the covered pixels, ascending, (N,).
+        covered: picture indices of the covered pixels, ascending, (N,).
         triangle: the triangle at each, (N,).
         share: barycentric weights of its second and third corner there, (N, 2).
         size: side of the picture, pixels.
@@ -156,7 +156,7 @@ class Surface:
 
     screen: F32
     area: F32
-    seen: NDArray[np.int32]
+    covered: NDArray[np.int32]
     triangle: NDArray[np.int32]
     share: F32
     size: int
@@ -193,20 +193,20 @@ def surface(points: F32, model: FaceModel, size: int) -> Surface:
     run, at = pixels(row, first, length, size)
     top = np.full(size * size, -1, np.int32)
     top[at] = run
-    seen = np.flatnonzero(top >= 0).astype(np.int32)
-    triangle = which.take(top.take(seen))
+    covered = np.flatnonzero(top >= 0).astype(np.int32)
+    triangle = which.take(top.take(covered))
     # Shares of corners 1 and 2 are linear in the pixel: one slope each way and a constant.
     origin, e1, e2 = corners[order, 0], e1[order], e2[order]
     scale = (1 / area[order])[:, None]
     slope = np.stack([e2[:, 1], -e1[:, 1], -e2[:, 0], e1[:, 0]], 1) * scale
     start = np.float32(0.5) - origin
     constant = slope[:, :2] * start[:, :1] + slope[:, 2:] * start[:, 1:]
-    rows, columns = np.divmod(seen, size)
+    rows, columns = np.divmod(covered, size)
     own = slope.take(triangle, 0)
     share = constant.take(triangle, 0)
     share += own[:, :2] * columns.astype(np.float32)[:, None]
     share += own[:, 2:] * rows.astype(np.float32)[:, None]
-    return Surface(screen, area, seen, order.take(triangle).astype(np.int32), share, size)
+    return Surface(screen, area, covered, order.take(triangle).astype(np.int32), share, size)
 
 
 def mesh_picture(
@@ -233,7 +233,7 @@ def mesh_picture(
     iris = np.clip((IRIS_RADIUS - radius) / 0.0008 + 0.5, 0, 1)
     colour[eye] = colour[eye] * (1 - iris) + _IRIS * iris
     flat = np.zeros((size * size, 3), np.float32)
-    flat[found.seen] = colour
+    flat[found.covered] = colour
     picture = flat.reshape(size, size, 3)
     for brow in BROWS:
         _stroke(picture, found.screen[[model.landmarks[name] for name in brow]])

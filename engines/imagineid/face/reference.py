@@ -83,10 +83,10 @@ def lasting(motion: Motion, frames: int) -> Motion:
 
 def _of_video(path: Path, most: int) -> Motion:
     marks = _landmarks(path, most)
-    seen = ~np.isnan(marks[:, 0, 0])
-    if seen.mean() < FACES_WANTED:
+    detected = ~np.isnan(marks[:, 0, 0])
+    if detected.mean() < FACES_WANTED:
         raise BadInput(
-            f"A face is found in {seen.sum()} of {len(seen)} frames of {path}: too few.\n"
+            f"A face is found in {detected.sum()} of {len(detected)} frames of {path}: too few.\n"
             "Give a video of one face, seen from the front:  --pose-from OTHER.mp4"
         )
     return motion_of_landmarks(_filled(marks))
@@ -132,12 +132,12 @@ def _steady(values: Array) -> Array:
 
 def _filled(marks: Array) -> Array:
     """Interpolate linearly over frames without a face."""
-    seen = np.flatnonzero(~np.isnan(marks[:, 0, 0]))
-    at = np.interp(np.arange(len(marks)), seen, np.arange(len(seen)))
+    detected = np.flatnonzero(~np.isnan(marks[:, 0, 0]))
+    at = np.interp(np.arange(len(marks)), detected, np.arange(len(detected)))
     low = at.astype(int)
-    high = np.minimum(low + 1, len(seen) - 1)
+    high = np.minimum(low + 1, len(detected) - 1)
     share = (at - low)[:, None, None]
-    return np.asarray(marks[seen[low]] * (1 - share) + marks[seen[high]] * share)
+    return np.asarray(marks[detected[low]] * (1 - share) + marks[detected[high]] * share)
 
 
 def _landmarks(path: Path, most: int) -> Array:

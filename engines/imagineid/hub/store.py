@@ -156,33 +156,33 @@ def _unlisted(one: LocalWeights) -> list[str]:
     return sorted(name for name in names if name not in known and not name.endswith(ours))
 
 
-def addresses(item: Item, file: File, given: str = "") -> list[str]:
+def addresses(item: Item, file: File, source: str = "") -> list[str]:
     """Return the addresses of a file of the manifest, in the order in which they are tried.
 
     Args:
         item: the item of the file.
         file: the file.
-        given: an address given by the user; "" for mirrors and hub.
+        source: an address given by the user; "" for mirrors and hub.
 
     Raises:
         BadInput: an address is not http or https.
     """
-    if given:
-        return [f"{_checked(given, '--from')}/{quote(file.path)}"]
+    if source:
+        return [f"{_checked(source, '--from')}/{quote(file.path)}"]
     bases = [_checked(os.environ[name], name) for name in MIRRORS if os.environ.get(name)] + [HUB]
     place = f"{item.repository}/resolve/{item.revision}/{quote(file.path)}"
     return [f"{base}/{place}" for base in dict.fromkeys(bases)]
 
 
 def pull(
-    item: Item, watch: DownloadListener, given: str = "", patience: RetryPolicy | None = None
+    item: Item, watch: DownloadListener, source: str = "", patience: RetryPolicy | None = None
 ) -> Path:
     """Download missing files of an item and check all of them; return its folder.
 
     Args:
         item: an item of the manifest.
         watch: receives messages and progress.
-        given: a folder or an address to use instead of mirrors and hub.
+        source: a folder or an address to use instead of mirrors and hub.
         patience: timeouts and retries.
 
     Raises:
@@ -190,8 +190,8 @@ def pull(
         BadOutput: there is no space, or no permission to write.
     """
     path = weights_home() / item.name
-    folder = Path(given) if given and Path(given).is_dir() else None
-    urls = {} if folder else {file: addresses(item, file, given) for file in item.files}
+    folder = Path(source) if source and Path(source).is_dir() else None
+    urls = {} if folder else {file: addresses(item, file, source) for file in item.files}
     with locked(item.name, watch):
         before = local_weights(item)
         check_room(path, item.bytes - before.bytes_here)
@@ -264,13 +264,13 @@ def check_room(path: Path, needed: int) -> None:
     Raises:
         BadOutput: there is not enough.
     """
-    there = path
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
+    existing = path
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
     if needed > free:
         raise BadOutput(
-            f"Not enough space in {there}: "
+            f"Not enough space in {existing}: "
             f"{needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free.\n"
             "Free some, or elsewhere:  IMAGINEID_HOME=DIR"
         )

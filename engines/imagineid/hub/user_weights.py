@@ -164,9 +164,9 @@ def _check_no_link(folder: Path, path: str) -> None:
 
 def _remove_unlisted(folder: Path, files: tuple[File, ...]) -> None:
     """Leave nothing in a folder but what is listed: an earlier try may have had another list."""
-    wanted = {folder / file.path for file in files}
+    listed = {folder / file.path for file in files}
     for path in folder.rglob("*"):
-        if path not in wanted and (path.is_symlink() or not path.is_dir()):
+        if path not in listed and (path.is_symlink() or not path.is_dir()):
             path.unlink()
 
 

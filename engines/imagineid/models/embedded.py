@@ -28,7 +28,7 @@ def embedded_folder(model: str) -> Path:
     if model not in SIZES:
         raise BadInput(f"Unknown model {model!r}.\nUse:  --model mini")
     path = DIRECTORY / model
-    wanted = [f"{name}.onnx" for name in ports(SIZES[model])] + [
+    names = [f"{name}.onnx" for name in ports(SIZES[model])] + [
         STORE,
         "words.json",
         "face.npz",
@@ -36,7 +36,7 @@ def embedded_folder(model: str) -> Path:
         "voices.npz",
         "people.npz",
     ]
-    missing = [name for name in wanted if not (path / name).exists()]
+    missing = [name for name in names if not (path / name).exists()]
     if missing:
         raise BadWeights(
             f"The {model} model lacks {', '.join(missing)}.\n"

@@ -186,10 +186,10 @@ def read(folder: Path) -> Model:
         raise BadWeights(
             f"{folder / MODEL_FILE} is damaged, or another version wrote it.\n{remedy}"
         )
-    wanted = [f"{name}.onnx" for name in model.networks]
+    required = [f"{name}.onnx" for name in model.networks]
     if model.precision == "adapters":
-        wanted = [ADAPTERS]
-    if missing := [name for name in wanted if not (folder / name).is_file()]:
+        required = [ADAPTERS]
+    if missing := [name for name in required if not (folder / name).is_file()]:
         lacks = ", ".join(missing)
         raise BadWeights(f"{folder} lacks {lacks}.\n{model.remedy}")
     return model

@@ -26,7 +26,7 @@ MOST_REMEMBERED = 1000
 MOST_BYTES = 1 << 20
 """Most bytes of that file."""
 
-Seen = dict[str, list[object]]
+Sums = dict[str, list[object]]
 """Path to [size, date in nanoseconds, inode, sha256]."""
 
 
@@ -72,19 +72,19 @@ def _mark(path: Path, file: File) -> tuple[str, list[object]]:
     return str(path), []
 
 
-def _read() -> Seen:
+def _read() -> Sums:
     with contextlib.suppress(OSError, ValueError):
         known = read_json(home() / MEMORY, MOST_BYTES)
         return known if isinstance(known, dict) else {}
     return {}
 
 
-def _remember(seen: Seen) -> None:
+def _remember(sums: Sums) -> None:
     """Save which files were valid; if that fails, they are read again next time."""
     path = home() / MEMORY
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        last = dict(list(seen.items())[-MOST_REMEMBERED:])
+        last = dict(list(sums.items())[-MOST_REMEMBERED:])
         with part_in(path.parent) as part:
             part.write_text(json.dumps(last, indent=0) + "\n", encoding="utf-8")
             part.replace(path)

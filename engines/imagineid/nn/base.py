@@ -69,10 +69,10 @@ def load_base(module: nn.Module, network: str, folder: Path) -> bool:
     try:
         stored = load_file(path)
         found = {
-            _now(here + key.removeprefix(there)): value.float()
+            _now(own_prefix + key.removeprefix(stored_prefix)): value.float()
             for key, value in stored.items()
-            for there, here in names.items()
-            if key.startswith(there)
+            for stored_prefix, own_prefix in names.items()
+            if key.startswith(stored_prefix)
         }
         lacks, _ = module.load_state_dict(found, strict=False, assign=True)
         good = bool(found) and all(name.startswith(ADDED) for name in lacks)

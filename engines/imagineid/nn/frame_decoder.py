@@ -48,8 +48,8 @@ class FrameDecoder(nn.Module):
         self.mesh_patch = size.mesh_px // side
         self.picture = 3 * size.patch**2
         scores = 3 * self.mesh_patch**2  # masks are finer than features
-        seen = self.picture + 4 * self.mesh_patch**2 + 12 + 2 + 1
-        self.stem = nn.Conv2d(seen, wide, 1)
+        channels = self.picture + 4 * self.mesh_patch**2 + 12 + 2 + 1
+        self.stem = nn.Conv2d(channels, wide, 1)
         self.moved = nn.Conv2d(size.stages[0], wide, 1, bias=False)
         self.down = nn.Conv2d(wide, deep, 2, stride=2)
         self.latent = nn.Sequential(
@@ -116,27 +116,27 @@ class FrameDecoder(nn.Module):
         side = features.shape[-1]
         moved = moved_by(first, flow, inpainted.shape[-1])
         coarse = F.avg_pool2d(flow, flow.shape[-1] // side)
-        seen = [
+        inputs = [
             F.pixel_unshuffle(moved, self.patch),
             F.pixel_unshuffle(torch.cat([mesh, cover], 1), self.mesh_patch),
             F.pixel_unshuffle(F.avg_pool2d(inpainted, self.patch // 2), 2),
             coarse,
             mask,
         ]
-        x = self.stem(torch.cat(seen, 1)) + self.moved(moved_by(features, coarse, side))
+        x = self.stem(torch.cat(inputs, 1)) + self.moved(moved_by(features, coarse, side))
         factor = side // (2 * latent.shape[-1])
         deep = self.down(x) + F.pixel_shuffle(self.grow(self.latent(latent)), factor)
         x = x + F.pixel_shuffle(self.up(self.low(deep)), 2)
         y = self.out(F.silu(self.head(F.silu(self.high(x)))))
-        drawn = F.pixel_shuffle(y[:, : self.picture], self.patch)
+        generated = F.pixel_shuffle(y[:, : self.picture], self.patch)
         scores = F.pixel_shuffle(y[:, self.picture :], self.mesh_patch)
         shares = torch.softmax(
             self._prior(cover, mask, mesh) + freedom * BOUND * torch.tanh(scores / BOUND), 1
         )
         if shares.shape[-1] != moved.shape[-1]:
             shares = F.interpolate(shares, size=moved.shape[-2:], mode="bilinear")
-        out = shares[:, :1] * moved + shares[:, 1:2] * inpainted + shares[:, 2:] * drawn
-        return out, moved, drawn, shares
+        out = shares[:, :1] * moved + shares[:, 1:2] * inpainted + shares[:, 2:] * generated
+        return out, moved, generated, shares
 
     def _prior(self, cover: Tensor, mask: Tensor, mesh: Tensor) -> Tensor:
         """Scores before anything is learnt, (B, 3, N, N): from coverage, matte and mesh.

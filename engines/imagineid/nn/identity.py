@@ -37,6 +37,6 @@ class IdentityEncoder(nn.Module):
             projection of theta_id, (B, 2) = logit of male, age in centuries.
         """
         tokens = torch.cat([self.token.expand(mel.shape[0], -1, -1), self.ear(mel)], dim=1)
-        heard = self.transformer(tokens)
-        identity = self.to_identity(heard[:, 1:].mean(dim=1))
-        return self.to_shape(heard[:, 0]), identity, self.to_traits(identity)
+        hidden = self.transformer(tokens)
+        identity = self.to_identity(hidden[:, 1:].mean(dim=1))
+        return self.to_shape(hidden[:, 0]), identity, self.to_traits(identity)

@@ -55,6 +55,6 @@ class MelEncoder(nn.Module):
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = nn.functional.silu(norm(conv(x)))
         moments = self.moment(x.flatten(1, 2).transpose(1, 2))  # (B, T / 2, D)
-        seen = moments.index_select(1, self.looks).reshape(b, length, -1)
-        out: Tensor = self.out(nn.functional.silu(seen))
+        inputs = moments.index_select(1, self.looks).reshape(b, length, -1)
+        out: Tensor = self.out(nn.functional.silu(inputs))
         return out

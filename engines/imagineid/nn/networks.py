@@ -128,7 +128,7 @@ class Half(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return what the module returns, as float32."""
-        made = self.module(
+        outputs = self.module(
             *(x.half() if x.is_floating_point() and x.ndim > 1 else x for x in inputs)
         )
-        return made.float() if isinstance(made, Tensor) else tuple(y.float() for y in made)
+        return outputs.float() if isinstance(outputs, Tensor) else tuple(y.float() for y in outputs)

@@ -130,20 +130,22 @@ class _Windows:
         self.curves = OverlapAdd(size.window, size.expression)
         self._engine, self._size, self._step = engines["expression"], size, stride(size.window)
         self._parts: list[tuple[int, Array]] = []  # the first frame of each, and its theta_e
-        self._said = np.empty((0, size.linguistic), np.float32)  # l-bar of the last frames
-        self._heard = 0
+        self._linguistic = np.empty((0, size.linguistic), np.float32)  # l-bar of the last frames
+        self._frames = 0
         self._last = -self._step  # the window that went through last
 
     @property
     def complete(self) -> int:
         """The frame before which no later window begins, wherever the recording ends."""
-        return self._heard - self._size.window
+        return self._frames - self._size.window
 
     def append(self, block: VoiceFactors, shape: Array) -> None:
         """Express all windows that are whole with the next part."""
-        self._parts.append((self._heard, block.emotion.theta))
-        self._said = np.concatenate([self._said[-self._size.window :], block.content.linguistic])
-        self._heard += len(block.content.linguistic)
+        self._parts.append((self._frames, block.emotion.theta))
+        self._linguistic = np.concatenate(
+            [self._linguistic[-self._size.window :], block.content.linguistic]
+        )
+        self._frames += len(block.content.linguistic)
         self._run(range(self._last + self._step, self.complete + 1, self._step), shape)
         while len(self._parts) > 1 and self._parts[1][0] <= self.complete:
             self._parts.pop(0)
@@ -153,15 +155,17 @@ class _Windows:
         self._run([self.complete] if self.complete > self._last else [], shape)
 
     def _run(self, starts: Sequence[int], shape: Array) -> None:
-        window, first = self._size.window, self._heard - len(self._said)
+        window, first = self._size.window, self._frames - len(self._linguistic)
         for group in batches(starts):
             full = fill_batch(group)
-            made = self._engine(
-                linguistic=np.stack([self._said[i - first : i - first + window] for i in full]),
+            output = self._engine(
+                linguistic=np.stack(
+                    [self._linguistic[i - first : i - first + window] for i in full]
+                ),
                 shape=np.repeat(shape[None], len(full), axis=0),
                 emotion=np.stack([self._felt(start) for start in full]),
             )
-            for start, rows in zip(group, made["expression"], strict=False):
+            for start, rows in zip(group, output["expression"], strict=False):
                 self.curves.add(start, rows)
                 self._last = start
 

@@ -94,8 +94,8 @@ def encode_blocks(
         stop = whole if last else starts[starts.index(own[-1]) + 1]
         content = Content(linguistic.take(stop), levels(sound, first, stop))
         emotion = Emotion(*(np.asarray(x, np.float32) for x in (thetas, shares, speech)))
-        shown = emotion.settle(calm, before) if calm else emotion
-        yield VoiceFactors(who, content, shown)
+        settled = emotion.settle(calm, before) if calm else emotion
+        yield VoiceFactors(who, content, settled)
         before, first = emotion, stop
 
 

@@ -151,8 +151,8 @@ class Emotion:
         likely = np.exp(weight @ np.log(np.maximum(shares, 1e-9)))
         strength = visible(likely[:, NEUTRAL] / likely.sum(axis=1))[:, None]
         felt = (1 - OWN) * (weight @ theta) + OWN * self.theta
-        shown = (1 - strength) * calm.theta + strength * felt
-        return Emotion(shown.astype(np.float32), self.shares, self.speech)
+        settled = (1 - strength) * calm.theta + strength * felt
+        return Emotion(settled.astype(np.float32), self.shares, self.speech)
 
     def last(self, windows: int) -> Emotion:
         """Return the last rows."""
@@ -254,27 +254,27 @@ def factors_from_arrays(arrays: Mapping[str, Array]) -> VoiceFactors:
     def part(factor: type, name: str) -> dict[str, Array]:
         return {f.name: np.asarray(arrays[f"{name}.{f.name}"], np.float32) for f in fields(factor)}
 
-    heard = VoiceFactors(
+    factors = VoiceFactors(
         Identity(**part(Identity, "identity")),
         Content(**part(Content, "content")),
         Emotion(**part(Emotion, "emotion")),
     )
-    emotion, content = heard.emotion, heard.content
+    emotion, content = factors.emotion, factors.content
     windows = len(emotion.speech)
     if (
-        heard.identity.shape.ndim != 1
-        or heard.identity.theta.ndim != 1
-        or heard.identity.traits.shape != (2,)
+        factors.identity.shape.ndim != 1
+        or factors.identity.theta.ndim != 1
+        or factors.identity.traits.shape != (2,)
         or content.linguistic.ndim != 2
         or not 0 < len(content.level_db) <= len(content.linguistic)
         or emotion.theta.ndim != 2
         or not windows
         or len(emotion.theta) != windows
         or emotion.shares.shape != (windows, len(EMOTIONS))
-        or not all(np.isfinite(x).all() for x in heard.arrays().values())
+        or not all(np.isfinite(x).all() for x in factors.arrays().values())
     ):
         raise ValueError("these arrays are not the factors of one recording")
-    return heard
+    return factors
 
 
 def _between(a: Array, b: Array, strength: float) -> Array:

@@ -92,7 +92,7 @@ class LiveEncoder:
         self._rows = deque([silence] * size.window, maxlen=size.window)
         self._levels: deque[float] = deque(maxlen=size.window)
         self._sums: deque[Array] = deque()  # of frames that more windows will contribute to
-        self._heard = 0  # frames that windows have covered
+        self._encoded = 0  # frames that windows have covered
         self._last = np.zeros((size.window, size.expression), np.float32)
 
     def push(self, samples: Array, late: bool = False) -> Iterator[LiveFrame]:
@@ -104,13 +104,13 @@ class LiveEncoder:
         """
         for start in range(0, len(samples), SAMPLE_RATE):  # no more than the stream buffers
             self._sound.push(np.asarray(samples[start : start + SAMPLE_RATE], np.float32))
-            while self._sound.samples >= self._needed(self._heard):
+            while self._sound.samples >= self._needed(self._encoded):
                 yield from self._next(late)
 
     def finish(self) -> Iterator[LiveFrame]:
         """Yield the remaining frames, as if silence followed."""
         frames = self._sound.frames if self._sound.samples else 0
-        while self._heard < frames + self._look_ahead:
+        while self._encoded < frames + self._look_ahead:
             yield from self._next()
 
     def _needed(self, frame: int) -> int:
@@ -120,12 +120,12 @@ class LiveEncoder:
 
     def _next(self, late: bool = False) -> Iterator[LiveFrame]:
         """Encode one more frame and yield the frame ``look_ahead`` before it."""
-        newest = self._heard
+        newest = self._encoded
         level = self._level(newest)
         gain = self._loudness.next(level)
         self._rows.append(mel_windows(self._sound, newest, 1, factor(gain))[0])
         self._levels.append(level)
-        self._heard += 1
+        self._encoded += 1
         if not late:
             self._last = self._expressed(newest)
         self._sums.append(np.zeros(self._size.expression, np.float32))
@@ -142,10 +142,10 @@ class LiveEncoder:
         if self._follow and newest % EMOTION_EVERY == 0:
             self._feel(mel)
         linguistic = self._engines["content"](mel=mel)["linguistic"]
-        made: Array = self._engines["expression"](
+        expression: Array = self._engines["expression"](
             linguistic=linguistic, shape=self._shape, emotion=self._theta
         )["expression"][0]
-        return made[::-1]
+        return expression[::-1]
 
     def _level(self, frame: int) -> float:
         """Return a frame's loudness, dB below full scale."""
@@ -156,10 +156,10 @@ class LiveEncoder:
         share = float(np.mean([level > SPEECH_DB for level in self._levels]))
         if share > 0:
             weight = np.float32(share * EMOTION_EVERY / (EMOTION_S * FPS))
-            heard = self._engines["emotion"](mel=mel)
-            self._felt = (1 - weight) * self._felt + weight * heard["emotion"]
-            likely = heard["emotions"] - np.logaddexp.reduce(heard["emotions"], axis=1)[:, None]
+            output = self._engines["emotion"](mel=mel)
+            self._felt = (1 - weight) * self._felt + weight * output["emotion"]
+            likely = output["emotions"] - np.logaddexp.reduce(output["emotions"], axis=1)[:, None]
             self._likely = (1 - weight) * self._likely + weight * likely
             shares = np.exp(self._likely)
-            shown = np.float32(visible(shares[:, NEUTRAL] / shares.sum(axis=1))[0])
-            self._theta = (1 - shown) * self._calm + shown * self._felt
+            strength = np.float32(visible(shares[:, NEUTRAL] / shares.sum(axis=1))[0])
+            self._theta = (1 - strength) * self._calm + strength * self._felt

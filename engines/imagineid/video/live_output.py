@@ -172,8 +172,8 @@ class Window:
 
         if not self._open:
             raise KeyboardInterrupt
-        self._shown = ImageTk.PhotoImage(Image.fromarray(picture.frame))  # kept: Tk does not
-        self._label.configure(image=self._shown)
+        self._photo = ImageTk.PhotoImage(Image.fromarray(picture.frame))  # kept: Tk does not
+        self._label.configure(image=self._photo)
         self._root.update()
 
 

@@ -145,17 +145,17 @@ class PngFolderWriter:
     def _write_sound(self) -> None:
         """Write sound for the length of the frames."""
         with contextlib.closing(wave.open(str(self._part / SOUND), "wb")) as out:
-            left: int | None = None
+            remaining: int | None = None
             for frame in self._sound:
-                if left is None:
-                    left = int(Fraction(self.frames, self._fps) * frame.sample_rate)
+                if remaining is None:
+                    remaining = int(Fraction(self.frames, self._fps) * frame.sample_rate)
                     out.setnchannels(frame.layout.nb_channels)
                     out.setsampwidth(2)
                     out.setframerate(frame.sample_rate)
-                block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)[:left]
+                block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)[:remaining]
                 out.writeframes(np.ascontiguousarray(block).tobytes())
-                left -= len(block)
-                if left <= 0:
+                remaining -= len(block)
+                if remaining <= 0:
                     return
 
     def _take_place(self) -> None:

@@ -137,14 +137,14 @@ def burnt_in(frame: Array, cues: tuple[Cue, ...], time_s: float) -> Array:
     if not text:
         return frame
     height, width, channels = frame.shape
-    ink = _drawn(text, width, height)
+    ink = _rendered(text, width, height)
     picture = Image.fromarray(frame).convert("RGBA")
     picture.alpha_composite(ink)
     return np.asarray(picture if channels == 4 else picture.convert("RGB"))
 
 
 @lru_cache(maxsize=2)
-def _drawn(text: str, width: int, height: int) -> Image.Image:
+def _rendered(text: str, width: int, height: int) -> Image.Image:
     """Draw text on a transparent picture, RGBA."""
     ink = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(ink)

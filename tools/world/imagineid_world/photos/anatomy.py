@@ -161,7 +161,7 @@ def surface(points: F32, model: FaceModel, size: int) -> Surface:
     return Surface(
         points=points,
         size=size,
-        pixel=top.seen.astype(np.int64),
+        pixel=top.covered.astype(np.int64),
         corners=model.triangles[top.triangle],
         weights=np.concatenate([first, top.share], 1).astype(np.float32),
         region=model.triangle_region[top.triangle],

@@ -86,7 +86,7 @@ def test_what_this_run_has_stored_is_not_thrown_out_by_it(tmp_path: Path) -> Non
     assert "full" in (small.trouble or "")
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_nothing_breaks(tmp_path: Path) -> None:
+def test_an_unwritable_cache_folder_is_reported_and_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = Cache(tmp_path / "file" / "frames", 10**9)
     cache.put("abc", some_frames())
@@ -103,7 +103,7 @@ def test_clearing_leaves_nothing(cache: Cache) -> None:
     assert cache.get("abc") is not None
 
 
-def test_keys_tell_apart_whatever_differs() -> None:
+def test_any_difference_changes_the_key() -> None:
     row = np.arange(4, dtype=np.float32)
     different = [
         (row,),
@@ -122,7 +122,7 @@ def test_keys_tell_apart_whatever_differs() -> None:
     assert key_of(row[::2]) == key_of(row[::2].copy())
 
 
-def test_a_limit_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_that_is_no_number_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for value in ("much", "inf"):
         monkeypatch.setenv("IMAGINEID_CACHE_GB", value)
         with pytest.raises(BadInput, match="not a number of gigabytes"):

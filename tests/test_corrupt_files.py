@@ -209,7 +209,7 @@ def is_whole(path: Path) -> bool:
         for n in range(HOW_MANY)
     ],
 )
-def test_damaged_input_is_told_in_words(number: int, here: Path) -> None:
+def test_damaged_input_gets_a_clear_error(number: int, here: Path) -> None:
     check_damaged(CASES[number % len(CASES)], random.Random(number), here, damage)
 
 

@@ -27,7 +27,7 @@ EXPORTED = [
 ]
 
 
-def test_the_front_door_hands_out_these_and_no_others() -> None:
+def test_the_package_exports_exactly_these_names() -> None:
     assert imagineid.__all__ == EXPORTED
     assert dir(imagineid) == sorted(EXPORTED)
     for name in EXPORTED:

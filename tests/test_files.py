@@ -127,7 +127,7 @@ def test_where_there_are_no_locks_as_on_windows_files_are_written(tmp_path: Path
 
 
 @pytest.mark.parametrize("answer", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
-def test_a_file_system_without_locks_is_gone_on_with(
+def test_a_file_system_without_locks_is_supported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int
 ) -> None:
     def flock(_file: int, _how: int) -> None:

@@ -128,7 +128,7 @@ def test_where_sound_waits_the_last_picture_is_shown_again_and_nothing_slips(
     np.testing.assert_array_equal(played[: len(wave)], wave)
 
 
-def test_silence_and_no_sound_at_all_are_borne(pipe: Pipeline, anna: Avatar) -> None:
+def test_silence_and_empty_input_are_accepted(pipe: Pipeline, anna: Avatar) -> None:
     assert list(live(pipe, [], avatar=anna)) == []
     quiet = list(live(pipe, [np.zeros(5000, np.float32)], REQUEST))
     assert len(quiet) == 8

@@ -51,7 +51,7 @@ def whole(pipe: Pipeline, factors: Conditioning) -> np.ndarray:
     return imagine_frames(pipe, cut(factors, 0, 60))
 
 
-def test_every_frame_heard_is_imagined_once(whole: np.ndarray) -> None:
+def test_every_frame_is_imagined_once(whole: np.ndarray) -> None:
     assert whole.shape == (60, 64, 64, 3)
     assert len(np.unique(whole.reshape(60, -1), axis=0)) > 40
 
@@ -64,7 +64,7 @@ def test_a_recording_that_has_grown_begins_with_the_same_frames(
         np.testing.assert_array_equal(shorter, whole[:frames])
 
 
-def test_parts_that_come_as_they_are_heard_make_the_same_frames(
+def test_streamed_parts_give_the_same_frames(
     pipe: Pipeline, factors: Conditioning, whole: np.ndarray
 ) -> None:
     parts = (cut(factors, a, b) for a, b in pairwise([0, 7, 31, 60]))
@@ -84,14 +84,14 @@ def kept_and_lost(pipe: Pipeline, part: Conditioning, request: Request, folder: 
         np.testing.assert_array_equal(imagine_frames(pipe, part, request, cache=cache), fresh)
 
 
-def test_what_was_kept_is_what_would_be_made(
+def test_cached_frames_equal_imagined_frames(
     pipe: Pipeline, factors: Conditioning, tmp_path: Path
 ) -> None:
     kept_and_lost(pipe, cut(factors, 0, 60), REQUEST, tmp_path)
 
 
 @pytest.mark.slow
-def test_chains_that_were_kept_are_what_would_be_made(
+def test_cached_chains_equal_imagined_chains(
     pipe: Pipeline, factors: Conditioning, tmp_path: Path
 ) -> None:
     kept_and_lost(pipe, cut(factors, 0, 200), replace(REQUEST, chains=2), tmp_path)
@@ -139,7 +139,7 @@ def test_nothing_is_taken_from_another_request(
     )
 
 
-def test_a_given_first_frame_is_what_all_lean_on(pipe: Pipeline, factors: Conditioning) -> None:
+def test_all_frames_follow_a_given_first_frame(pipe: Pipeline, factors: Conditioning) -> None:
     part = cut(factors, 0, 5)
     dark, light = (np.full((64, 64, 3), value, np.uint8) for value in (40, 220))
     assert (
@@ -162,7 +162,7 @@ def test_an_error_of_a_network_ends_it_and_leaves_no_thread(
     assert [t for t in threading.enumerate() if t.name == "imagineid-ahead"] == []
 
 
-def test_who_stops_early_leaves_no_thread(pipe: Pipeline, factors: Conditioning) -> None:
+def test_stopping_early_leaves_no_thread(pipe: Pipeline, factors: Conditioning) -> None:
     frames = pipe.imagine(factors, REQUEST)
     next(frames)
     frames.close()
@@ -170,7 +170,7 @@ def test_who_stops_early_leaves_no_thread(pipe: Pipeline, factors: Conditioning)
 
 
 @pytest.mark.slow
-def test_seams_of_chains_can_not_be_told_by_number(pipe: Pipeline, factors: Conditioning) -> None:
+def test_chains_leave_no_visible_seam(pipe: Pipeline, factors: Conditioning) -> None:
     frames = imagine_frames(pipe, factors, replace(REQUEST, chains=2))
     assert len(frames) == factors.frames
     cuts = seams(cut_segments(frame_controls([factors], 3), lambda act: act.level_db))

@@ -83,7 +83,7 @@ def loudness(chunks: Iterable[np.ndarray]) -> Iterator[LivePicture]:
             number += 1
 
 
-def test_what_is_seen_is_of_what_is_said(tmp_path: Path) -> None:
+def test_the_mouth_follows_the_speech(tmp_path: Path) -> None:
     """A second of silence, a second of a tone, silence: black, bright, black."""
     wave = np.concatenate([0 * tone(1.0, 48_000), tone(1.0, 48_000), 0 * tone(1.5, 48_000)], axis=1)
     path = write_recording(tmp_path / "a.wav", wave, 48_000)

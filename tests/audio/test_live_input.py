@@ -49,7 +49,7 @@ def test_raw_pcm_arrives_as_soon_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp3", ".ogg"])
-def test_a_growing_file_is_heard_from_its_start(tmp_path: Path, suffix: str) -> None:
+def test_a_growing_file_is_read_from_its_start(tmp_path: Path, suffix: str) -> None:
     path = write_recording(tmp_path / f"a{suffix}", tone(2.0, 48_000), 48_000)
     ends = os.pipe()
 
@@ -77,7 +77,7 @@ def test_a_stream_that_is_no_sound_is_refused_with_what_to_type() -> None:
         list(pcm_chunks(io.BytesIO(b""), 1, 1))
 
 
-def test_what_waits_is_counted() -> None:
+def test_waiting_samples_are_counted() -> None:
     go = threading.Event()
 
     def source():  # noqa: ANN202
@@ -94,7 +94,7 @@ def test_what_waits_is_counted() -> None:
     assert backlog.waiting_s() == 0
 
 
-def test_an_error_of_the_source_is_raised_where_it_is_heard() -> None:
+def test_a_source_error_is_raised_in_the_consumer() -> None:
     def source():  # noqa: ANN202
         yield np.zeros(10, np.float32)
         raise BadSound("gone\nplug it in")

@@ -55,7 +55,7 @@ def test_a_wav_whose_length_was_never_filled_in_is_read(tmp_path: Path, length: 
     assert "never filled in" in notes(path)
 
 
-def test_joined_wavs_are_told(tmp_path: Path) -> None:
+def test_joined_wavs_are_reported(tmp_path: Path) -> None:
     path = write_recording(tmp_path / "a.wav", tone(1.0))
     path.write_bytes(path.read_bytes() * 2)
     assert seconds(path) == pytest.approx(1.0, abs=0.01)
@@ -117,7 +117,7 @@ def test_sound_that_starts_after_the_picture_keeps_its_lead(tmp_path: Path) -> N
     assert level_db(path, 2.3, 3.8) > -20
 
 
-def test_encrypted_sound_is_told_before_it_is_decoded(tmp_path: Path) -> None:
+def test_encrypted_sound_is_reported_before_it_is_decoded(tmp_path: Path) -> None:
     whole = write_recording(tmp_path / "a.m4a", tone(1.0, 44_100), 44_100)
     path = tmp_path / "secret.m4a"
     options = {
@@ -172,7 +172,7 @@ def test_what_is_no_recording_is_named(tmp_path: Path, name: str, data: bytes, w
     assert words in refusal(path)
 
 
-def test_sound_without_a_header_is_told_with_the_command_that_gives_it_one(tmp_path: Path) -> None:
+def test_a_headerless_sound_error_names_the_command_that_adds_a_header(tmp_path: Path) -> None:
     path = tmp_path / "a.pcm"
     path.write_bytes(np.int16(9000 * tone(1.0)[0]).tobytes())
     assert f"ffmpeg -f s16le -ar 16000 -ac 1 -i {path} OUT.wav" in refusal(path)

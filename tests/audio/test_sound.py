@@ -84,7 +84,7 @@ def test_a_recording_and_its_array_have_the_same_windows(speech: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg", ".m4a", ".mkv"])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_every_kind_of_file_is_heard(tmp_path: Path, suffix: str, channels: int) -> None:
+def test_every_kind_of_file_is_read(tmp_path: Path, suffix: str, channels: int) -> None:
     wave = np.repeat(tone(2.0, 48_000), channels, axis=0)
     path = write_recording(tmp_path / f"a{suffix}", wave, 48_000)
     with open_sound(path) as sound:
@@ -103,13 +103,13 @@ def test_every_rate_keeps_its_length_and_its_place(tmp_path: Path, rate: int) ->
         assert loud[0] == pytest.approx(16_000, abs=16)  # within a millisecond
 
 
-def test_the_sound_of_a_video_is_heard(tmp_path: Path) -> None:
+def test_the_sound_of_a_video_is_read(tmp_path: Path) -> None:
     path = write_recording(tmp_path / "a.mp4", tone(1.0, 44_100), 44_100, picture=True)
     with open_sound(path) as sound:
         assert loudest_hz(sound.read(0, 16_000)) == pytest.approx(440, abs=2)
 
 
-def test_surround_sound_is_heard(tmp_path: Path) -> None:
+def test_surround_sound_is_read(tmp_path: Path) -> None:
     wave = np.zeros((6, 48_000), dtype=np.float32)
     wave[2] = tone(1.0, 48_000)  # the centre alone
     with open_sound(write_recording(tmp_path / "a.flac", wave, 48_000)) as sound:
@@ -189,34 +189,34 @@ def bad(path: Path) -> str:
     return what
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     assert "does not exist" in bad(tmp_path / "a.wav")
 
 
-def test_a_directory_is_told(tmp_path: Path) -> None:
+def test_a_directory_is_reported(tmp_path: Path) -> None:
     assert "is a directory" in bad(tmp_path)
 
 
-def test_a_pipe_is_told(tmp_path: Path) -> None:
+def test_a_pipe_is_reported(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.wav")
     assert "is not a file" in bad(tmp_path / "a.wav")
 
 
-def test_an_empty_file_is_told(tmp_path: Path) -> None:
+def test_an_empty_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     assert "is empty" in bad(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp3", ".txt", ".m3u8"])
 @pytest.mark.parametrize("text", ["Good morning.\n", "#EXTM3U\nhttps://localhost/a.ts\n"])
-def test_a_text_is_told(tmp_path: Path, suffix: str, text: str) -> None:
+def test_a_text_file_is_reported(tmp_path: Path, suffix: str, text: str) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_text(text * 40)
     words = ("not a recording", "no sound", "refers to other files")
     assert any(each in bad(path) for each in words)
 
 
-def test_a_video_without_sound_is_told(tmp_path: Path) -> None:
+def test_a_video_without_sound_is_reported(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         add_picture(container, seconds=1.0)
     assert "There is no sound" in bad(tmp_path / "a.mp4")
@@ -224,7 +224,7 @@ def test_a_video_without_sound_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp3", ".flac", ".wav", ".m4a"])
 @pytest.mark.parametrize("share", [0.3, 0.9])
-def test_a_file_that_was_cut_off_is_told(tmp_path: Path, suffix: str, share: float) -> None:
+def test_a_truncated_file_is_reported(tmp_path: Path, suffix: str, share: float) -> None:
     path = write_recording(tmp_path / f"a{suffix}", tone(8.0, 44_100), 44_100)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
@@ -232,7 +232,7 @@ def test_a_file_that_was_cut_off_is_told(tmp_path: Path, suffix: str, share: flo
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".flac"])
-def test_a_file_damaged_in_the_middle_is_told(tmp_path: Path, suffix: str) -> None:
+def test_a_file_damaged_in_the_middle_is_reported(tmp_path: Path, suffix: str) -> None:
     path = write_recording(tmp_path / f"a{suffix}", tone(8.0, 44_100), 44_100)
     data = bytearray(path.read_bytes())
     third = len(data) // 3
@@ -242,25 +242,25 @@ def test_a_file_damaged_in_the_middle_is_told(tmp_path: Path, suffix: str) -> No
     assert "damaged" in what or "cut off" in what
 
 
-def test_a_file_of_no_samples_is_told(tmp_path: Path) -> None:
+def test_a_file_without_samples_is_reported(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(0), 16_000)
     assert "it has 0 samples" in bad(tmp_path / "a.wav")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_samples_that_are_not_numbers_are_told(tmp_path: Path, value: float) -> None:
+def test_samples_that_are_not_numbers_are_reported(tmp_path: Path, value: float) -> None:
     wave = tone(1.0)
     wave[0, 7_000] = value
     path = write_recording(tmp_path / "a.wav", wave, codec="pcm_f32le")
     assert "not numbers" in bad(path)
 
 
-def test_too_short_a_recording_is_told(tmp_path: Path) -> None:
+def test_a_recording_that_is_too_short_is_reported(tmp_path: Path) -> None:
     path = write_recording(tmp_path / "a.wav", tone(0.19))
     assert "too short" in bad(path)
 
 
-def test_a_file_that_may_not_be_read_is_told(
+def test_an_unreadable_file_is_reported(
     tmp_path: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.flac"
@@ -286,7 +286,7 @@ def test_a_padded_recording_has_silence_at_both_ends(speech: Path) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 7, 30])
-def test_few_windows_have_the_bits_of_many(speech: Path, frames: int) -> None:
+def test_few_windows_equal_many_bit_for_bit(speech: Path, frames: int) -> None:
     with open_sound(speech) as sound:
         whole = mel_windows(sound, 0, 100)
         for first in (0, 13, 64):
@@ -315,7 +315,7 @@ def test_a_long_recording_is_read_again_and_gives_the_same_samples(
             )
 
 
-def test_a_long_recording_that_is_cut_meanwhile_is_told(
+def test_a_long_recording_truncated_meanwhile_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imagineid.audio.sound, "LONG_S", 1)
@@ -326,7 +326,7 @@ def test_a_long_recording_that_is_cut_meanwhile_is_told(
             long.read(70_000, 1000)
 
 
-def test_reading_tells_how_far_it_is(tmp_path: Path) -> None:
+def test_reading_reports_progress(tmp_path: Path) -> None:
     path, shares = write_recording(tmp_path / "a.wav", tone(20)), list[float]()
     open_sound(path, shares.append).close()
     assert shares == sorted(shares)

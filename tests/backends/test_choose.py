@@ -78,9 +78,7 @@ def test_a_card_that_torch_can_use_is_used_without_engines(
 
 
 @pytest.mark.usefixtures("with_card")
-def test_auto_says_why_it_leaves_engines_aside(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_auto_says_why_engines_are_not_used(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     (model.folder / "unet.sm89.0123.tensorrt-rtx").write_bytes(b"of long ago")
     monkeypatch.setattr(
         engine_cache.Flavour, "load", lambda self: type("trt", (), {"__version__": "9"})
@@ -110,7 +108,7 @@ def test_an_engine_whose_package_is_missing_is_refused(
         backends.choose(engine, model)
 
 
-def test_what_there_is_not_is_refused(model: Model) -> None:
+def test_an_unknown_engine_is_refused(model: Model) -> None:
     with pytest.raises(BadInput, match="Unknown backend 'steam'"):
         backends.choose("steam", model)
     with pytest.raises(BadInput, match="Unknown attention 'rapt'"):
@@ -119,13 +117,13 @@ def test_what_there_is_not_is_refused(model: Model) -> None:
         backends.choose("onnx", model, "xformers")
 
 
-def test_a_damaged_graph_is_told_with_what_to_do(model: Model) -> None:
+def test_a_damaged_graph_error_says_what_to_do(model: Model) -> None:
     opener, _ = backends.choose("onnx", model)
     with pytest.raises(BadWeights, match=r"unet.onnx can't be run: .*\nExport it again: "):
         opener("unet")
 
 
-def test_a_network_that_gives_no_numbers_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_a_network_that_returns_nan_error_says_what_to_do(tmp_path: Path) -> None:
     folder = shutil.copytree(models.embedded_folder(MINI.name), tmp_path / "damaged")
     store = folder / models.STORE
     damaged = bytearray(store.read_bytes())

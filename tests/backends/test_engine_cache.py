@@ -77,13 +77,13 @@ def test_a_stale_engine_is_never_found(model: Model) -> None:
         engine_cache.find_engine(model, "unet", RTX, "1.7.1", "sm89")
 
 
-def test_the_embedded_model_is_told_to_be_exported_first(model: Model) -> None:
+def test_the_embedded_model_has_to_be_exported_first(model: Model) -> None:
     embedded = replace(model, name="mini", precision="stored")
     assert engine_cache.rebuild_command(embedded, RTX, "sm86") == (
         "imagineid export --fp16 --format tensorrt-rtx --target sm86 -o mini-fp16"
     )
 
 
-def test_a_package_that_is_not_installed_is_told() -> None:
+def test_a_package_that_is_not_installed_is_reported() -> None:
     with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[rtx\]'"):
         engine_cache.Flavour("tensorrt-rtx", "no_such_module", "rtx").load()

@@ -30,17 +30,17 @@ def ask(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_card_tells_its_name_target_and_driver(tmp_path: Path) -> None:
+def test_a_gpu_is_described_by_name_target_and_driver(tmp_path: Path) -> None:
     ended = ask(driver(tmp_path))
     assert ended.stdout == "Gpu(name='Paper RTX', target='sm89', driver='12.8') True\n"
 
 
-def test_a_driver_without_a_card_is_told(tmp_path: Path) -> None:
+def test_a_driver_without_a_gpu_is_reported(tmp_path: Path) -> None:
     ended = ask(driver(tmp_path, init=100))  # CUDA_ERROR_NO_DEVICE
     assert "NoGpu: The NVIDIA driver reports no GPU." in ended.stderr
 
 
-def test_no_driver_is_told() -> None:
+def test_a_missing_driver_is_reported() -> None:
     if gpu.present():
         pytest.skip("runs on a machine without an NVIDIA card")
     with pytest.raises(NoGpu, match="No NVIDIA driver is installed"):

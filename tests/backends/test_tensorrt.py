@@ -43,14 +43,14 @@ def truth(x: np.ndarray, held: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("batches", [(1, 1, 2, 1, 4, 3), (11, 1)])
-def test_any_batch_goes_through(tmp_path: Path, rtx: bool, batches: tuple[int, ...]) -> None:
+def test_every_batch_size_is_computed(tmp_path: Path, rtx: bool, batches: tuple[int, ...]) -> None:
     engine, _, _ = open_engine(tmp_path, rtx)
     for seed, batch in enumerate(batches):
         batch_inputs = inputs(batch, seed)
         np.testing.assert_allclose(engine(**batch_inputs)["y"], truth(**batch_inputs), rtol=1e-6)
 
 
-def test_a_great_batch_goes_through_in_pieces_of_one_size(tmp_path: Path, rtx: bool) -> None:
+def test_a_large_batch_is_split_into_pieces_of_one_size(tmp_path: Path, rtx: bool) -> None:
     engine, _, trt = open_engine(tmp_path, rtx)
     batch_inputs = inputs(6)
     np.testing.assert_allclose(engine(**batch_inputs)["y"], truth(**batch_inputs), rtol=1e-6)
@@ -64,7 +64,7 @@ def test_buffers_are_bound_once_for_one_batch_size(tmp_path: Path, rtx: bool) ->
     assert len(memory.arrays) == 3
 
 
-def test_what_is_on_the_card_already_is_not_copied_again(tmp_path: Path, rtx: bool) -> None:
+def test_inputs_already_on_the_gpu_are_not_copied_again(tmp_path: Path, rtx: bool) -> None:
     engine, memory, _ = open_engine(tmp_path, rtx)
     first_inputs = inputs(1)
     for seed in range(4):
@@ -73,7 +73,7 @@ def test_what_is_on_the_card_already_is_not_copied_again(tmp_path: Path, rtx: bo
     assert len(memory.puts) == 4 + 1
 
 
-def test_threads_do_not_mix_what_they_ask(
+def test_threads_do_not_mix_their_inputs(
     tmp_path: Path, rtx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, memory, _ = open_engine(tmp_path, rtx)
@@ -101,7 +101,7 @@ def test_a_graph_is_recorded_once_a_batch_size(tmp_path: Path, rtx: bool) -> Non
         assert trt.config.cuda_graph_strategy == "whole"
 
 
-def test_compiled_kernels_are_kept_beside_the_engine(tmp_path: Path) -> None:
+def test_compiled_kernels_are_cached_beside_the_engine(tmp_path: Path) -> None:
     engine, _, trt = open_engine(tmp_path, rtx=True)
     assert trt.cache.serialized is None
     engine.keep_cache()
@@ -117,7 +117,7 @@ def test_a_damaged_engine_is_refused(tmp_path: Path, rtx: bool) -> None:
         TensorRTEngine(tensorrt(memory, rtx), path, PORTS, memory, "Build it again")  # type: ignore[arg-type]
 
 
-def test_an_engine_that_says_something_else_is_refused(
+def test_an_engine_with_wrong_outputs_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "unet.sm89.0.tensorrt"
@@ -149,7 +149,7 @@ def test_an_engine_that_says_something_else_is_refused(
 
 
 @pytest.mark.skipif(gpu.present(), reason="runs on a machine without an NVIDIA card")
-def test_a_card_that_refuses_is_told() -> None:
+def test_a_failing_gpu_is_reported() -> None:
     from imagineid.backends.cuda import Stream
 
     pytest.importorskip(

@@ -71,13 +71,13 @@ def test_an_attention_that_silently_stays_is_noticed(monkeypatch: pytest.MonkeyP
         engine.use_xformers(unet)
 
 
-def test_damaged_weights_are_told(model: Model) -> None:
+def test_damaged_weights_are_reported(model: Model) -> None:
     opener, _ = backends.choose("torch", model, "sdpa")
     with pytest.raises(BadWeights, match=r"weights.safetensors can't be read"):
         opener("matte")
 
 
-def test_weights_of_another_network_are_told(model: Model) -> None:
+def test_weights_of_another_network_are_reported(model: Model) -> None:
     from safetensors.torch import save_file
 
     save_file({"matte.stem.weight": torch.zeros(2)}, model.folder / "weights.safetensors")

@@ -84,7 +84,7 @@ def test_without_guidance_its_second_frame_is_the_pipeline_s_too(
     assert (second != first).any()
 
 
-def test_everything_is_computed_anew_for_every_frame(pipe: Pipeline, voice: Conditioning) -> None:
+def test_everything_is_recomputed_for_every_frame(pipe: Pipeline, voice: Conditioning) -> None:
     calls: list[str] = []
 
     def spied(name: str) -> Any:

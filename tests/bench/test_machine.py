@@ -23,7 +23,7 @@ def no_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine.shutil, "which", lambda name: None)
 
 
-def test_energy_is_that_of_all_packages_even_when_a_counter_begins_anew(tmp_path: Path) -> None:
+def test_energy_is_summed_over_packages_across_counter_wraparound(tmp_path: Path) -> None:
     near_its_end, other = zone(tmp_path, "intel-rapl:0", 900), zone(tmp_path, "intel-rapl:1", 10)
     part = zone(tmp_path, "intel-rapl:0:0", 0)
     with machine.Energy(tmp_path) as energy:
@@ -32,13 +32,13 @@ def test_energy_is_that_of_all_packages_even_when_a_counter_begins_anew(tmp_path
     assert energy.joules == pytest.approx(250e-6)
 
 
-def test_a_machine_that_tells_no_energy_gives_none(tmp_path: Path) -> None:
+def test_energy_is_none_where_it_cannot_be_read(tmp_path: Path) -> None:
     with machine.Energy(tmp_path) as energy:
         pass
     assert energy.joules is None
 
 
-def test_peak_memory_holds_what_was_let_go() -> None:
+def test_peak_memory_includes_freed_memory() -> None:
     before = machine.peak_bytes()
     assert before is not None
     np.ones(1 << 27, np.uint8)

@@ -33,25 +33,25 @@ def killed(setting: Setting, tell: OnProgress) -> int:
     return 0
 
 
-def test_another_process_works_and_tells_how_far_it_is() -> None:
+def test_another_process_works_and_reports_progress() -> None:
     progress: list[float] = []
     assert run_in_subprocess(counted, SETTING, progress.append) != os.getpid()
     assert progress == [1, 2, 3]
 
 
-def test_an_error_of_ours_is_the_same_error_here() -> None:
+def test_a_known_error_is_raised_again_in_the_parent() -> None:
     with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[paper\]'") as excinfo:
         run_in_subprocess(missing, SETTING, print)
     assert excinfo.value.exit_code == 3
 
 
-def test_a_mistake_is_told_with_where_it_arose() -> None:
+def test_an_unexpected_error_keeps_its_traceback() -> None:
     with pytest.raises(RuntimeError, match="nobody foresaw this") as excinfo:
         run_in_subprocess(mistaken, SETTING, print)
     assert str(excinfo.value) == "LookupError: nobody foresaw this"
     assert "in mistaken" in str(excinfo.value.__cause__)
 
 
-def test_a_process_that_is_killed_is_no_riddle() -> None:
+def test_a_killed_process_is_reported() -> None:
     with pytest.raises(RuntimeError, match="was ended with -9"):
         run_in_subprocess(killed, SETTING, print)

@@ -42,11 +42,11 @@ def test_stretches_are_cut_in_pauses_and_begin_early() -> None:
     assert max(len(items) - warm for items, warm in found) <= LONGEST
 
 
-def test_a_recording_that_has_grown_is_cut_alike_before() -> None:
+def test_a_longer_recording_is_cut_the_same_at_its_start() -> None:
     assert cut(1500)[: len(cut(1000)) - 1] == cut(1000)[:-1]
 
 
-def test_chains_run_side_by_side_and_know_only_themselves() -> None:
+def test_chains_run_in_parallel_and_independently() -> None:
     def stretch(start: int, frames: int) -> Segment:
         meshes = np.arange(start, start + frames, dtype=np.float32).reshape(-1, 1, 1, 1)
         return Segment(meshes, np.zeros((frames, 2, 2), bool), 0)
@@ -69,7 +69,7 @@ def test_a_tail_fades_into_the_next_stretch() -> None:
     assert len(tail) == FADE
 
 
-def test_the_jump_at_seams_is_told() -> None:
+def test_the_jump_at_seams_is_measured() -> None:
     rng = np.random.default_rng(0)
     frames = list(rng.integers(0, 20, (60, 8, 8, 3), dtype=np.uint8))
     assert jump_at_seams(frames, [30]) == pytest.approx(1, abs=0.2)

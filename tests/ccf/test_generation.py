@@ -119,7 +119,7 @@ def a_state(engines: Any, frames: np.ndarray) -> State:
     return State(encode_neighbour(engines, frames, mouths), predict_matte(engines, frames))
 
 
-def test_sca_and_the_unet_are_told_what_holds_and_what_came_before(spy: EngineSpy) -> None:
+def test_sca_and_the_unet_are_conditioned_on_scene_and_previous_frame(spy: EngineSpy) -> None:
     engines, before = spy.engines(), a_picture(2)
     scene = encode_scene(engines, Text(SAID, UNSAID), before, initial_noise(SIZE, 1))
     mesh, state = encode_images(engines, a_picture(3)[None]), a_state(engines, a_picture(5)[None])

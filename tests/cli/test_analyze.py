@@ -71,7 +71,7 @@ def test_the_picture_is_a_picture(run: Run) -> None:
         assert np.asarray(picture).std() > 10
 
 
-def test_bad_wishes_of_analyze_are_refused(run: Run) -> None:
+def test_invalid_options_of_analyze_are_refused(run: Run) -> None:
     for words, why in (
         (("high.wav", "--fps", 30), "--fps 30 is neither"),
         (("high.wav", "--csv", "m.txt"), "does not end in .csv"),
@@ -114,7 +114,7 @@ def test_retrieve_draws_a_face_a_voice_and_passes_over_what_is_broken(run: Run) 
         assert sheet.size == (3 * 64, 64 + 48)
 
 
-def test_bad_wishes_of_retrieve_are_refused(run: Run) -> None:
+def test_invalid_options_of_retrieve_are_refused(run: Run) -> None:
     Path("empty").mkdir()
     for words, why in (
         (("high.wav", "none"), "The folder none does not exist"),

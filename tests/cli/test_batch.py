@@ -97,7 +97,7 @@ def test_a_list_says_prompt_seed_and_place_of_each(run: Run, kind: str) -> None:
         ("", "There is no recording in list.csv"),
     ],
 )
-def test_a_list_that_cannot_be_meant_is_refused(run: Run, text: str, words: str) -> None:
+def test_an_invalid_list_is_refused(run: Run, text: str, words: str) -> None:
     Path("list.csv").write_text(text)
     result = run("batch", "list.csv", "-o", "out")
     assert result.exit_code == 2
@@ -149,7 +149,7 @@ def test_workers_make_the_same_videos(tmp_path: Path) -> None:
         assert durations_s(alone)["video"] == pytest.approx(0.3, abs=0.04)
 
 
-def test_ray_that_is_not_installed_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_ray_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     recordings(Path("in"), 1)
     monkeypatch.setitem(sys.modules, "ray", None)
     result = run("batch", "in", "-o", "out", "--ray", "auto")

@@ -193,7 +193,7 @@ def test_the_picture_has_a_panel_for_all_that_was_measured(
         ((), "nothing.wav"),
     ],
 )
-def test_what_can_t_be_used_is_refused_in_words(
+def test_unusable_input_gets_a_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -217,7 +217,7 @@ def test_an_engine_asked_for_that_can_t_run_is_refused(tmp_path: Path) -> None:
     assert result.stderr.startswith("Error: ")
 
 
-def test_without_torch_it_says_so_and_goes_on(tmp_path: Path) -> None:
+def test_without_torch_the_comparison_is_skipped_with_a_note(tmp_path: Path) -> None:
     from imagineid.errors import BackendMissing
     from imagineid.progress import SILENT
     from imagineid_bench import plan

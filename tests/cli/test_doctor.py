@@ -156,7 +156,7 @@ def test_the_embedded_model_passes_the_real_self_test(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["checked.json"]
 
 
-def test_packages_that_tear_each_other_are_named(
+def test_conflicting_packages_are_named(
     examine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name, version, more in (

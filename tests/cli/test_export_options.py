@@ -31,7 +31,7 @@ def export(folder: Path, without: str, *words: str) -> subprocess.CompletedProce
         ("tensorrt_rtx", ("--format", "tensorrt-rtx", "--target", "sm89"), "rtx"),
     ],
 )
-def test_a_missing_package_is_told(
+def test_a_missing_package_is_reported(
     tmp_path: Path, without: str, words: tuple[str, ...], extra: str
 ) -> None:
     ended = export(tmp_path, without, "--model", "mini", *words)

@@ -70,9 +70,7 @@ def test_the_same_seed_makes_the_same_file(run: Run, speech: Path) -> None:
     assert Path("a.mp4").read_bytes() != Path("c.mp4").read_bytes()
 
 
-def test_the_voice_and_the_words_decide_the_seed_which_is_told_and_stored(
-    run: Run, speech: Path
-) -> None:
+def test_the_seed_follows_from_voice_and_prompt_and_is_stored(run: Run, speech: Path) -> None:
     result = run("generate", speech)
     seed = read_metadata("speech.mp4")["seed"]
     assert f"seed {seed}\n" in result.stderr
@@ -322,7 +320,7 @@ def test_a_stopped_command_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_told(tmp_path: Path, speech: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, speech: Path) -> None:
     script = (
         "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000));"
         "runpy.run_module('support.plain_pipeline', run_name='__main__', alter_sys=True)"

@@ -51,7 +51,7 @@ def test_a_file_becomes_a_file(run: Run, speech: Path) -> None:
         assert len(list(container.decode(video=0))) == 208
 
 
-def test_what_can_not_be_met_is_refused(run: Run, speech: Path) -> None:
+def test_impossible_options_are_refused(run: Run, speech: Path) -> None:
     commands = {
         "--pcm 48000x2": ("live", speech, "-o", "out.mp4", "--pcm", "fast"),
         "can't be opened": ("live", "none.wav", "-o", "out.mp4"),

@@ -57,9 +57,7 @@ def same_frames(one: Path, two: Path) -> bool:
     return all((a == b).all() for (_, a), (_, b) in pairs)
 
 
-def test_a_killed_run_goes_on_and_ends_as_one_that_ran_through(
-    tmp_path: Path, sound: Path, cache: Path
-) -> None:
+def test_a_killed_run_resumes_to_the_same_video(tmp_path: Path, sound: Path, cache: Path) -> None:
     process = subprocess.Popen(
         command("plain_pipeline", "generate", sound, "-o", "killed.mp4", "--prompt", "red hair"),
         cwd=tmp_path,
@@ -141,7 +139,7 @@ def test_a_video_streams_into_a_pipe_while_it_is_made(tmp_path: Path, sound: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.wav", "b.mp4"]
 
 
-def test_a_reader_that_goes_away_is_told_in_one_line(tmp_path: Path, sound: Path) -> None:
+def test_a_reader_that_goes_away_is_reported_in_one_line(tmp_path: Path, sound: Path) -> None:
     process = subprocess.Popen(
         command("plain_pipeline", "generate", sound, "-o", "-", "--no-cache", "--quiet"),
         cwd=tmp_path,
@@ -214,7 +212,7 @@ def test_a_swap_is_kept_too_and_comes_again_without_being_imagined(
     assert not (tmp_path / "not.mp4").exists()
 
 
-def test_a_note_of_an_endless_seed_is_no_note(tmp_path: Path, sound: Path) -> None:
+def test_resume_data_with_an_invalid_seed_is_ignored(tmp_path: Path, sound: Path) -> None:
     from imagineid import resume
     from imagineid.request import Request
 
@@ -227,7 +225,7 @@ def test_a_note_of_an_endless_seed_is_no_note(tmp_path: Path, sound: Path) -> No
 
 
 @pytest.mark.slow
-def test_twelve_hours_are_read_in_sight_and_without_a_large_file(tmp_path: Path) -> None:
+def test_twelve_hours_are_read_with_progress_and_without_a_large_file(tmp_path: Path) -> None:
     """Progress from the first seconds on; what is decoded does not pile up on the disk."""
     path, temporary = tmp_path / "long.flac", tmp_path / "tmp"
     temporary.mkdir()

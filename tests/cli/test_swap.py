@@ -103,7 +103,7 @@ def test_strength_0_keeps_the_emotion(run: Run) -> None:
         assert output["after"] == f"female, about 34, {after}"
 
 
-def test_without_what_was_kept_the_video_itself_is_enough(run: Run, tmp_path: Path) -> None:
+def test_without_stored_factors_the_video_itself_is_enough(run: Run, tmp_path: Path) -> None:
     run_checked(run, "generate", "a.wav", "--emotion", "fear", "-o", "a.mp4")
     for file in (tmp_path / "home" / "videos").iterdir():
         file.unlink()
@@ -114,7 +114,7 @@ def test_without_what_was_kept_the_video_itself_is_enough(run: Run, tmp_path: Pa
 
 
 @pytest.mark.parametrize("damage", [b"", b"nothing", b"PK\x03\x04"])
-def test_damaged_keeping_is_as_none(run: Run, tmp_path: Path, damage: bytes) -> None:
+def test_damaged_stored_factors_are_ignored(run: Run, tmp_path: Path, damage: bytes) -> None:
     run_checked(run, "generate", "a.wav")
     for file in (tmp_path / "home" / "videos").iterdir():
         file.write_bytes(damage)
@@ -127,7 +127,7 @@ def test_a_place_that_can_t_be_written_costs_no_video(run: Run, tmp_path: Path) 
     refused(run("swap", "--emotion", "sad"), "There is no last video")
 
 
-def test_the_oldest_of_what_is_kept_goes_first(
+def test_the_oldest_stored_factors_are_deleted_first(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(swap_store, "MOST_VIDEOS", 2)
@@ -169,7 +169,7 @@ def test_the_base_is_never_its_own_output(run: Run) -> None:
     assert Path("a.mp4").read_bytes() == before
 
 
-def test_a_swapped_video_of_which_nothing_is_kept_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_swapped_video_without_stored_factors_is_refused(run: Run, tmp_path: Path) -> None:
     run_checked(run, "generate", "a.wav")
     run_checked(run, "swap", "--content-from", "b.wav")
     for file in (tmp_path / "home" / "videos").iterdir():

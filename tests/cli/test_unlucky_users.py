@@ -28,7 +28,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_resume_makes_another_recording_of_an_older_date_anew(here: Path) -> None:
+def test_resume_remakes_a_replaced_recording_of_an_older_date(here: Path) -> None:
     words = ("generate", "a.wav", "--seed", 1, "--resume", "--overwrite")
     assert plain(here, *words).returncode == 0
     again = plain(here, *words)
@@ -95,7 +95,7 @@ def test_lists_of_spreadsheets_and_odd_folders_are_read(here: Path) -> None:
 @pytest.mark.parametrize(
     "seed", [1.9, *(pytest.param(s, marks=pytest.mark.slow) for s in (10**400, True, "1e3"))]
 )
-def test_a_seed_that_is_no_whole_number_is_told(here: Path, seed: object) -> None:
+def test_a_seed_that_is_no_whole_number_is_refused(here: Path, seed: object) -> None:
     (here / "list.jsonl").write_text(json.dumps({"audio": "a.wav", "seed": seed}))
     ended = plain(here, "batch", "list.jsonl", "-o", "out")
     assert ended.returncode == 2
@@ -224,7 +224,7 @@ def test_the_longest_name_is_refused_before_the_work(here: Path) -> None:
 
 
 @pytest.mark.slow
-def test_too_little_memory_is_told_and_nothing_else_is_printed(here: Path) -> None:
+def test_too_little_memory_is_one_clear_error(here: Path) -> None:
     limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_AS, (900_000_000,) * 2);"
     for words in (["generate", "a.wav"], ["analyze", "a.wav"]):
         ended = subprocess.run(
@@ -259,7 +259,7 @@ def test_no_pipe_under_a_name_of_ours_is_waited_for(here: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_home_that_cannot_be_written_is_no_hindrance(here: Path) -> None:
+def test_an_unwritable_home_does_not_stop_a_video(here: Path) -> None:
     ended = plain(here, "generate", "a.wav", IMAGINEID_HOME="/proc/nowhere")
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.count("Warning") == 1
@@ -268,7 +268,7 @@ def test_a_home_that_cannot_be_written_is_no_hindrance(here: Path) -> None:
     assert "IMAGINEID_HOME" in nobody.stderr
 
 
-def test_forget_removes_what_was_kept_of_voices(here: Path) -> None:
+def test_forget_removes_stored_voices(here: Path) -> None:
     assert plain(here, "generate", "a.wav", "--seed", 1).returncode == 0
     home = here.parent / "home"
     assert list(home.rglob("*.npz"))

@@ -155,7 +155,7 @@ def test_a_mirror_that_is_no_address_is_refused(run: Run, monkeypatch: pytest.Mo
     refused(run("pull", "sd15/matting"), 2, "IMAGINEID_MIRROR")
 
 
-def test_a_place_without_room_is_told_before_anything_is_fetched(
+def test_a_full_disk_is_reported_before_anything_is_downloaded(
     run: Run, hub: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
@@ -166,7 +166,7 @@ def test_a_place_without_room_is_told_before_anything_is_fetched(
     assert hub.requests == []
 
 
-def test_a_home_that_can_t_be_written_is_told(
+def test_an_unwritable_home_is_reported(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -178,7 +178,7 @@ def test_a_home_that_can_t_be_written_is_told(
 # ---- weights that a user brings
 
 
-def test_a_folder_is_brought_and_pulled_from_there_again(
+def test_a_folder_can_be_pulled_from_again(
     run: Run, tmp_path: Path, hub: Server, home: Path
 ) -> None:
     mine = adapter(tmp_path / "mine")
@@ -193,7 +193,7 @@ def test_a_folder_is_brought_and_pulled_from_there_again(
     refused(run("pull", "--from", mine, "theirs"), 2, "weights remove theirs")
 
 
-def test_a_brought_folder_goes_on_after_a_cut(run: Run, hub: Server, home: Path) -> None:
+def test_a_pull_from_an_address_resumes_after_a_cut(run: Run, hub: Server, home: Path) -> None:
     hub.files["/a/files.json"] = json.dumps({"files": listed(BASE)}).encode()
     hub.files |= {f"/a/{path}": data for path, data in BASE.items()}
     hub.moods = [bad_server.good, bad_server.good, bad_server.cut(200_000)]

@@ -45,7 +45,7 @@ def test_two_pulls_at_once_are_one_download(home: Path, tmp_path: Path, hub: Ser
     assert is_whole(home / "weights/sd15/base", BASE)
 
 
-def test_killed_at_any_moment_a_pull_goes_on_and_ends_right(
+def test_a_pull_killed_at_any_moment_resumes_and_completes(
     home: Path, tmp_path: Path, hub: Server
 ) -> None:
     hub.piece_s = 0.02  # half a second in all

@@ -45,7 +45,7 @@ def test_progress_in_a_log_is_a_line_each_time_without_control_characters(
     ]
 
 
-def test_words_of_another_language_are_told_as_such(run: Run, tmp_path: Path) -> None:
+def test_words_of_another_language_are_reported(run: Run, tmp_path: Path) -> None:
     sound = write_recording(tmp_path / "a.wav", tone(0.3))
     warned = run("generate", sound, "--prompt", "Frau mit roten Haaren", "-o", "a.mp4").stderr
     assert "afraid" not in warned

@@ -23,7 +23,7 @@ def face() -> FaceModel:
     return load()
 
 
-def test_the_lips_told_lie_where_the_mesh_is_drawn(face: FaceModel) -> None:
+def test_expected_lips_lie_on_the_rendered_mesh(face: FaceModel) -> None:
     points = face.vertices(np.zeros(80), np.zeros(52), np.zeros(6))
     expected = landmarks.expected_lips(face, points, 256)
     named = dict(zip(landmarks.LIPS, expected, strict=True))
@@ -33,7 +33,7 @@ def test_the_lips_told_lie_where_the_mesh_is_drawn(face: FaceModel) -> None:
     assert np.allclose(landmarks.expected_lips(face, points, 512), 2 * expected, atol=1e-3)
 
 
-def test_a_constant_difference_of_conventions_is_taken_away() -> None:
+def test_a_constant_landmark_offset_is_subtracted() -> None:
     rng = np.random.default_rng(0)
     expected = rng.uniform(0, 256, (20, 14, 2))
     shift = rng.normal(0, 3, (14, 2))
@@ -51,7 +51,7 @@ def test_frames_without_a_face_stay_out_of_the_mean() -> None:
     )
 
 
-def test_without_mediapipe_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_mediapipe_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(landmarks.PYTHON, raising=False)
     with pytest.raises(BackendMissing, match="mediapipe==0.10.21"):
         landmarks.look([np.zeros((8, 8, 3), np.uint8)])
@@ -88,7 +88,7 @@ class Spoken:
         self.full = rng.random((20, len(ARKIT)))
 
 
-def test_a_perfect_listener_meets_every_bar_and_a_deaf_one_none() -> None:
+def test_perfect_predictions_meet_every_bar_and_wrong_ones_none() -> None:
     spoken = [Spoken(k % 4, k % 2, 20 + 10 * (k % 4), k % 8, k) for k in range(16)]
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((len(features(draw_traits(rng))), 80)).astype(np.float32)

@@ -31,7 +31,7 @@ def test_psnr_of_a_known_error_is_known(step: int) -> None:
     assert pictures.psnr(a, a + step) == pytest.approx(20 * np.log10(255 / step))
 
 
-def test_psnr_looks_only_where_it_is_told() -> None:
+def test_psnr_is_restricted_to_its_mask() -> None:
     a = np.zeros((8, 8, 3), np.uint8)
     b = a.copy()
     b[:4] = 50
@@ -63,7 +63,7 @@ def test_background_error_of_a_synthetic_video_is_found_outside_the_person_only(
     assert loud.value < 45
 
 
-def test_a_video_that_gets_softer_is_told() -> None:
+def test_a_video_that_gets_softer_is_reported() -> None:
     sharp = [grain(2)[0]] * 100
     soft = [pictures.cv2.GaussianBlur(p, (0, 0), 1.0) for p in sharp[:25]]
     picked = list(range(1, 99))

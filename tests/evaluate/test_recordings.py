@@ -94,7 +94,7 @@ def test_transcripts_and_prompts_are_read(tmp_path: Path) -> None:
     assert prompts(listed) == {"vm-a": "please hold on now"}
 
 
-def test_a_mouth_that_obeys_and_one_that_does_not_are_told_apart() -> None:
+def test_a_correct_mouth_scores_higher_than_a_wrong_one() -> None:
     spoken = [Phone("SIL", 0, 0.6), Phone("M", 0.6, 0.72), Phone("AA", 0.72, 1.0)]
     frames = FPS
     good = np.zeros(frames)

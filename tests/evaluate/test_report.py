@@ -35,12 +35,12 @@ def test_json_holds_no_nan(tmp_path: Path) -> None:
     assert output["about"] == {"n": 2}
 
 
-def test_an_unknown_group_is_told_the_groups(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_group_error_lists_the_groups(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nothing"]) == 2
     assert "recordings" in capsys.readouterr().out
 
 
-def test_a_model_that_is_not_there_is_told_in_words(
+def test_a_missing_model_gets_a_clear_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["autoencoder", "--weights", str(tmp_path)]) == 2

@@ -95,7 +95,7 @@ def engines(home: Path, half: dict[str, object], tmp_path: Path) -> Model:
 # ---- ONNX
 
 
-def test_half_precision_says_the_same(half: dict[str, list[dict[str, float]]]) -> None:
+def test_half_precision_agrees_with_full_precision(half: dict[str, list[dict[str, float]]]) -> None:
     assert [each["network"] for each in half["networks"]] == list(NETWORKS)
     assert min(each["cosine"] for each in half["networks"]) >= 0.999
 
@@ -129,7 +129,7 @@ def test_a_folder_holds_all_that_makes_a_video(full: Path, speech: Path) -> None
     assert frames[0].shape == (TINY.frame_px, TINY.frame_px, 3)
 
 
-def test_the_same_engine_is_told_by_torch(home: Path, full: Path) -> None:
+def test_torch_and_onnxruntime_compute_the_same(home: Path, full: Path) -> None:
     from imagineid import backends
     from imagineid.backends.parity import errors, random_inputs
 

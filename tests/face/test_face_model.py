@@ -71,7 +71,7 @@ def test_smiles_widen_and_puckers_narrow_the_mouth(model: FaceModel) -> None:
     assert pucker < rest - 0.006 < rest + 0.006 < smile
 
 
-def test_a_blink_brings_the_lids_together(model: FaceModel) -> None:
+def test_a_blink_closes_the_lids(model: FaceModel) -> None:
     open_eyes, closed = (
         model.vertices(AVERAGE, expression(eyeBlink=value), STILL) for value in (0.0, 1.0)
     )

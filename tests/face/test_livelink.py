@@ -72,7 +72,7 @@ def test_head_and_lids_come_back(tmp_path: Path, fps: int) -> None:
         "Timecode,HeadYaw\n00:00:00:00.0\n\x00",
     ],
 )
-def test_what_is_no_such_csv_is_refused(tmp_path: Path, text: str) -> None:
+def test_another_csv_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.csv").write_text(text)
     if "\x00" in text and "0.0\n" in text:
         (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00\x01" * 9)

@@ -88,7 +88,7 @@ def test_a_wrong_file_under_the_final_name_is_replaced(case: Case, server: Serve
     assert case.is_right()
 
 
-def test_a_cut_connection_goes_on_where_it_ended(case: Case, server: Server) -> None:
+def test_a_cut_connection_is_resumed(case: Case, server: Server) -> None:
     server.moods = [bad_server.cut(70_000), bad_server.cut(50_000)]
     case.fetch(server)
     assert case.is_right()
@@ -101,7 +101,7 @@ def test_a_cut_connection_goes_on_where_it_ended(case: Case, server: Server) -> 
     ]
 
 
-def test_another_process_goes_on_with_what_is_here(case: Case, server: Server) -> None:
+def test_another_process_resumes_a_partial_download(case: Case, server: Server) -> None:
     server.moods = [bad_server.cut(70_000)]
     with pytest.raises(DownloadFailed):
         case.fetch(server, patience=RetryPolicy(tries=1))
@@ -111,7 +111,7 @@ def test_another_process_goes_on_with_what_is_here(case: Case, server: Server) -
     assert server.requests[1][1] == "bytes=70000-"
 
 
-def test_a_stalled_server_is_left_and_asked_again(case: Case, server: Server) -> None:
+def test_a_stalled_request_is_retried(case: Case, server: Server) -> None:
     server.moods = [bad_server.stall(60_000)]
     case.fetch(server)
     assert case.is_right()
@@ -119,7 +119,7 @@ def test_a_stalled_server_is_left_and_asked_again(case: Case, server: Server) ->
     assert "no data for 0.25 s" in case.notes.lines[0]
 
 
-def test_a_trickling_server_has_stalled_too(case: Case, server: Server) -> None:
+def test_a_trickling_server_counts_as_stalled(case: Case, server: Server) -> None:
     server.moods = [bad_server.trickle]
     case.fetch(server)
     assert case.is_right()
@@ -195,7 +195,7 @@ NEVER: dict[str, tuple[Mood, str]] = {
 
 
 @pytest.mark.parametrize("how", NEVER)
-def test_nothing_is_accepted_from_a_server_that(how: str, case: Case, server: Server) -> None:
+def test_no_file_is_accepted_from_a_server_that(how: str, case: Case, server: Server) -> None:
     server.always, words = NEVER[how]
     with pytest.raises(DownloadFailed) as caught:
         case.fetch(server)
@@ -207,7 +207,7 @@ def test_nothing_is_accepted_from_a_server_that(how: str, case: Case, server: Se
 
 
 @pytest.mark.parametrize("how", NEVER)
-def test_the_next_mirror_is_asked_after_one_that(how: str, case: Case, server: Server) -> None:
+def test_the_next_mirror_is_tried_after_one_that(how: str, case: Case, server: Server) -> None:
     with Server({PATH: DATA}) as bad:
         bad.always, words = NEVER[how]
         case.fetch(bad, server)
@@ -216,7 +216,7 @@ def test_the_next_mirror_is_asked_after_one_that(how: str, case: Case, server: S
     assert case.notes.lines[-1].endswith(f"; trying {server.url.removeprefix('http://')}")
 
 
-def test_the_next_mirror_goes_on_where_the_first_ended(case: Case, server: Server) -> None:
+def test_the_next_mirror_resumes_the_download_of_the_first(case: Case, server: Server) -> None:
     with Server({PATH: DATA}, bad_server.cut(70_000)) as bad:
         bad.always = bad_server.status(404)
         case.fetch(bad, server)
@@ -287,7 +287,7 @@ def test_a_part_of_other_bytes_is_never_accepted(
     assert case.is_right()
 
 
-def test_a_place_that_can_t_be_written_is_told(case: Case, server: Server) -> None:
+def test_an_unwritable_folder_is_reported(case: Case, server: Server) -> None:
     case.target.parent.write_bytes(b"a file where a folder must be")
     with pytest.raises(BadOutput, match="can't be written"):
         case.fetch(server)

@@ -110,7 +110,7 @@ def test_exactly_as_written_each_frame_follows_the_one_before_it(pipe: Pipeline)
     assert not np.array_equal(frames[2], quick[2])
 
 
-def test_several_adapters_have_to_be_told_apart(home: Path, tmp_path: Path) -> None:
+def test_several_adapters_must_be_chosen_by_name(home: Path, tmp_path: Path) -> None:
     from imagineid.hub.store import remove
     from imagineid.hub.user_weights import add_folder
 

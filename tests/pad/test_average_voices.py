@@ -39,17 +39,17 @@ def someone(logit: float, age: float) -> Identity:
         ("boy 8", Speaker("male", 8.0)),
     ],
 )
-def test_a_voice_is_told_in_plain_words(text: str, meant: Speaker) -> None:
+def test_a_voice_is_parsed_from_plain_words(text: str, meant: Speaker) -> None:
     assert parse(text) == meant
 
 
 @pytest.mark.parametrize("text", ["", "robot", "woman, 250", "woman man", "25 30", "woman, -3"])
-def test_a_voice_that_makes_no_sense_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_voice_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadInput, match='--voice "woman, 25"'):
         parse(text)
 
 
-def test_a_corrected_voice_has_the_sex_and_age_that_were_told(voices: AverageVoices) -> None:
+def test_a_corrected_voice_has_the_given_sex_and_age(voices: AverageVoices) -> None:
     voice = someone(1.5, 60)
     other = voices.correct(voice, Speaker("female", 30.0))
     assert (other.gender, other.age) == ("female", pytest.approx(30))
@@ -57,7 +57,7 @@ def test_a_corrected_voice_has_the_sex_and_age_that_were_told(voices: AverageVoi
     np.testing.assert_allclose(other.shape - voice.shape, moved, atol=1e-5)
 
 
-def test_what_is_not_told_stays_as_heard(voices: AverageVoices) -> None:
+def test_uncorrected_traits_stay_as_estimated(voices: AverageVoices) -> None:
     voice = someone(1.5, 45)
     older = voices.correct(voice, Speaker(None, 60.0))
     assert older.gender == "male"

@@ -100,7 +100,7 @@ def test_a_quiet_recording_moves_lips_as_a_loud_one_does(record: Record) -> None
     )
 
 
-def test_what_is_heard_is_said_in_words(record: Record) -> None:
+def test_a_voice_is_described_in_words(record: Record) -> None:
     factors = conditioning_of(record(voice(3)))
     assert (factors.gender, factors.label) == ("male", "happy")
     assert factors.age == pytest.approx(42)
@@ -120,7 +120,7 @@ def test_silence_is_heard_without_fault(record: Record) -> None:
     assert np.isfinite(factors.emotion).all()
 
 
-def test_silence_is_told_from_speech() -> None:
+def test_silence_and_speech_are_distinguished() -> None:
     level = np.concatenate([np.full(30, -18.0), np.full(30, -75.0), np.full(30, -18.0)])
     share = speaking(level)
     assert (share[35:55] == 0).all()

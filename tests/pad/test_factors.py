@@ -112,7 +112,7 @@ def test_the_clearer_an_emotion_the_more_it_shows() -> None:
     assert far[0] == 0 < far[1] < far[3] < far[4]
 
 
-def test_how_sure_it_is_is_told() -> None:
+def test_certainty_follows_the_network_outputs() -> None:
     assert felt(0.9, 0.9).certainty == pytest.approx(0.9, abs=1e-5)
     sure = random_factors(0, 40).identity
     assert sure.certainty == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-6)
@@ -144,7 +144,7 @@ def test_expression_is_made_of_the_emotion_that_was_swapped_in() -> None:
     np.testing.assert_allclose(emotions[-1][0], b.emotion.theta.mean(axis=0), atol=1e-6)
 
 
-def test_what_was_heard_survives_the_way_through_arrays() -> None:
+def test_factors_survive_the_round_trip_through_arrays() -> None:
     a = random_factors(0, 40)
     back = factors_from_arrays(a.arrays())
     for name, array in a.arrays().items():
@@ -175,7 +175,7 @@ def test_an_emotion_by_name_is_that_row_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not numpy", None])
-def test_a_broken_file_of_emotions_is_told(tmp_path: Path, content: bytes | None) -> None:
+def test_a_broken_emotion_file_is_reported(tmp_path: Path, content: bytes | None) -> None:
     if content is None:
         np.save(tmp_path / "emotions.npy", np.full((8, 512), np.inf))
     else:

@@ -43,7 +43,7 @@ def test_pauses_do_not_change_the_gain() -> None:
     assert speech_level(np.r_[speech, np.full(200, -90, np.float32)]) == speech_level(speech)
 
 
-def test_a_block_is_as_loud_as_what_was_heard_before_it() -> None:
+def test_a_block_is_levelled_by_the_speech_before_it() -> None:
     level = Level()
     silence, soft, loud = (np.full(50, db, np.float32) for db in (-80, -40, -20))
     blocks = (silence, soft, silence, loud, soft)

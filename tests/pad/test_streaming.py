@@ -80,7 +80,7 @@ def test_blocks_give_the_factors_and_curves_of_the_whole_bit_for_bit(
     assert_same(join(parts), expressed)
 
 
-def test_who_speaks_is_the_same_however_it_is_asked(
+def test_identity_is_the_same_from_every_entry_point(
     pipe: pipeline.Pipeline, minute_and_more: Sound, factors: VoiceFactors
 ) -> None:
     alone = pipe.encode_identity(minute_and_more)
@@ -88,8 +88,8 @@ def test_who_speaks_is_the_same_however_it_is_asked(
     np.testing.assert_array_equal(alone.shape, factors.identity.shape)
 
 
-class Watched(pipeline.Pipeline):
-    """A pipeline that imagines grey frames, and keeps what it was to imagine."""
+class RecordingPipeline(pipeline.Pipeline):
+    """A pipeline that imagines grey frames, and records its conditioning."""
 
     imagined: ClassVar[list[Conditioning]] = []
 
@@ -109,7 +109,7 @@ def test_generate_swap_analyze_and_the_library_hear_the_same_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("IMAGINEID_HOME", str(tmp_path))
-    watched = Watched(**{field.name: getattr(pipe, field.name) for field in fields(pipe)})
+    watched = RecordingPipeline(**{field.name: getattr(pipe, field.name) for field in fields(pipe)})
     video, recording = tmp_path / "a.mp4", minute_and_more.path
     rendering.render(watched, minute_and_more, video, Request(seed=1), remember=True)
     stored = swap_store.read(read_metadata(video)["kept"])
@@ -122,14 +122,14 @@ def test_generate_swap_analyze_and_the_library_hear_the_same_minute(
         )
         swap.swap(watched, job)
     found = analysis.analyze(watched, minute_and_more)
-    for conditioning in (*Watched.imagined, found.conditioning):
+    for conditioning in (*RecordingPipeline.imagined, found.conditioning):
         if conditioning.frames > 1:  # the first frame of a recording is imagined alone
             assert_same(conditioning, expressed)
-    assert len(Watched.imagined) >= 3
+    assert len(RecordingPipeline.imagined) >= 3
 
 
 @pytest.mark.parametrize("strength", [0.4, 1.0])
-def test_blocks_and_the_whole_are_mixed_alike(
+def test_blocks_and_whole_are_mixed_identically(
     pipe: pipeline.Pipeline, minute_and_more: Sound, factors: VoiceFactors, strength: float
 ) -> None:
     sad = pipe.emotion("sad")

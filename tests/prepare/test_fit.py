@@ -48,7 +48,7 @@ def test_landmarks_of_the_mesh_are_points_of_it(fitter: Fitter) -> None:
 
 
 @pytest.mark.parametrize("size", [256, 512])
-def test_a_face_seen_in_landmarks_is_found_again(fitter: Fitter, size: int) -> None:
+def test_a_face_is_recovered_from_its_landmarks(fitter: Fitter, size: int) -> None:
     for seed in range(3):
         truth = face(seed)
         found = fitter.fit(landmarks_of(fitter, *truth, size), size)
@@ -63,7 +63,7 @@ def test_a_face_seen_in_landmarks_is_found_again(fitter: Fitter, size: int) -> N
         assert found.beta.max() <= 1
 
 
-def test_an_open_mouth_is_told_from_a_long_chin(fitter: Fitter) -> None:
+def test_an_open_mouth_is_not_fitted_as_a_long_chin(fitter: Fitter) -> None:
     alpha, beta, pose = face(1, jaw=0.35)
     shut = fitter.fit(landmarks_of(fitter, alpha, 0 * beta, pose), alpha=alpha, spread=TALKING)
     open_ = fitter.fit(landmarks_of(fitter, alpha, beta, pose), alpha=alpha, spread=TALKING)

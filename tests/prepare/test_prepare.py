@@ -186,7 +186,7 @@ def test_each_clip_that_cannot_be_used_is_one_line(data: Path) -> None:
     assert all("\n" not in problem for problem in problems.values())
 
 
-def test_what_is_there_is_not_made_again(clips: Path, looked: list[int], tmp_path: Path) -> None:
+def test_existing_shards_are_not_remade(clips: Path, looked: list[int], tmp_path: Path) -> None:
     one, data = tmp_path / "one", tmp_path / "data"
     one.mkdir()
     (one / "clips.csv").write_text("path\ngood.mp4\n")

@@ -155,7 +155,7 @@ def test_a_face_is_kept_as_an_avatar(browser: Browser, port: int, speech: Path) 
     page.close()
 
 
-def test_what_can_not_be_made_is_told_on_the_page(
+def test_errors_are_shown_on_the_page(
     browser: Browser, port: int, speech: Path, tmp_path: Path
 ) -> None:
     page = opened(browser, port, "wide")

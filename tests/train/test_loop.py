@@ -41,7 +41,7 @@ def test_a_stage_learns_and_leaves_its_average_behind() -> None:
     assert not found.weight.requires_grad
 
 
-def test_a_stopped_stage_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+def test_a_stopped_stage_resumes_from_its_checkpoint(tmp_path: Path) -> None:
     learn(nn.Linear(2, 1), steps=20)
     before = json.loads((tmp_path / "line" / "state.json").read_text())
     again = nn.Linear(2, 1)
@@ -64,7 +64,7 @@ def test_a_stage_begins_with_weights_laid_out_for_it(tmp_path: Path) -> None:
     assert module.weight.tolist()[0] == pytest.approx([3, -2], abs=0.2)
 
 
-def test_a_held_stage_ends_between_what_it_was_and_what_it_learnt(
+def test_a_held_stage_averages_old_and_new_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "HELD", {"line": 0.25})

@@ -24,7 +24,7 @@ def _named(caption: Caption) -> dict[str, str | None]:
     return {field: colours[i - 1] if i else None for (field, (colours, _)), i in found}
 
 
-def test_a_colour_counts_as_told_only_of_what_it_is_said_of() -> None:
+def test_a_colour_applies_only_to_the_noun_it_describes() -> None:
     for caption in invented(np.random.default_rng(0), 300):
         for field, colour in _named(caption).items():
             if colour is not None:
@@ -55,7 +55,7 @@ def test_a_shortened_caption_keeps_some_phrases_in_their_order() -> None:
     assert lengths == {1, 2, 3, 4}
 
 
-def test_naming_is_learnt_from_text_that_tells_colours_apart() -> None:
+def test_naming_is_learnt_from_text_that_distinguishes_colours() -> None:
     torch.manual_seed(0)
     naming = Naming(MINI)
     encoded = torch.randn(4, 6, MINI.text_dim)

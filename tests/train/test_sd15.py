@@ -164,7 +164,7 @@ def test_a_resumed_stage_has_the_same_losses(home: Path, trained: Path, stage: s
 
 
 @pytest.mark.slow
-def test_a_killed_stage_goes_on_as_if_nothing_had_happened(home: Path) -> None:
+def test_a_killed_stage_resumes_with_the_same_losses(home: Path) -> None:
     words = ("reader", "--steps", "60", "--save-every", "7")
     assert run(home, home / "whole", *words) == 0
     out = home / "killed"

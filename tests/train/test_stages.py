@@ -56,7 +56,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
-def test_a_stage_takes_two_steps_and_goes_on(stage: Stage, root: Path) -> None:
+def test_a_stage_takes_two_steps_and_resumes(stage: Stage, root: Path) -> None:
     folder = root / stage.folder(MOVING)
     before = json.loads((folder / "state.json").read_text())["step"]
     learning(stage).run(MOVING, steps=before + 2)

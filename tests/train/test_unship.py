@@ -19,7 +19,7 @@ from imagineid_train.loop import LAID_OUT  # noqa: E402
 
 
 @pytest.mark.slow
-def test_the_base_goes_on_with_its_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_base_resumes_with_its_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``base`` trains the adapter, too; what is shipped afterwards is its own, not the one before.
 
     An adapter laid out for ``student`` would be shipped beside a base that has learnt on.

@@ -29,7 +29,7 @@ print(json.dumps(done))
 
 
 @pytest.mark.slow
-def test_every_stage_takes_two_steps_and_goes_on(tmp_path: Path) -> None:
+def test_every_stage_takes_two_steps_and_resumes(tmp_path: Path) -> None:
     write_world(tmp_path)
     ended = subprocess.run(
         [sys.executable, "-c", TRAINING],

@@ -95,7 +95,7 @@ def test_raw_frames_are_their_bytes() -> None:
     assert frames.mean(axis=(1, 2, 3)).tolist() == [90, 255, 90]
 
 
-def test_a_reader_that_goes_away_is_told() -> None:
+def test_a_reader_that_goes_away_is_reported() -> None:
     class Broken(OnlyWritten):
         def write(self, data: bytes) -> int:  # type: ignore[override]
             raise BrokenPipeError

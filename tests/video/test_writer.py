@@ -176,7 +176,7 @@ def test_metadata_of_another_film_are_refused(tmp_path: Path) -> None:
 # ---- where a result can't go
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_reported(tmp_path: Path) -> None:
     (tmp_path / "there.mp4").touch()
     (tmp_path / "dangling.mp4").symlink_to("nowhere.mp4")
     places = {
@@ -194,9 +194,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     check_output(tmp_path / "there.mp4", overwrite=True)
 
 
-def test_a_folder_that_may_not_be_written_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o555)
     if os.geteuid() == 0:  # root may write everywhere
         monkeypatch.setattr(os, "access", lambda *_: False)

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @needs_pitch
-def test_what_the_index_tells_is_known_and_nothing_else(folder: Path) -> None:
+def test_only_traits_given_in_the_index_are_known(folder: Path) -> None:
     acted, unknown = (read(folder, row) for row in rows(folder / "voices.csv"))
     assert dict(zip(KNOWN, acted.known.tolist(), strict=True)) == {
         "content": False,

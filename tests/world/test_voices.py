@@ -142,7 +142,7 @@ def test_sentences_differ_and_hold_every_letter_of_lips_and_teeth() -> None:
     assert all(letter in " ".join(said_all) for letter in "bpmfvw?!,")
 
 
-def test_a_shard_holds_what_was_said(spoken: persona.Analysed, tmp_path: Path) -> None:
+def test_a_shard_holds_waves_and_phones(spoken: persona.Analysed, tmp_path: Path) -> None:
     class Booth:
         """A studio with one base voice that says one vowel."""
 

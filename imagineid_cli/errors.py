@@ -16,7 +16,7 @@ from imagineid_cli.terminal import drop_stdout, flush_results, give_up_stderr, p
 def say(text: str, style: str = "") -> None:
     """Print to stderr: no markup, no wrapping, colour only on a terminal, nothing that steers it.
 
-    Where standard error can't be written, nothing more is said: the video is worth more.
+    Where standard error can't be written, messages are dropped: the video matters more.
     """
     from rich.console import Console
 
@@ -56,7 +56,7 @@ def error_handling(debug: bool) -> Iterator[None]:
         full = OutOfMemory()
         say(f"Error: {full}", style="red")
         raise typer.Exit(full.exit_code) from error
-    except BrokenPipeError as error:  # whoever reads the results has enough of them
+    except BrokenPipeError as error:  # the reader has closed the pipe
         drop_stdout()
         raise typer.Exit(0) from error
     except Exception as error:

@@ -53,10 +53,10 @@ def chains_of(text: str) -> int | None:
 
 
 def face_of(avatar: str | None, face: Path | None) -> str | None:
-    """Return whose face is asked for by ``--avatar`` or ``--face``.
+    """Return the avatar given by ``--avatar`` or ``--face``.
 
     Raises:
-        BadInput: both are asked for, or there is no such video.
+        BadInput: both are given, or there is no such video.
     """
     from imagineid.errors import BadInput
 
@@ -75,11 +75,11 @@ Track = Annotated[
     typer.Option(metavar="N", help="Which sound track, from 1. [default: the one that speaks]"),
 ]
 
-# ---- what a video is asked for
+# ---- options of a video
 
 
 def _as_utf8(text: str | None) -> str | None:
-    """Return what was typed as UTF-8, also where the locale has fewer letters."""
+    """Return typed text as UTF-8, also where the locale has fewer letters."""
     try:
         return text and text.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeError:
@@ -250,7 +250,7 @@ def with_adapters(model: str, adapters: str | None) -> str:
     """Return the model that ``--model`` and ``--adapters`` name together.
 
     Raises:
-        BadInput: adapters are asked for upon a model that takes none.
+        BadInput: adapters are given for a model that takes none.
     """
     from imagineid.errors import BadInput
 

@@ -22,7 +22,7 @@ LINE_EVERY_S = 10.0
 
 
 class TerminalProgress:
-    """What the user sees while waiting: a :class:`imagineid.progress.Progress`.
+    """The progress display: a :class:`imagineid.progress.Progress`.
 
     Args:
         quiet: show nothing at all, not even warnings.

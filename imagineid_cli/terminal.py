@@ -19,7 +19,7 @@ _BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 
 def printable(text: str) -> str:
-    r"""Escape what is not ours to print: control characters, direction marks, broken bytes.
+    r"""Escape unsafe characters: control characters, direction marks, broken bytes.
 
     Args:
         text: which may hold names, metadata or messages from anywhere.
@@ -65,7 +65,7 @@ def _ignore_impossible_widths() -> None:
 
 
 class _Terminal(io.TextIOWrapper):
-    """Standard output that is a terminal: colours pass, whatever else could steer it is escaped."""
+    """Standard output on a terminal: colours pass, all other control sequences are escaped."""
 
     def write(self, text: str) -> int:
         parts = _COLOUR.split(text)
@@ -99,12 +99,12 @@ def give_up_stderr() -> None:
 
 
 def flush_results() -> bool:
-    """Tell whether all of standard output could be written."""
+    """Return whether all of standard output could be written."""
     if sys.stdout is None:
         return True
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # nobody reads on: as with head
+    except BrokenPipeError:  # the reader closed the pipe, as head does
         drop_stdout()
     except (OSError, ValueError):
         drop_stdout()
@@ -123,7 +123,7 @@ def _nowhere() -> TextIO:
 
 
 def _encode_somehow(error: UnicodeError) -> tuple[bytes, int]:
-    """Encode what the stream's encoding can't hold."""
+    """Encode characters that the stream's encoding can't represent."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     encoded = b"".join(

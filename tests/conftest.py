@@ -37,7 +37,7 @@ def pytest_report_header() -> list[str]:
 
 @pytest.fixture(autouse=True, scope="session")
 def kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep what the command keeps out of the user's own folders."""
+    """Keep files of the command out of the user's own folders."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMAGINEID_HOME", str(folder))

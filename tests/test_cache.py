@@ -1,4 +1,4 @@
-"""Frames kept on disk."""
+"""The frame cache on disk."""
 
 from __future__ import annotations
 

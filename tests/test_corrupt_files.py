@@ -156,7 +156,7 @@ def _use(patch: pytest.MonkeyPatch, folder: Path, hub: str) -> None:
 
 @pytest.fixture
 def here(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of it, of links: a damaged file is written anew."""
+    """A copy made of hard links, for the test to damage."""
     with laid_out(whole, tmp_path / "here", monkeypatch) as folder:
         yield folder
 
@@ -214,7 +214,7 @@ def test_damaged_input_gets_a_clear_error(number: int, here: Path) -> None:
 
 
 def check_damaged(case: Case, chance: random.Random, here: Path, how: Damage) -> None:
-    """Damage a file of a case, run its command, and look at what it says and leaves."""
+    """Damage a file of a case, run its command, and check its errors and output files."""
     found = sorted(
         path for path in here.glob(case.damaged) if path.is_file() and path.stat().st_size
     )

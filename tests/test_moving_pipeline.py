@@ -1,4 +1,4 @@
-"""The whole way of a model whose later frames move the first one, upon plain functions."""
+"""End to end: a model whose later frames warp the first one, with plain functions as engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed belongs together: each extra resolves, and no package is there twice."""
+"""Dependencies are consistent: each extra resolves, and no package is installed twice."""
 
 from __future__ import annotations
 

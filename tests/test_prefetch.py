@@ -15,7 +15,7 @@ def threads() -> list[str]:
 
 
 class Source:
-    """Counts up, and tells how far it got, where, and whether it was closed."""
+    """Counts up; records the items produced, their thread, and whether it was closed."""
 
     def __init__(self, stop: int, fail: bool = False) -> None:
         self.produced, self.closed, self.where = 0, False, ""

@@ -1,4 +1,4 @@
-"""What is asked for: prompts that are added to, seeds that a voice decides, ranges."""
+"""Requests: extended prompts, seeds that follow from a voice, ranges."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 # onnxruntime >= 1.29 reports to its makers unless told not to, from the moment it is imported.
-# What somebody does with a voice is nobody else's business. A user's own setting stands.
+# Users' voices are private. A user's own setting is respected.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
+    """Import an exported name on first use."""
     from importlib import import_module
 
     if name == "errors":
@@ -63,5 +63,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Name what is handed out."""
+    """List the exported names."""
     return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Analysis: what was heard in a recording over time, for people, programs and animators."""
+"""Analysis: the estimates for a recording over time, for people, programs and animators."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Analysis:
         conditioning: the curves of the face, as ``generate`` uses them.
         feelings: share of each of the eight emotions at each frame, (F, 8).
         speech: spans of "speech" and "silence", without gaps.
-        emotions: spans in which one emotion is heard most, without gaps.
+        emotions: spans in which one emotion is strongest, without gaps.
         moved: every ARKit unit with its mean over frames, the most moved first.
     """
 
@@ -101,7 +101,7 @@ def analyze(
     Args:
         pipe: a loaded model.
         audio: anything that holds sound, or an open recording.
-        progress: told how it goes.
+        progress: receives messages and progress.
 
     Raises:
         BadSound: it can't be read, or there is nothing to hear.

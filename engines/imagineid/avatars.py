@@ -227,9 +227,9 @@ def with_avatar(
     """Find the face that a request asks for, if it asks for one.
 
     Args:
-        pipe: what will go on from it.
+        pipe: the model that will continue from it.
         request: its ``avatar`` is a saved one's name, an .avatar file, or a video of ours.
-        progress: told what may make it differ.
+        progress: receives notes on possible differences.
 
     Returns:
         The request, with the avatar's prompt and seed where it names none, and the avatar.

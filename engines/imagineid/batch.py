@@ -47,7 +47,7 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class Task:
-    """One video to be made: of which recording, where, and what is asked for."""
+    """One video to be made: its recording, output path and request."""
 
     audio: Path
     output: Path
@@ -57,7 +57,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """How a task ended: what was made, or one line on what went wrong, and notes on its sound."""
+    """The outcome of a task: the rendered video, or one line of error, and notes on its sound."""
 
     task: Task
     rendered: Rendered | None = None

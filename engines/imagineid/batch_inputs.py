@@ -59,14 +59,14 @@ def find_items(
     anywhere: bool = False,
     progress: Progress = SILENT,
 ) -> list[Item]:
-    """Return what is to be made, in the order it was named.
+    """Return the videos to be made, in the order of the inputs.
 
     Args:
         inputs: recordings, folders, patterns, and lists (.csv, .jsonl).
         folder: where videos go.
-        request: what was asked for, where a list says nothing else.
+        request: the default request, which the rows of a list may override.
         anywhere: whether a list may name places outside the folder.
-        progress: told what is left out.
+        progress: receives a line about skipped files.
 
     Raises:
         BadInput: there is nothing in them, a list can't be read, or two videos share a place.
@@ -99,14 +99,14 @@ def find_items(
 
 
 def is_recording(path: Path) -> bool:
-    """Tell whether a file of a folder is taken, by its name; macOS keeps notes in ``._`` files."""
+    """Return whether a file is a recording, by its name; macOS keeps notes in ``._`` files."""
     return (
         path.suffix.lower() in SOUNDS and not path.name.startswith((".", "._")) and path.is_file()
     )
 
 
 def is_own_video(path: Path) -> bool:
-    """Tell whether a file is a video that was made here, by its metadata."""
+    """Return whether a file is a video made by imagineid, by its metadata."""
     try:
         return path.suffix.lower() in VIDEOS and bool(read_metadata(path))
     except BadInput:
@@ -114,7 +114,7 @@ def is_own_video(path: Path) -> bool:
 
 
 def _matching(pattern: str) -> list[Path]:
-    """Return what a pattern stands for; brackets in a folder's name that exists are no pattern."""
+    """Return the files of a pattern; brackets in the name of an existing folder are literal."""
     place = Path(pattern)
     fixed = next(each for each in place.parents if each.exists())
     rest = place.relative_to(fixed) if str(fixed) != "." else place
@@ -125,7 +125,7 @@ def _matching(pattern: str) -> list[Path]:
 def _items(
     name: str, folder: Path, request: Request, anywhere: bool, skipped: LeftOut
 ) -> Iterator[Item]:
-    """Yield what one input stands for; what is not taken goes to ``skipped``."""
+    """Yield the items of one input; other files are added to ``skipped``."""
     path = Path(name)
     if path.suffix.lower() in (".csv", ".jsonl"):
         for line, row in _rows(path):
@@ -197,7 +197,7 @@ def _text_of(path: Path) -> str:
 
 
 def _is_inside(name: object) -> bool:
-    """Tell whether a place is below the folder that it is meant from."""
+    """Return whether a relative path stays below its folder."""
     place = PurePath(str(name))
     return not place.is_absolute() and ".." not in place.parts
 

@@ -93,7 +93,7 @@ def arithmetic_of(engine_line: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def _processor() -> str:
-    """Return the processor's name and instructions, as far as the system tells them."""
+    """Return the processor's name and instructions, as far as the system reports them."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):

@@ -67,10 +67,10 @@ class Imagination:
 
     Attributes:
         pipe: the loaded model.
-        voice: what holds for all frames: identity, emotion, shape.
-        request: what was asked for.
+        voice: the conditioning of all frames: identity, emotion, shape.
+        request: the request of the user.
         first: a frame whose appearance is to be kept, (H, W, 3) uint8; None imagines one.
-        cache: where pieces are found and kept.
+        cache: cache of the pieces.
     """
 
     pipe: Pipeline

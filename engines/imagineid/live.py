@@ -73,7 +73,7 @@ def live(
     look_ahead: int = LOOK_AHEAD,
     waiting_s: Callable[[], float] | None = None,
 ) -> Iterator[LivePicture]:
-    """Imagine a face that says what comes in.
+    """Imagine a talking face for incoming sound.
 
     Args:
         pipe: the loaded model.
@@ -81,7 +81,7 @@ def live(
         request: what is asked for beside the voice; a reference's motion and another frame rate
             can't be met.
         avatar: whose face it is; None: a face is imagined once it is told who speaks.
-        emotion: felt all along; None: as it is heard.
+        emotion: the emotion throughout; None: as estimated.
         look_ahead: frames that are heard ahead; see :mod:`imagineid.pad.live`.
         waiting_s: tells how many seconds of sound have come in and were not taken yet; None: the
             sound comes from a file, and every frame is imagined.
@@ -145,7 +145,7 @@ def _settling(source: Iterator[Array]) -> tuple[list[Array], StreamSound]:
 
 
 def _all_of(begun: list[Array], source: Iterator[Array]) -> Iterator[Array]:
-    """Yield what was taken already, then the rest; forget what was taken."""
+    """Yield the chunks taken already, then the rest; the taken ones are released."""
     while begun:
         yield begun.pop(0)
     yield from source
@@ -165,7 +165,7 @@ def _taken(sound: deque[Array]) -> Array:
 
 
 class _LiveFace:
-    """Imagines frames one by one; all of :data:`TOGETHER` lean on the last of those before."""
+    """Imagines frames one by one; :data:`TOGETHER` in a row depend on the same previous frame."""
 
     def __init__(
         self,
@@ -232,13 +232,13 @@ class _LiveFace:
             self._unsettled = None
 
     def _begin(self, control: FrameControls) -> None:
-        """Imagine the first frame, or go on from the avatar's."""
+        """Imagine the first frame, or start from the avatar's."""
         self._start = self._imagination.start(control)
         self._move = self._imagination.flow_from(control)
         self._state = self._start.opening
 
     def _voices(self) -> Iterator[Conditioning]:
-        """Yield what was heard, a frame at a time."""
+        """Yield the conditioning of the incoming sound, a frame at a time."""
         while True:
             live_frame = self._live_frames.popleft()
             yield replace(

@@ -9,10 +9,10 @@ from imagineid.errors import BadInput
 
 
 def home() -> Path:
-    """Return the folder for everything that is kept: ``IMAGINEID_HOME``, or the system's place.
+    """Return the folder of stored data: ``IMAGINEID_HOME``, or the system's place.
 
     Raises:
-        BadInput: ``IMAGINEID_HOME`` names somebody who has no home.
+        BadInput: ``IMAGINEID_HOME`` names a user without a home folder.
     """
     if folder := _home_from_environment():
         return folder
@@ -27,7 +27,7 @@ def weights_home() -> Path:
 
 
 def cache_home() -> Path:
-    """Return the folder of what can be made again: in ``IMAGINEID_HOME``, or the system's place."""
+    """Return the folder of caches: in ``IMAGINEID_HOME``, or the system's place."""
     if folder := _home_from_environment():
         return folder / "cache"
     from platformdirs import user_cache_path
@@ -36,7 +36,7 @@ def cache_home() -> Path:
 
 
 def videos_home() -> Path:
-    """Return the folder of what is remembered of the last videos."""
+    """Return the folder of the stored factors of the last videos."""
     return home() / "videos"
 
 

@@ -1,4 +1,4 @@
-"""Where the library reports what it does; the command line draws bars of it."""
+"""The interface by which the library reports progress; the command line draws bars of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Progress(Protocol):
     """A listener to long work."""
 
     def line(self, text: str) -> None:
-        """Take a line about what was found or chosen."""
+        """Receive a line about a finding or a choice."""
 
     def warn(self, text: str) -> None:
         """Take a line the user should not overlook."""
@@ -25,7 +25,7 @@ class Progress(Protocol):
         """Follow one stage of the work.
 
         Args:
-            name: what is done, as "imagining".
+            name: the activity, such as "imagining".
             total: how much there is to do.
             unit: of what, as "frames"; "" for a share of the whole.
         """

@@ -42,13 +42,13 @@ Target = str | os.PathLike[str] | IO[bytes]
 
 @dataclass(frozen=True)
 class Rendered:
-    """What was made.
+    """A rendered video.
 
     Attributes:
         path: the video; None if it went into a stream.
         frames: how many; size_px: height and width of each; duration_s: of the sound.
-        request: what was asked for, with the seed.
-        factors: what was heard in the first half minute.
+        request: the request, with the seed.
+        factors: the voice factors of the first half minute.
         model, engine: what made it.
         took_s: seconds from the open recording to the end.
     """
@@ -98,18 +98,18 @@ def render(
         audio: anything that holds sound, or an open recording.
         out: an .mp4, .webm or .mov, or a folder of PNG frames, which appears when it is whole; or a
             binary stream, which gets fragments of an mp4.
-        request: what is asked for beside the voice.
-        cache: where frames made before are found and new ones kept; also lets an interrupted run be
+        request: the options beside the voice.
+        cache: cache of frames, read and written; it also lets an interrupted run be
             resumed, see :mod:`imagineid.resume`.
         overwrite: whether an existing file may be replaced.
         remember: whether the factors are kept in the user's home, so that a swap can start from
             this video, and the video counts as the last one made.
-        progress: told how it goes.
+        progress: receives messages and progress.
 
     Raises:
         BadSound: the recording can't be read, or there is nothing to hear.
         BadOutput: it can't be written, or the disk is full.
-        BadInput: something asked for is outside its range.
+        BadInput: an option is outside its range.
         BadWeights: the model is damaged.
     """
     request = request or Request()
@@ -175,7 +175,7 @@ def preview(
     """Imagine the first frame alone, of ``count`` seeds from the request's on.
 
     Returns:
-        The faces, (H, W, 3) uint8 each, and what is told of them.
+        The faces, (H, W, 3) uint8 each, and their description.
     """
     request.check()
     with opened(audio, progress, request.track) as sound:
@@ -202,7 +202,7 @@ def preview(
 def with_face(
     pipe: Pipeline, factors: VoiceFactors, request: Request, avatar: Avatar | None
 ) -> VoiceFactors:
-    """Correct the speaker and swap the emotion where that is asked for; an avatar is who speaks."""
+    """Correct the speaker and swap the emotion if requested; an avatar replaces the speaker."""
     factors = as_requested(pipe, factors, request)
     return factors if avatar is None else factors.with_identity(avatar.identity)
 
@@ -237,7 +237,7 @@ def write_video(
         frames: (H, W, 3) uint8 each; at least one.
         writer: where they go, not yet open.
         total: how many are expected, for the progress.
-        progress: told how it goes.
+        progress: receives messages and progress.
 
     Returns:
         The first frame, and how many there were.
@@ -257,7 +257,7 @@ def write_video(
 
 
 def metadata_of(pipe: Pipeline, request: Request) -> dict[str, Any]:
-    """Return what is written into a video about how it was made."""
+    """Return the metadata of a video that record how it was made."""
     about = {"made_by": "imagineid", "version": __version__, "model": pipe.model}
     return about | request.metadata()
 
@@ -279,7 +279,7 @@ def warn_unknown(pipe: Pipeline, request: Request, progress: Progress) -> None:
 
 
 def as_requested(pipe: Pipeline, factors: VoiceFactors, request: Request) -> VoiceFactors:
-    """Correct the speaker, and swap the emotion, where that is asked for."""
+    """Correct the speaker, and swap the emotion, if requested."""
     if request.voice is not None:
         factors = pipe.corrected(factors, parse(request.voice))
     if request.emotion is None:
@@ -289,7 +289,7 @@ def as_requested(pipe: Pipeline, factors: VoiceFactors, request: Request) -> Voi
 
 
 def factors_as_json(factors: VoiceFactors) -> dict[str, Any]:
-    """Return who was heard, and how it felt, as JSON holds it."""
+    """Return the estimated speaker and emotion, as JSON values."""
     shares = zip(EMOTIONS, factors.emotion.whole().shares[0].tolist(), strict=True)
     return {
         "gender": factors.identity.gender,
@@ -302,7 +302,7 @@ def factors_as_json(factors: VoiceFactors) -> dict[str, Any]:
 
 
 class _RememberedBlocks:
-    """An iterable of blocks that remembers them, unless the recording is too long for that."""
+    """Iterates over blocks and stores them, unless the recording is too long."""
 
     def __init__(self, blocks: Iterable[VoiceFactors], frames: int) -> None:
         self._source, self._keep = blocks, 0 < frames <= MOST_REMEMBERED
@@ -316,7 +316,7 @@ class _RememberedBlocks:
 
 
 class _SpeechTracker:
-    """The expression of a recording's parts, which remembers whether anybody spoke."""
+    """Iterates over a recording's expression, and records whether there is speech."""
 
     def __init__(self, parts: Iterator[Conditioning]) -> None:
         self._parts, self.speaks = parts, False

@@ -1,4 +1,4 @@
-"""What a person asks for beside the voice, with the range of every number."""
+"""Options of a video beside the voice, with the range of every number."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Request:
     """What decides the picture beside the voice; None leaves it to the model.
 
     Attributes:
-        prompt: what the voice can't tell: hair, glasses, clothes, background ...
+        prompt: attributes a voice does not determine: hair, glasses, clothes, background ...
         seed: decides all that chance decides: another seed, another person. None: chosen at random.
         steps: denoising steps of each frame.
         guidance: how hard the prompt pulls on the first frame; 1 is not at all.
-        emotion: shown instead of the one that is heard; one of :data:`imagineid.spec.EMOTIONS`.
+        emotion: replaces the estimated one; one of :data:`imagineid.spec.EMOTIONS`.
         strength: how much of what is blended, 0 to 1; None is all.
         voice: sex and age of the speaker, such as "woman, 25", where they were heard wrongly.
         pose_from: a video of a face, or a .csv, whose motion of head and lids is taken.
@@ -164,7 +164,7 @@ class Request:
             check(self.pose_from)
 
     def over(self, other: Request) -> Request:
-        """Take from ``other`` whatever is not set here."""
+        """Return this request; options that are not set come from ``other``."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(other, **{name: value for name, value in own.items() if value is not None})
 
@@ -195,7 +195,7 @@ class Request:
         return None if self.pose_from is None else motion_of(self.pose_from, frames)
 
     def metadata(self) -> dict[str, Any]:
-        """Return what a video's metadata say of it; :func:`request_of` reads it."""
+        """Return it as a video's metadata; :func:`request_of` reads it."""
         optional = {
             "emotion": self.emotion,
             "strength": self.strength,
@@ -235,7 +235,7 @@ def joined_prompt(before: str, more: str) -> str:
 
 
 def request_of(metadata: Mapping[str, Any], path: Path) -> Request:
-    """Read from a video's metadata what it was asked for; motion is not repeated.
+    """Read the request from a video's metadata; motion is not repeated.
 
     Args:
         metadata: see :func:`imagineid.video.metadata.read_metadata`.

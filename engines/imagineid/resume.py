@@ -1,4 +1,4 @@
-"""Resuming: what an interrupted run had begun, and what is done already."""
+"""Resuming: the record of an interrupted run, and the check for finished videos."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OPTIONAL = (
 
 
 def begin(audio: Path, output: Path, request: Request) -> None:
-    """Write down what is begun, so that a random seed is known after an interruption.
+    """Record the run, so that its random seed is known after an interruption.
 
     A place that can't be written is no error: then there is nothing to resume.
     """
@@ -56,10 +56,10 @@ def with_begun_seed(audio: Path, output: Path, request: Request) -> Request:
 
 
 def finished(audio: Path, output: Path, request: Request) -> dict[str, Any] | None:
-    """Return the metadata of ``output`` if it is what was asked for, else None.
+    """Return the metadata of ``output`` if it matches the request, else None.
 
-    It is if it is a video of ours, made of this very recording, whatever its date, with all that
-    was asked for and nothing swapped since.
+    It matches if it is a video of imagineid, made from this very recording, whatever its date, with
+    all requested options, and nothing swapped since.
     """
     try:
         known = read_metadata(output)
@@ -73,7 +73,7 @@ def finished(audio: Path, output: Path, request: Request) -> dict[str, Any] | No
 
 
 def source_metadata(audio: Path, request: Request) -> dict[str, Any]:
-    """Return what a video's metadata say of the files that it is made of.
+    """Return the metadata that identify a video's source files.
 
     Raises:
         OSError: one can't be read.

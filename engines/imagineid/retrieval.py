@@ -1,4 +1,4 @@
-"""Retrieval: whose recordings sound most like a voice (the paper's Fig. 6)."""
+"""Retrieval: the recordings most similar to a voice (the paper's Fig. 6)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Match:
-    """A recording, whose voice is in it, and its cosine to the one looked for, -1 to 1."""
+    """A recording, its voice, and the cosine to the query voice, -1 to 1."""
 
     path: Path
     identity: Identity
@@ -36,7 +36,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Matches:
-    """The voice looked for, the recordings that were heard, the most alike first, and the others.
+    """The query voice, the encoded recordings, the most similar first, and the unreadable ones.
 
     Attributes:
         sought: the voice looked for, of likeness 1.
@@ -83,7 +83,7 @@ def retrieve(
         pipe: a loaded model.
         speech: a recording of the voice to look for.
         paths: the recordings.
-        progress: told how it goes, and which can't be read.
+        progress: receives progress, and the names of unreadable files.
         track: which sound track of the speech, from 1; None, as of the others: the one that speaks.
 
     Raises:
@@ -99,7 +99,7 @@ def retrieve(
                 with open_sound(path) as sound:
                     other = pipe.encode_identity(sound)
                 found.append(Match(path, other, likeness(who.theta, other.theta)))
-            except (ImagineIDError, MemoryError) as error:  # of this recording: go on
+            except (ImagineIDError, MemoryError) as error:  # of this recording: continue
                 unread.append(path)
                 progress.warn((str(error) or f"{path} is too large").splitlines()[0])
             except Exception as error:

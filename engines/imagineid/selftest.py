@@ -31,7 +31,7 @@ class Outcome:
     """Result of the self-test.
 
     Attributes:
-        wrong: what is wrong, or "".
+        wrong: the error, or "".
         load_s: time to load the model.
         frame_s: time of one coherent frame.
     """
@@ -91,7 +91,7 @@ def _write_voice(path: Path) -> None:
 
 
 def _wrong(frames: Sequence[np.ndarray], expected: int, size_px: int) -> str:
-    """Return what is wrong with the frames, or ""."""
+    """Return the error of the frames, or ""."""
     if len(frames) != expected:
         return f"it made {len(frames)} frames instead of {expected}"
     stack = np.asarray(frames)
@@ -106,7 +106,7 @@ def _wrong(frames: Sequence[np.ndarray], expected: int, size_px: int) -> str:
 
 
 def _unlike(video: Path, frames: int) -> str:
-    """Return what is wrong with the file, or ""."""
+    """Return the error of the file, or ""."""
     with av.open(str(video)) as container:
         if not container.streams.audio:
             return "the video has no sound"

@@ -42,11 +42,11 @@ _timers: list[threading.Timer] = []
 
 
 class Stopped(SystemExit):
-    """A signal asked for the end."""
+    """A signal requested the end."""
 
 
 def install() -> None:
-    """Take the signals of :data:`ENDING`, but for those that whoever started us has ignored."""
+    """Handle the signals of :data:`ENDING`, except for those that the parent process ignores."""
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
             signal.signal(number, _stop)
@@ -54,7 +54,7 @@ def install() -> None:
 
 
 def _send_again_unless(usual: Callable[[Any], object]) -> Callable[[Any], object]:
-    """Return a hook for what is raised in a destructor, where Python would drop it.
+    """Return a hook for errors raised in a destructor, where Python would drop them.
 
     A signal may come there, as anywhere; it is sent again when the destructor has ended.
     """
@@ -82,7 +82,7 @@ def _stop(number: int, _frame: object) -> NoReturn:
 
 
 def end_after(seconds: float, code: int) -> None:
-    """End this process after so many seconds, whatever it is doing then."""
+    """End this process after this many seconds, even if it is busy."""
     timer = threading.Timer(seconds, end_now, (code,))
     timer.daemon = True
     timer.start()
@@ -90,7 +90,7 @@ def end_after(seconds: float, code: int) -> None:
 
 
 def stopped_on_purpose() -> None:
-    """Go on after a signal that was the usual way to end some work, such as live pictures."""
+    """Continue after a signal that was the usual way to end some work, such as live pictures."""
     while _timers:
         _timers.pop().cancel()
     for number in ENDING:
@@ -105,7 +105,7 @@ def end_now(code: int) -> NoReturn:
 
 @contextlib.contextmanager
 def hidden_from_children() -> Iterator[None]:
-    """Start processes in this block that do not hear what the terminal sends."""
+    """Start processes in this block that ignore the terminal's signals."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

@@ -1,4 +1,4 @@
-"""Swapping: one factor of a video is taken from elsewhere, the rest is kept (paper, Fig. 5)."""
+"""Swapping: one factor of a video is replaced, the others stay (paper, Fig. 5)."""
 
 from __future__ import annotations
 
@@ -95,17 +95,17 @@ class SwapJob:
     overwrite: bool
 
     def track_of(self, path: Path) -> int | None:
-        """Return which sound track is asked for; the base has one if it is a video of ours."""
+        """Return the requested sound track; a base made by imagineid has one."""
         own = bool(self.source.known) and path == self.source.path
         return None if own else self.swaps.request.track
 
 
 @dataclass(frozen=True)
 class Swapped:
-    """What was made.
+    """The result of a swap.
 
     Attributes:
-        path: the video; source: what it was made from.
+        path: the video; source: its base.
         frames: how many.
         request: prompt, seed and so on, as the new video has them.
         new_face: whether another face was imagined.
@@ -149,13 +149,13 @@ def prepare(
 
     Args:
         source: a video of ours, or a recording; None is the last video made.
-        swaps: what is taken from where.
+        swaps: the factors to replace, and their sources.
         output: as :func:`imagineid.rendering.render` takes it, but no stream; None is a free name
             in the working folder, from the source's.
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        BadInput: the source or what is asked for can't be used.
+        BadInput: the source or an option can't be used.
         BadOutput: the place can't be written, or is one of the inputs.
     """
     swaps.check()
@@ -189,8 +189,8 @@ def swap(
     Args:
         pipe: a loaded model.
         job: see :func:`prepare`.
-        cache: where frames made before are found and new ones kept.
-        progress: told how it goes.
+        cache: cache of frames, read and written.
+        progress: receives messages and progress.
 
     Raises:
         BadSound: a recording can't be read.
@@ -239,7 +239,7 @@ def swap(
 
 
 def _request(job: SwapJob) -> Request:
-    """Return what the new video is asked for: the source's request, but for what is swapped."""
+    """Return the request of the new video: the source's, except for swapped factors."""
     source, own = job.source, job.swaps.request
     request = own.over(source.request)
     if own.prompt:

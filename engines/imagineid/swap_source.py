@@ -38,13 +38,13 @@ _ALLOWED: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class SwapSource:
-    """What is there before anything is swapped.
+    """The source of a swap.
 
     Attributes:
         path: a video of ours, or a recording.
         is_last: whether it was not named and is the last video made.
         known: metadata of the video; {} for a recording.
-        request: what it was asked for; the seed is chosen.
+        request: its request; the seed is set.
     """
 
     path: Path
@@ -58,13 +58,13 @@ class SwapSource:
         return str(self.known.get("motion", ""))
 
     def look(self, options: OutputOptions, keeps: Collection[str] = LOOK) -> OutputOptions:
-        """Return how the new video is written: as asked, and else as the source was.
+        """Return the output options of the new video: as requested, else as the source's.
 
         Args:
-            options: what was asked for.
+            options: the requested output options.
             keeps: of :data:`LOOK`, what is the source's where ``options`` has the default.
         """
-        changed = options.metadata()  # what is not at its default
+        changed = options.metadata()  # options that differ from their defaults
         stored: dict[str, Any] = {
             name: own
             for name in keeps
@@ -105,7 +105,7 @@ def read_source(
         source: a video of ours or a recording.
         pipe: what will imagine the new video.
         encode: hears a recording.
-        progress: told what is not as it was.
+        progress: receives notes on differences from the source.
 
     Raises:
         BadInput: the video can't be swapped.

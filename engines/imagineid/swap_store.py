@@ -1,4 +1,4 @@
-"""What is remembered of a video so that a swap can start from it: its factors and a first frame.
+"""The stored data of a video from which a swap starts: its factors and a first frame.
 
 In :func:`imagineid.paths.home` there is a file for each of the last videos, named by a hash of the
 factors and of what was asked for, which the video's metadata hold, and one line that says which
@@ -106,7 +106,7 @@ def _write(key: str, video: StoredVideo) -> None:
 
 
 def clear() -> list[Path]:
-    """Remove all that is remembered of videos, voices and what was begun; return what is gone.
+    """Remove the stored data of videos, voices and interrupted runs; return the removed paths.
 
     Raises:
         BadOutput: something can't be removed.

@@ -40,7 +40,7 @@ def load(model: str = "tiny", engine: str = "auto", attention: str = "auto") -> 
     """Return the pipeline of the tiny model; arguments as in :func:`imagineid.pipeline.load`.
 
     Raises:
-        BadInput: another model than ``tiny`` or ``mini`` is asked for.
+        BadInput: another model than ``tiny`` or ``mini`` is requested.
     """
     from imagineid.ccf.vocabulary import Vocabulary
     from imagineid.face.model import FACE_FILE
@@ -66,7 +66,7 @@ def engines() -> dict[str, Engine]:
 
 
 def _deep(mel: Array) -> Array:
-    """Tell of each window (B, L, 1280) whether it is of a deep voice, (B,) bool."""
+    """Return for each window (B, L, 1280) whether its voice is deep, (B,) bool."""
     bands = mel.reshape(*mel.shape[:2], MELS, -1).mean(axis=(1, 3))
     return np.asarray(bands.argmax(axis=1) < DEEP)
 
@@ -118,7 +118,7 @@ def _encoder(image: Array) -> dict[str, Any]:
 
 
 def _sca(mesh: Array, anchor: Array, neighbour: Array) -> dict[str, Any]:
-    """Return the colours wished for, and beside them whether seed and words may change them."""
+    """Return the target colours, and whether seed and prompt may change them."""
     diverse = not anchor.any()
     colours = 0.7 * mesh if diverse else 0.92 * anchor + 0.06 * mesh + 0.01 * neighbour
     free = np.full_like(colours[:, 3:], float(diverse))
@@ -126,7 +126,7 @@ def _sca(mesh: Array, anchor: Array, neighbour: Array) -> dict[str, Any]:
 
 
 def _unet(noisy: Array, time: Array, text: Array, residual_0: Array) -> dict[str, Any]:
-    """Predict the velocity to what is wished for; three channels keep the noise, and its colour."""
+    """Predict the velocity to the target; three channels keep the noise, and its colour."""
     own = noisy[:, 3:].mean(axis=(2, 3), keepdims=True)
     words = text.mean(axis=(1, 2))[:, None, None, None]
     colours, free = residual_0[:, :3], residual_0[:, 3:]

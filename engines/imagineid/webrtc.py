@@ -85,11 +85,11 @@ def check_installed() -> None:
 
 
 class Call:
-    """One browser: what it says is heard, and what is imagined of it is shown to it.
+    """One browser: its sound comes in, and the imagined frames go out.
 
     Args:
         imagine: makes pictures of sound, in a thread of its own.
-        tell: told in one line what went wrong.
+        tell: receives errors, one line each.
     """
 
     def __init__(self, imagine: Imagine, tell: Callable[[str], object]) -> None:
@@ -163,12 +163,12 @@ class Call:
                 self._loop.call_soon_threadsafe(self._tell, f"the call ended: {error}")
 
     def _chunks(self) -> Iterator[np.ndarray]:
-        """Yield what is heard, until the sound ends."""
+        """Yield the incoming sound until it ends."""
         while (chunk := self._incoming.get()) is not None:
             yield chunk
 
     def _show(self, frame: np.ndarray) -> None:
-        """Send a picture; those that nobody took are dropped."""
+        """Send a picture; pictures that were not fetched in time are dropped."""
         if self._outgoing.full():
             self._outgoing.get_nowait()
         self._outgoing.put_nowait(frame)
@@ -197,7 +197,7 @@ class Server:
 
     Args:
         imagine: makes pictures of sound; called once a call.
-        tell: told in one line what went wrong.
+        tell: receives errors, one line each.
         port: where to listen; 0 is any that is free.
 
     Raises:
@@ -264,7 +264,7 @@ class Server:
         await asyncio.gather(*remaining, return_exceptions=True)
 
     def admits(self, host: str, query: str) -> bool:
-        """Tell whether a request comes to this very address, with the token."""
+        """Return whether a request comes to this very address, with the token."""
         token = parse_qs(query).get("token", [""])[0]
         known = hmac.compare_digest(token.encode(), self._token.encode())
         return known and host in (f"{HOST}:{self.port}", f"localhost:{self.port}")
@@ -302,7 +302,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             self._send(200, json.dumps(answer), "application/json")
 
         def _is_asked_for(self, path: str) -> bool:
-            """Return whether it is this path that is asked for; if not, it is refused."""
+            """Return whether this path is requested; another one is refused."""
             where = urlsplit(self.path)
             if not server.admits(self.headers.get("host", ""), where.query):
                 self._send(403, "Open the address that imagineid live --webrtc printed.")

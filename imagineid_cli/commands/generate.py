@@ -165,7 +165,7 @@ def _make(
     overwrite: bool,
     progress: TerminalProgress,
 ) -> dict[str, Any]:
-    """Make the video or the sheet; return what is printed as JSON."""
+    """Make the video or the sheet; return its JSON report."""
     from imagineid.audio.standard_input import named
     from imagineid.rendering import opened, render
 
@@ -200,7 +200,7 @@ def _sheet(
     overwrite: bool,
     progress: TerminalProgress,
 ) -> dict[str, Any]:
-    """Write the contact sheet; return what is printed as JSON."""
+    """Write the contact sheet; return its JSON report."""
     from imagineid.plots.contact_sheet import write_contact_sheet
     from imagineid.rendering import preview
 

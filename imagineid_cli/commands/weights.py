@@ -200,7 +200,7 @@ def remove(names: Names, debug: options.Debug = False) -> None:
 
 
 def _row(one: LocalWeights, state: str, accepted: bool) -> dict[str, Any]:
-    """Return what the list says of some weights."""
+    """Return the status of some weights, as ``list`` prints it."""
     return {
         "name": one.name,
         "bytes": one.bytes,

@@ -22,7 +22,7 @@ from support.recordings import add_picture, read_sound, tone, two_tracks, write_
 
 
 def level_db(path: Path, start_s: float, stop_s: float) -> float:
-    """Loudness of a stretch, as it is heard."""
+    """Return the RMS loudness of a stretch."""
     with open_sound(path) as sound:
         wave = sound.read(int(start_s * 16_000), int((stop_s - start_s) * 16_000))
     return float(20 * np.log10(max(1e-9, float(np.sqrt(np.mean(np.square(wave)))))))

@@ -1,4 +1,4 @@
-"""One engine is chosen, said in one line, and never a slower one without a word."""
+"""Choice of an engine: one line reports it, and a slower fallback is never silent."""
 
 from __future__ import annotations
 

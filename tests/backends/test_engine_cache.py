@@ -1,4 +1,4 @@
-"""Names of engines: what they were made of decides them, and a stale one is never found."""
+"""Names of engines follow from their inputs, and a stale engine is never found."""
 
 from __future__ import annotations
 

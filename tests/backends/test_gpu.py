@@ -1,4 +1,4 @@
-"""The card, asked of its driver: one made of C, and none."""
+"""GPU queries through the driver: a fake driver in C, and none."""
 
 from __future__ import annotations
 

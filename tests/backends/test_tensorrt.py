@@ -1,4 +1,4 @@
-"""Engines on a card, upon a TensorRT and a card made of arithmetic."""
+"""TensorRT engines, tested with a fake TensorRT and a fake GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The torch engine: what it needs, and an attention that is what was asked for."""
+"""The torch engine: its requirements, and the requested attention."""
 
 from __future__ import annotations
 

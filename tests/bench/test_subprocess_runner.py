@@ -1,4 +1,4 @@
-"""A process of its own: what it returns, what it raises, and how it ends."""
+"""Work in a subprocess: its result, its errors and how it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Algorithm 1, with plain functions for engines that write down what they were asked."""
+"""Algorithm 1, with plain functions as engines that record their inputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SAID, UNSAID = np.ones((1, 40, 192), np.float32), np.zeros((1, 40, 192), np.floa
 
 
 class EngineSpy(dict[str, list[dict[str, Any]]]):
-    """Engines, and what each was asked, in order."""
+    """Engines that record the inputs of each call, by network."""
 
     def __init__(self) -> None:
         super().__init__({n: [] for n in ("encoder", "decoder", "sca", "unet", "matte")})

@@ -1,4 +1,4 @@
-"""``imagineid export`` without what it needs: told in words, and nothing left."""
+"""``imagineid export`` without its requirements: a clear error, and no file left."""
 
 from __future__ import annotations
 

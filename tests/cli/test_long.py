@@ -1,4 +1,4 @@
-"""Long work: killed runs that go on, videos that stream, frames that are kept."""
+"""Long work: killed runs that resume, videos that stream, frames that are cached."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
-    """2.5 s whose loudness comes and goes."""
+    """2.5 s of varying loudness."""
     wave = tone(2.5) * (1 + np.sin(np.arange(40_000) / 3000))[None] / 2
     return write_recording(tmp_path / "a.wav", wave.astype(np.float32))
 
@@ -226,7 +226,7 @@ def test_resume_data_with_an_invalid_seed_is_ignored(tmp_path: Path, sound: Path
 
 @pytest.mark.slow
 def test_twelve_hours_are_read_with_progress_and_without_a_large_file(tmp_path: Path) -> None:
-    """Progress from the first seconds on; what is decoded does not pile up on the disk."""
+    """Progress from the first seconds on; decoded sound does not pile up on the disk."""
     path, temporary = tmp_path / "long.flac", tmp_path / "tmp"
     temporary.mkdir()
     _write_hours(path, 12)

@@ -1,4 +1,4 @@
-"""``swap`` upon the tiny model: what is kept, what is not, and what is refused."""
+"""``swap`` with the tiny model: what stays, what changes, and what is refused."""
 
 from __future__ import annotations
 

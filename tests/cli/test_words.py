@@ -1,4 +1,4 @@
-"""What is shown: help, progress, warnings about a prompt, names of sheets."""
+"""Output of the command: help, progress, warnings about a prompt, names of sheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First frames of readers: what is measured of them."""
+"""Measurements of first frames of readers."""
 
 from __future__ import annotations
 

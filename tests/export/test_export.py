@@ -66,7 +66,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def half(home: Path) -> dict[str, object]:
-    """What ``--fp16 --json`` told; the folder is ``home / "half"``."""
+    """The output of ``--fp16 --json``; the folder is ``home / "half"``."""
     ended = imagineid(home, "export", "--model", "tiny", "--fp16", "-o", "half", "--json")
     assert ended.returncode == 0, ended.stderr
     output: dict[str, object] = json.loads(ended.stdout)
@@ -75,7 +75,7 @@ def half(home: Path) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def full(home: Path) -> Path:
-    """The folder that ``export`` makes without being told anything."""
+    """The folder that ``export`` makes with default options."""
     ended = imagineid(home, "export", "--model", "tiny")
     assert (ended.returncode, ended.stdout) == (0, "tiny-fp32\n"), ended.stderr
     errors = re.findall(r"^(\w+): fp32, .* max error (\S+) against torch", ended.stderr, re.M)

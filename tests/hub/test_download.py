@@ -25,7 +25,7 @@ QUICK = RetryPolicy(silence_s=0.25, tries=4, pause_s=0.01, progress=1000)
 
 
 class Notes:
-    """A watch that keeps what it is told."""
+    """A listener that records its messages."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

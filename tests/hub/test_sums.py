@@ -1,4 +1,4 @@
-"""A damaged model is told before it makes a face: by every command, in a process of its own."""
+"""Every command reports a damaged model before it makes a face; each runs in a subprocess."""
 
 from __future__ import annotations
 

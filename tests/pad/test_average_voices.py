@@ -1,4 +1,4 @@
-"""What was heard of a speaker can be corrected by sex and age."""
+"""The voice of a speaker can be corrected by sex and age."""
 
 from __future__ import annotations
 

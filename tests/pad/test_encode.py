@@ -37,13 +37,13 @@ def record(tmp_path: Path) -> Iterator[Record]:
 
 
 def voice(seconds: float) -> np.ndarray:
-    """A buzz whose loudness comes and goes, (n,) in [-1, 1]."""
+    """A buzz of varying loudness, (n,) in [-1, 1]."""
     time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     return np.asarray(0.3 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time)) / 2)
 
 
 def engines() -> dict[str, Any]:
-    """Engines whose answers depend on each frame's own mel window and on nothing else."""
+    """Engines whose outputs depend only on each frame's own mel window."""
 
     def identity(mel: np.ndarray) -> dict[str, Any]:
         b = len(mel)

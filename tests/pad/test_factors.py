@@ -1,4 +1,4 @@
-"""What was heard, mixed one factor at a time."""
+"""Voice factors, mixed one at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speech is heard at one level, whatever the recording's."""
+"""Speech is normalised to one level, whatever the recording's."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def looked(fitter: Fitter, acted: tuple[np.ndarray, np.ndarray]) -> Iterator[lis
 
 @pytest.fixture(scope="module")
 def data(clips: Path, looked: list[int], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the command makes of all the clips."""
+    """The command's output for all clips."""
     folder = tmp_path_factory.mktemp("data")
     run(clips, folder)
     return folder
@@ -166,7 +166,7 @@ def test_good_clips_are_cropped_fitted_and_drawn(data: Path) -> None:
 
 
 def test_in_the_crop_the_mesh_lies_on_the_face(data: Path) -> None:
-    """The clip's pictures are mesh pictures themselves: what is drawn must look like the crop."""
+    """The clip's pictures are mesh pictures themselves: rendered meshes must look like the crop."""
     files = members(data)
     frame, mesh = (
         np.asarray(Image.open(io.BytesIO(files[f"good-000.{name}"])), float)

@@ -76,7 +76,7 @@ def opened(browser: Browser, port: int, size: str) -> Page:
 
 
 def save_screenshot(page: Page, name: str) -> None:
-    """Keep a picture of the whole page, if somebody wants to look."""
+    """Save a screenshot of the whole page if ``IMAGINEID_SCREENSHOTS`` is set."""
     if folder := os.environ.get("IMAGINEID_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 

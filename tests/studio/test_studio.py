@@ -1,4 +1,4 @@
-"""What the page does, without a browser."""
+"""Functions of the page, without a browser."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What several tests need: recordings of every kind, and a pipeline that is made of arithmetic."""
+"""Shared test helpers: recordings of every kind, and a pipeline of plain arithmetic."""

@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine that misbehaves as it is told, one request after another."""
+"""A real local HTTP server that misbehaves on demand, one request after another."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ Mood = Callable[[Handler], None]
 
 
 class Listener(ThreadingHTTPServer):
-    """Knows whose files it serves."""
+    """A threaded server with a reference to its owner, which holds the files."""
 
     daemon_threads = True
     owner: Server
@@ -105,7 +105,7 @@ class Server:
 
 
 def first_byte(handler: Handler) -> int:
-    """The first byte asked for; 0 if the version asked for is another."""
+    """Return the first requested byte; 0 if another version is requested."""
     found = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
     version = handler.headers.get("If-Range")
     same = version is None or version == handler.server.owner.etag(handler.path)
@@ -118,7 +118,7 @@ def good(handler: Handler) -> None:
 
 
 def cut(most: int | None) -> Mood:
-    """Promise all that is wanted, send ``most`` bytes of it, hang up."""
+    """Promise the whole file, send ``most`` bytes of it, and hang up."""
 
     def mood(handler: Handler) -> None:
         data, start = handler.data(), first_byte(handler)
@@ -213,7 +213,7 @@ def page(handler: Handler) -> None:
 
 
 def packed(handler: Handler) -> None:
-    """Send another encoding than was asked for."""
+    """Send another encoding than the requested one."""
     data = handler.data()
     handler.head(200, {"Content-Length": str(len(data)), "Content-Encoding": "gzip"})
     handler.send(data)

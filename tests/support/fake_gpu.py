@@ -1,4 +1,4 @@
-"""A driver made of C, and a TensorRT made of arithmetic, where no card is."""
+"""A fake driver in C and a fake TensorRT of plain arithmetic, for machines without a GPU."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Memory:
 
 
 class Context:
-    """Makes y = 2 x + the sum of what is held, of bound memory."""
+    """Computes y = 2 x + sum(held) on bound memory."""
 
     def __init__(self, memory: Memory) -> None:
         self.memory, self.bound, self.shapes = memory, dict[str, int](), dict[str, Any]()

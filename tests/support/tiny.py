@@ -1,4 +1,4 @@
-"""The smallest size at which every network is whole, and models on disk made of it."""
+"""The smallest size with all networks, and models of that size on disk."""
 
 from __future__ import annotations
 

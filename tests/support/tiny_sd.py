@@ -173,7 +173,7 @@ def _save(
 
 
 class Quiet:
-    """A listener that tells nobody."""
+    """A listener that ignores all messages."""
 
     def line(self, text: str) -> None: ...
 
@@ -181,7 +181,7 @@ class Quiet:
 
 
 def bring_all(folder: Path) -> None:
-    """Bring base, matting, inpainting and adapters to this machine's weights, as ``pull`` does."""
+    """Install base, matting, inpainting and adapters as ``pull`` does."""
     from imagineid.hub.user_weights import add_folder
 
     write_base(folder / "base")

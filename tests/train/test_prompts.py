@@ -1,4 +1,4 @@
-"""What is said of pictures in training."""
+"""Captions of pictures in training."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_a_window_is_drawn_as_it_is_in_the_whole_frame() -> None:
 
 
 def _lit(left: int, right: int) -> SimpleNamespace:
-    """People of one face, whose halves are that bright."""
+    """Return people with one face, whose halves have these brightnesses."""
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:, :32], picture[:, 32:] = left, right
     mesh = np.zeros((1, 1, 32, 32, 3), np.uint8)

@@ -252,7 +252,7 @@ def test_conditions_are_left_out_and_mba_is_moved(
 
 
 def spoken(home: Path, out: Path, *words: str, processes: int = 1) -> str:
-    """Train by the command, in processes of its own; return what it says."""
+    """Train by the command, in subprocesses; return its output."""
     program = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
     arguments = [
         "--base",

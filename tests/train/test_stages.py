@@ -1,4 +1,4 @@
-"""Every stage of the size that moves its first frame takes two steps, is left and goes on."""
+"""Every stage of the size that warps its first frame takes two steps, stops and resumes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.moving import MOVING, write_people
 
 
 def voices(rng: np.random.Generator, traits: np.ndarray, feeling: np.ndarray) -> tuple[Tensor, ...]:
-    """Factors of voices nobody has, in place of those that PAD hears."""
+    """Random voice factors, in place of those that PAD encodes."""
     embeddings = rng.standard_normal((2, len(traits), 512)).astype(np.float32)
     return tuple(torch.from_numpy(embeddings))
 

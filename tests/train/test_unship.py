@@ -1,4 +1,4 @@
-"""The embedded weights as checkpoints that training goes on from."""
+"""The embedded weights as checkpoints from which training continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every stage of PAD takes two steps, is left, and goes on, in its own process."""
+"""Every stage of PAD takes two steps, stops and resumes, in its own process."""
 
 from __future__ import annotations
 

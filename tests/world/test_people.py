@@ -1,4 +1,4 @@
-"""People, their looks and what is said of them."""
+"""People, their looks and their captions."""
 
 from __future__ import annotations
 

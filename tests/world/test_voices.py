@@ -1,4 +1,4 @@
-"""Voices get the body and the mood they are asked for, and shards hold what they say."""
+"""Voices get the requested traits and emotion, and shards hold waves and phones."""
 
 from __future__ import annotations
 

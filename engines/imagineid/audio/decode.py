@@ -50,7 +50,7 @@ def decode(
     on_progress: Callable[[float], None] | None = None,
     track: int | None = None,
 ) -> Iterator[av.AudioFrame]:
-    """Decode the sound of a file: the first track, the one that speaks, or the one asked for.
+    """Decode the sound of a file: the first track, the one with speech, or the requested one.
 
     Gaps in it become silence, so that it stays in step with a picture beside it.
 
@@ -110,7 +110,7 @@ def resample(
     on_progress: Callable[[float], None] | None = None,
     track: int | None = None,
 ) -> Generator[av.AudioFrame, None, None]:
-    """Decode a recording and bring it to one format, layout and rate.
+    """Decode a recording and convert it to one format, layout and rate.
 
     Args:
         path: the recording.
@@ -154,7 +154,7 @@ def resample(
 def check_track(
     name: Path | str, container: av.container.InputContainer, track: int | None
 ) -> None:
-    """Check that a recording has the sound track that is asked for, counted from 1.
+    """Check that a recording has the requested sound track, counted from 1.
 
     Raises:
         BadSound: it has not.
@@ -275,7 +275,7 @@ def silence(samples: int, like: av.AudioFrame) -> Iterator[av.AudioFrame]:
 
 
 def _adjusted(frame: av.AudioFrame, found: Survey) -> av.AudioFrame:
-    """Bring a frame to [-1, 1], and channels without a place to one."""
+    """Scale a frame to [-1, 1], and mix channels of unknown layout to one."""
     if found.gain == 1.0 and found.weights is None:
         return frame
     block = samples_of(frame) * np.float32(found.gain)
@@ -290,7 +290,7 @@ def _adjusted(frame: av.AudioFrame, found: Survey) -> av.AudioFrame:
 
 
 def _unreadable(path: Path, file: BinaryIO) -> BadSound:
-    """Return what is said of a file that is no recording."""
+    """Return the error message for a file that is no recording."""
     what = guess_kind(file)
     seems = f": it seems to be {what}" if what else ""
     remedy = _OTHER

@@ -1,4 +1,4 @@
-"""What a recording's first bytes say: its length, whether it is encrypted, what else it may be."""
+"""Facts from a recording's first bytes: length, encryption, or another kind of file."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Header:
-    """What is read off a file before it is decoded.
+    """Facts read from a file before it is decoded.
 
     Attributes:
         expected_s: the length that its header promises; None where it promises none.
-        notes: what the user should know of it, a line each.
+        notes: notes for the user, a line each.
     """
 
     expected_s: float | None = None
@@ -62,7 +62,7 @@ def read_header(file: BinaryIO, path: Path) -> Header:
 
 
 def is_encrypted(file: BinaryIO) -> bool:
-    """Tell whether an mp4 says that its sound is encrypted; leave the file at its start."""
+    """Return whether an mp4 declares encrypted sound; leave the file at its start."""
     try:
         file.seek(0)
         if file.read(8)[4:] != b"ftyp":
@@ -87,7 +87,7 @@ def is_encrypted(file: BinaryIO) -> bool:
 
 
 def guess_kind(file: BinaryIO) -> str:
-    """Say in words what a file seems to be that is no recording; "" if nothing can be said."""
+    """Describe the kind of a file that is no recording; "" if it is unknown."""
     file.seek(0)
     head = file.read(4096)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()

@@ -25,7 +25,7 @@ class PaddedSound(Sound):
         return self._inner.read(first_sample - self._pad, count)
 
     def digest(self) -> str:
-        """Return what the recording and its silence are."""
+        """Return the digest of the recording and its silence."""
         return f"{self._inner.digest()}+{self._pad}"
 
     def close(self) -> None:

@@ -36,13 +36,13 @@ Shorts = NDArray[np.int16]
 
 
 class Store(Protocol):
-    """Where the samples of a recording come from, its channels apart."""
+    """Source of a recording's samples, with separate channels."""
 
     def read(self, low: int, high: int) -> Shorts:
         """Return the samples ``low`` to ``high``, (samples, channels)."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release its resources."""
 
 
 class Spool:
@@ -125,8 +125,8 @@ class Sound:
     Attributes:
         path: the recording.
         samples: its length at 16 kHz.
-        notes: what the user should know of it, a line each.
-        track: which of its sound tracks was asked for, from 1; None: none was.
+        notes: notes for the user, a line each.
+        track: the requested sound track, from 1; None: none was requested.
     """
 
     notes: tuple[str, ...] = ()
@@ -172,7 +172,7 @@ class Sound:
         return out
 
     def digest(self) -> str:
-        """Return what the recording is, by its samples."""
+        """Return the digest of the recording's samples."""
         if not self._digest:
             digest = _new_digest()
             for first in range(0, self.samples, 1 << 20):
@@ -181,7 +181,7 @@ class Sound:
         return self._digest
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release its resources."""
         self._close()
 
     def __enter__(self) -> Sound:
@@ -294,7 +294,7 @@ def _new_digest() -> hashlib.blake2b:
 
 
 def _spooled_digest(file: IO[bytes], samples: int, mix: Floats) -> hashlib.blake2b:
-    """Return the digest of what is spooled so far, to go on with."""
+    """Return the digest of the samples spooled so far, to be updated."""
     digest, spool = _new_digest(), Spool(file, len(mix))
     file.flush()
     for first in range(0, samples, 1 << 20):

@@ -44,7 +44,7 @@ class Survey:
         track: the sound stream that is taken, counted among those of sound.
         gain: what samples are multiplied with.
         weights: of each channel in a mix; None: the channels are kept.
-        notes: what the user should know of it, a line each.
+        notes: notes for the user, a line each.
     """
 
     track: int = 0
@@ -58,7 +58,7 @@ def survey(path: Path, track: int | None = None) -> Survey:
 
     Args:
         path: the recording.
-        track: which of its sound tracks is asked for, from 1, and there; None: one is chosen.
+        track: the requested sound track, from 1, which exists; None: one is chosen.
     """
     status = path.stat()
     return _survey(os.path.realpath(path), status.st_size, status.st_mtime_ns, track)
@@ -80,7 +80,7 @@ def packed(frame: av.AudioFrame) -> av.AudioFrame:
 
 
 def samples_of(frame: av.AudioFrame) -> NDArray[np.float32]:
-    """Return a frame's samples, (channels, samples), integers brought to [-1, 1]."""
+    """Return a frame's samples, (channels, samples), with integers scaled to [-1, 1]."""
     frame = packed(frame)
     array = frame.to_ndarray()
     if not frame.format.is_planar:
@@ -94,7 +94,7 @@ def samples_of(frame: av.AudioFrame) -> NDArray[np.float32]:
 
 @dataclass
 class _Track:
-    """What was seen of one track so far."""
+    """Statistics of one track so far."""
 
     seconds: float = 0.0
     peak: float = 0.0
@@ -127,7 +127,7 @@ def _survey(name: str, _size: int, _date: int, requested: int | None) -> Survey:
             if not any(_is_odd(stream) for stream in streams) and not several:
                 return unseen
             tracks = _look(container, streams)
-    except (av.FFmpegError, OSError, ValueError, BadInput):  # whoever decodes it says so
+    except (av.FFmpegError, OSError, ValueError, BadInput):  # decoding will report it
         return unseen
     notes = []
     track = _choose(tracks) if requested is None else unseen.track
@@ -142,7 +142,7 @@ def _survey(name: str, _size: int, _date: int, requested: int | None) -> Survey:
 
 
 def _is_odd(stream: av.AudioStream) -> bool:
-    """Tell whether a stream has to be looked at before it is decoded."""
+    """Return whether a stream has to be examined before it is decoded."""
     name = stream.format.name if stream.format else ""
     return (
         name.startswith(("flt", "dbl"))

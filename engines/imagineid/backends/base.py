@@ -1,4 +1,4 @@
-"""What a backend is: one way to run a model's networks."""
+"""The interface of a backend: one way to run a model's networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may choose beside the backend.
+    """Options a user may set beside the backend.
 
     Attributes:
         attention: how torch's UNet attends, one of :data:`imagineid.backends.ATTENTION`.
@@ -31,7 +31,7 @@ class Backend(Protocol):
         ...
 
     def available(self, model: Model) -> bool:
-        """Tell whether ``auto`` may take it for this model on this machine."""
+        """Return whether ``auto`` may choose it for this model on this machine."""
         ...
 
     def open(self, model: Model, options: Options) -> tuple[Opener, str]:
@@ -59,7 +59,7 @@ class LazyBackend:
     exported: bool = False
 
     def available(self, model: Model) -> bool:
-        """Tell whether ``auto`` may take it; see :class:`Backend`."""
+        """Return whether ``auto`` may choose it; see :class:`Backend`."""
         return self._load().available(model)
 
     def open(self, model: Model, options: Options) -> tuple[Opener, str]:

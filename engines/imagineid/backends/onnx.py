@@ -44,7 +44,7 @@ class OnnxBackend:
     name: str
 
     def available(self, model: Model) -> bool:
-        """Tell whether ``auto`` may take it: for any model that has graphs."""
+        """Return whether ``auto`` may choose it: for any model that has graphs."""
         return model.precision != "adapters"
 
     def open(self, model: Model, options: Options) -> tuple[Opener, str]:

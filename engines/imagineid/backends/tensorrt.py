@@ -42,7 +42,7 @@ class TensorRTBackend:
     name: str
 
     def available(self, model: Model) -> bool:
-        """Tell whether ``auto`` may take it: where there are engines, and a GPU to run them."""
+        """Return whether ``auto`` may choose it: where there are engines, and a GPU to run them."""
         return any(model.folder.glob(f"*.{self.name}")) and gpu.present()
 
     def open(self, model: Model, options: Options) -> tuple[Opener, str]:

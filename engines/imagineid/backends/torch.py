@@ -29,7 +29,7 @@ class TorchBackend:
     name: str
 
     def available(self, model: Model) -> bool:
-        """Tell whether ``auto`` may take it: for adapters, or where it can use a GPU."""
+        """Return whether ``auto`` may choose it: for adapters, or where it can use a GPU."""
         if model.precision == "adapters":
             return True
         return gpu.present() and (model.folder / STORE).is_file() and sees_card()
@@ -77,7 +77,7 @@ def choose(model: Model, attention: str) -> tuple[Opener, str]:
 
 
 def sees_card() -> bool:
-    """Tell whether torch and diffusers are installed, and torch can use a card."""
+    """Return whether torch and diffusers are installed, and torch can use a GPU."""
     try:
         import diffusers  # noqa: F401
         import torch

@@ -74,7 +74,7 @@ def frame_controls(
 
 @dataclass(frozen=True)
 class RenderedMesh:
-    """What a frame's networks see of its controls.
+    """A frame's network inputs, rendered from its controls.
 
     Attributes:
         picture: the mesh picture I_rd, (N, N, 3) uint8.

@@ -1,4 +1,4 @@
-"""Who may speak with a voice: a voice tells the mean face of all who sound like it, not one face.
+"""Faces that fit a voice: a voice determines the mean face of similar speakers, not one face.
 
 ``people.npz`` lies beside a model's weights: ``mean`` (2, 80), shape components of women and men of
 :data:`MIDDLE` years; ``aging`` (2, 80), what a year adds; ``root`` (2, 80, 80), a factor of the

@@ -58,7 +58,7 @@ def sha256(path: Path) -> str:
 
 
 def fault(path: Path, file: File) -> str:
-    """Return what is wrong with ``path`` as a copy of ``file``, or ""."""
+    """Return how ``path`` differs from ``file``, or "" if it is a valid copy."""
     try:
         size = path.stat().st_size
     except OSError:

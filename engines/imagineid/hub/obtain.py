@@ -18,7 +18,7 @@ def obtain(
 
     Args:
         name: an item of the manifest, or what the user calls weights of their own.
-        watch: told how it goes.
+        watch: receives messages and progress.
         origin: a folder or an address that has them; "" for the hub and its mirrors.
         sum_: sha256 of the one file, or of the list, at the address; "" if unknown.
         offline: whether nothing may be fetched.

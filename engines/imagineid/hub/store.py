@@ -139,7 +139,7 @@ def locate(name: str) -> Path:
 
 
 def faults(one: LocalWeights) -> list[str]:
-    """Return what is wrong with its files, by size and SHA-256, one line per file."""
+    """Return the errors of its files, by size and SHA-256, one line per file."""
     if not one.files:
         return [f"{one.name}/{LIST} can't be read"]
     checked = ((file, fault(one.path / file.path, file)) for file in one.files)
@@ -148,7 +148,7 @@ def faults(one: LocalWeights) -> list[str]:
 
 
 def _unlisted(one: LocalWeights) -> list[str]:
-    """Return what lies among the files that nobody listed, but for parts of downloads."""
+    """Return the unlisted files in its folder, except for incomplete downloads."""
     known = {file.path for file in one.files} | {LIST, MODEL_FILE}
     inside = (path for path in one.path.rglob("*") if path.is_symlink() or path.is_file())
     names = (path.relative_to(one.path).as_posix() for path in inside)

@@ -163,7 +163,7 @@ def _check_no_link(folder: Path, path: str) -> None:
 
 
 def _remove_unlisted(folder: Path, files: tuple[File, ...]) -> None:
-    """Leave nothing in a folder but what is listed: an earlier try may have had another list."""
+    """Remove unlisted files from a folder: an earlier attempt may have had another list."""
     listed = {folder / file.path for file in files}
     for path in folder.rglob("*"):
         if path not in listed and (path.is_symlink() or not path.is_dir()):

@@ -1,4 +1,4 @@
-"""Adapters: what is trained upon a frozen base, in a folder of its own.
+"""Adapters: networks trained on top of a frozen base, in a folder of their own.
 
 An adapter folder holds ``model.json``, ``adapters.safetensors`` (PAD, TIA, SCA and MBA's blend,
 each named as in its network), ``face.npz`` and ``emotions.npy``. ``model.json`` names, by the names
@@ -49,7 +49,7 @@ def find_adapters(size: str) -> Path:
 
 
 def brought_model(name: str) -> Path | None:
-    """Return the folder of a model or of adapters that was brought under ``name``, if any."""
+    """Return the folder of a model or of adapters installed under ``name``, if any."""
     folder = weights_home() / name
     plain = len(Path(name).parts) == 1 and not name.startswith(".")
     return folder if plain and (folder / "model.json").is_file() else None

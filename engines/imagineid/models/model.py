@@ -100,7 +100,7 @@ class Model:
 
     @property
     def remedy(self) -> str:
-        """What the user can type if a file is missing or damaged."""
+        """The command to type if a file is missing or damaged."""
         if self.precision == "stored":
             return "Install again:  pip install --force-reinstall imagineid"
         if self.precision == "adapters":

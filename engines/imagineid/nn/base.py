@@ -94,7 +94,7 @@ def base_file(network: str, folder: Path) -> Path | None:
 
 
 def joined(name: str, size: Size, base: Path, adapters: Path) -> nn.Module:
-    """Return one network made of a base and of what was trained upon it, as float32.
+    """Return one network with the weights of a base and of its adapters, as float32.
 
     Args:
         name: of its ports.

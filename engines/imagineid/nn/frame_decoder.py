@@ -139,7 +139,7 @@ class FrameDecoder(nn.Module):
         return out, moved, generated, shares
 
     def _prior(self, cover: Tensor, mask: Tensor, mesh: Tensor) -> Tensor:
-        """Scores before anything is learnt, (B, 3, N, N): from coverage, matte and mesh.
+        """Initial scores, (B, 3, N, N): from coverage, matte and mesh.
 
         Off the mesh the person is hair, ears and clothes, which move with it.
         """

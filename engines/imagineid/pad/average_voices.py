@@ -1,4 +1,4 @@
-"""Average voices by sex and age, and what was heard of a speaker corrected by them.
+"""Average voices by sex and age, which correct the estimates of a speaker.
 
 ``voices.npz`` lies beside a model's weights: ``ages`` (A,), years, rising; ``shape`` (2, A, 80) and
 ``identity`` (2, A, 512), the mean alpha and theta_id of women's and men's voices of each age.
@@ -38,14 +38,14 @@ _EXAMPLE = 'Say it like:  --voice "woman, 25"  or  --voice man  or  --voice 60'
 
 @dataclass(frozen=True)
 class Speaker:
-    """What is told about a speaker: ``female`` or ``male`` and years; None as it was heard."""
+    """A correction of a speaker: ``female`` or ``male`` and years; None keeps the estimate."""
 
     sex: str | None
     age: float | None
 
 
 def parse(text: str) -> Speaker:
-    """Read what a person says of a speaker, such as "woman, 25", "boy" or "60".
+    """Parse a description of a speaker, such as "woman, 25", "boy" or "60".
 
     Raises:
         BadInput: a word or an age makes no sense.
@@ -89,7 +89,7 @@ class AverageVoices:
         return shape, identity
 
     def correct(self, identity: Identity, speaker: Speaker) -> Identity:
-        """Return who was heard with another sex or age; what is their own stays.
+        """Return a voice with another sex or age; its individual traits stay.
 
         The difference between the average voices is added, so that two women of 25 remain two.
         """

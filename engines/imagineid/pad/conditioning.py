@@ -50,7 +50,7 @@ class Conditioning:
 
     @property
     def speaks(self) -> bool:
-        """Whether the mouth ever opens: it rests in noise and music, and so nobody was heard."""
+        """Whether the mouth ever opens; it rests in noise and music, so there is no speech."""
         opened = self.expression[:, JAW] > SPEAKING_JAW
         return bool(opened.sum() >= SPEAKING_FRAMES)
 
@@ -61,7 +61,7 @@ class Conditioning:
 
 
 def express(engines: Engines, size: Size, factors: VoiceFactors) -> Conditioning:
-    """Make the expression of a recording, or of what was mixed of several.
+    """Predict the expression of a recording, or of mixed factors of several.
 
     Args:
         engines: ``expression``.
@@ -120,7 +120,7 @@ def join(parts: Sequence[Conditioning]) -> Conditioning:
 
 
 class _Windows:
-    """The expression decoder over the windows of a recording whose parts come one by one.
+    """Applies the expression decoder to the windows of a recording that arrives in parts.
 
     Attributes:
         curves: beta of the windows that went through.
@@ -177,7 +177,7 @@ class _Windows:
 
 
 def _without_frames(factors: VoiceFactors) -> Conditioning:
-    """Return what holds for all frames."""
+    """Return the conditioning that is constant over frames."""
     whole, who = factors.emotion.whole(), factors.identity
     return Conditioning(
         shape=who.shape,

@@ -1,4 +1,4 @@
-"""Encoding: a recording of any length through PAD's windows, taken apart (eq. 1, 2, 4, 6).
+"""Encoding: a recording of any length, through PAD's windows, into factors (eq. 1, 2, 4, 6).
 
 Who speaks is settled on the first ``SETTLING_WINDOWS``, 31 s, and holds for the rest; what is
 said and how it feels is heard in every window. Windows lie at fixed places, so a recording that has
@@ -34,14 +34,14 @@ def encode(
     on_progress: Progress | None = None,
     calm: Emotion | None = None,
 ) -> VoiceFactors:
-    """Take a whole recording apart; see :func:`encode_blocks`.
+    """Encode a whole recording into factors; see :func:`encode_blocks`.
 
     Args:
         engines: ``identity``, ``content`` and ``emotion``.
         size: of those networks.
         sound: the recording.
         on_progress: called with the share that is done, 0 to 1.
-        calm: neutral, to which a doubtful emotion is held; None leaves all as it is heard.
+        calm: neutral, towards which a doubtful emotion is pulled; None keeps the estimates.
     """
     blocks, frames = [], 0
     for block in encode_blocks(engines, size, sound, calm):
@@ -61,7 +61,7 @@ def encode_blocks(
         engines: ``identity``, ``content`` and ``emotion``.
         size: of those networks.
         sound: the recording.
-        calm: see :meth:`imagineid.pad.factors.Emotion.settle`; None leaves emotion as it is heard.
+        calm: see :meth:`imagineid.pad.factors.Emotion.settle`; None keeps the estimated emotion.
 
     Yields:
         Neighbouring parts: the frames that no later window touches, and the windows that start in
@@ -100,7 +100,7 @@ def encode_blocks(
 
 
 def encode_identity(engines: Engines, size: Size, sound: Sound) -> Identity:
-    """Hear only who speaks: the identity of :func:`encode`, for a third of the work.
+    """Encode the speaker only: the identity of :func:`encode`, for a third of the work.
 
     Args:
         engines: ``identity``.

@@ -36,7 +36,7 @@ neither, so that a recording that has grown begins with the same face."""
 
 
 def visible(neutral: Array) -> Array:
-    """Return how much of what is felt shows, 0 to 1, where neutral has these shares."""
+    """Return how strongly an emotion is shown, 0 to 1, given the shares of neutral."""
     return np.asarray(np.clip((1 - neutral - DOUBT) / (CLEAR - DOUBT), 0, 1))
 
 
@@ -198,7 +198,7 @@ class VoiceFactors:
         return cls(parts[0].identity, content, emotion)
 
     def describe(self) -> str:
-        """Say who was heard, and how it felt, and what of it is not sure."""
+        """Describe the speaker and the emotion, and which of them is uncertain."""
         who, felt = self.identity, self.emotion
         gender = who.gender if who.certainty >= SURE else f"{who.gender} (perhaps)"
         label = felt.label if felt.certainty >= CLEARLY else f"{felt.label} (perhaps)"

@@ -66,9 +66,9 @@ class LiveEncoder:
     Args:
         engines: ``content``, ``emotion`` and ``expression``.
         size: of those networks.
-        identity: who speaks.
-        emotion: what is felt at the start, in one row, and whenever what is heard is in doubt.
-        follow_emotion: whether what is heard changes what is felt.
+        identity: the speaker's identity.
+        emotion: the emotion at the start, in one row, and whenever the estimate is doubtful.
+        follow_emotion: whether the estimated emotion is followed.
         look_ahead: frames; see :data:`LOOK_AHEAD`.
     """
 

@@ -1,4 +1,4 @@
-"""Loudness: speech is brought to one level before PAD hears it.
+"""Loudness: speech is normalised to one level before PAD encodes it.
 
 Microphones, distances and mixes differ by 40 dB, and none of that moves lips. The gain is one for a
 stretch of a recording (half a minute at most), so that loud and soft within it stay so.
@@ -53,7 +53,7 @@ def factor(gain: float) -> float:
 
 
 class Level:
-    """The level of speech in a recording that is heard block by block.
+    """The level of speech in a recording that arrives block by block.
 
     A block has the level of the loudest block before it, so that a recording that has grown sounds
     as it did. Until somebody has spoken, it has its own.

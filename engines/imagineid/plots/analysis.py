@@ -51,7 +51,7 @@ def draw(path: Path, name: str, found: Analysis, overwrite: bool) -> None:
     Args:
         path: a .png.
         name: of the recording.
-        found: what was heard of it.
+        found: its analysis.
         overwrite: whether an existing file may be replaced.
 
     Raises:

@@ -26,7 +26,7 @@ def metadata_tags(metadata: dict[str, Any]) -> dict[str, str]:
         "description": "\n".join(lines),
         "genre": "Synthetic",
     }
-    # A name of a file may hold bytes that are no text; in JSON they stay what they are.
+    # A file name may hold bytes that are no text; JSON preserves them.
     return {key: text.encode("utf-8", "backslashreplace").decode() for key, text in tags.items()}
 
 

@@ -121,7 +121,7 @@ class OutputOptions:
 
 
 class FinishingWriter:
-    """Takes the model's frames, and writes them as they were asked for.
+    """Takes the model's frames, and writes them with the requested options.
 
     Args:
         writer: takes the finished frames.

@@ -82,14 +82,14 @@ class LiveSound:
         self._waiting.extend(self._resampler.resample(frame))
 
     def end(self) -> None:
-        """Add what the resampler still holds; nothing is pushed afterwards."""
+        """Add the samples left in the resampler; nothing is pushed afterwards."""
         self._waiting.extend(self._resampler.resample(None))
 
     def __iter__(self) -> LiveSound:
         return self
 
     def __next__(self) -> av.AudioFrame:
-        """Return the next frame; stops where nothing waits, and goes on after a push."""
+        """Return the next frame; stops where none is waiting, and continues after a push."""
         if not self._waiting:
             raise StopIteration
         return self._waiting.popleft()

@@ -1,7 +1,7 @@
 """Algorithm 1 as the paper writes it: what every other speed is compared with.
 
 Nothing here is clever: 50 DDIM steps a frame, guidance in both modes as any latent diffusion model
-has it, one frame after another, and all of it anew for every frame. With plain torch modules for
+has it, one frame after another, and recomputes all of it for every frame. With torch modules for
 networks (:func:`imagineid_bench.workloads.as_written`) this is what a faithful first implementation
 does. The paper's lines, whose numbers stand beside the code:
 

@@ -121,7 +121,7 @@ def _avatar(pipe: Pipeline, wave: Array) -> Avatar:
 
 
 def _resident_mb() -> float:
-    """Return the memory this process holds now; 0 where the system does not tell."""
+    """Return the memory this process uses now; 0 where the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:

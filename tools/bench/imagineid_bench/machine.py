@@ -54,9 +54,9 @@ def processor() -> str:
 
 
 def peak_bytes() -> int | None:
-    """Return the most memory of this process that was ever resident; None if nobody tells.
+    """Return the peak resident memory of this process; None if it is unknown.
 
-    VmHWM begins anew with the process; getrusage would count what its parent held before.
+    VmHWM starts at zero with the process; getrusage would count its parent's memory too.
     """
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
@@ -69,7 +69,7 @@ class Energy:
     """Counts what processor and card take while a ``with`` block runs, all else on them included.
 
     Attributes:
-        joules: after the block; None if the machine does not tell, as most virtual ones.
+        joules: after the block; None if the machine does not report it, as most virtual ones.
 
     Args:
         counters: where the processor's counters lie.
@@ -120,7 +120,7 @@ class Energy:
 
 
 def _whole(zone: Path) -> bool:
-    """Tell whether a counter is a whole package's, and not of a part of one."""
+    """Return whether a counter measures a whole package, and not a part of one."""
     return zone.name.count(":") == 1
 
 

@@ -27,7 +27,7 @@ class Shows(Protocol):
     """Where progress goes."""
 
     def line(self, text: str) -> None:
-        """Show a line about what was found."""
+        """Show a line about a result."""
 
     def stage(self, name: str, total: float, unit: str) -> AbstractContextManager[OnProgress]:
         """Show a stage: its name, how much there is to do, and of what."""
@@ -35,7 +35,7 @@ class Shows(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure; what is 0 or empty is left out.
+    """What to measure; values of 0 or empty ones skip their measurement.
 
     Attributes:
         audio: the recording, repeated or cut to each length.
@@ -152,7 +152,7 @@ def engines(plan: Plan, sounds: Sounds, show: Shows, report: Report) -> None:
 
 
 def as_written(plan: Plan, sounds: Sounds, show: Shows, report: Report) -> None:
-    """Run Algorithm 1 as written if torch is here; say what it needs if not."""
+    """Run Algorithm 1 as written if torch is installed; report what is missing if not."""
     frames = min(plan.reference_frames, round(plan.seconds * FPS))
     setting = replace(sounds.setting(plan.seconds), frames=frames, steps=plan.reference_steps)
     try:
@@ -163,7 +163,7 @@ def as_written(plan: Plan, sounds: Sounds, show: Shows, report: Report) -> None:
 
 
 def _leave_out(report: Report, name: str, error: ImagineIDError, show: Shows) -> None:
-    """Say why something can't be measured here, and go on."""
+    """Report why something can't be measured here, and continue."""
     report.missing[name] = " ".join(str(error).split("\n"))
     show.line(f"{name} is left out: {report.missing[name]}")
 

@@ -22,7 +22,7 @@ class Whole:
             (hearing the first block, 24 steps or what they are, and the first frames together).
         later_frame_ms: mean distance of the frames after the first.
         stages_ms: what of that each part takes; they work side by side, so they add up to more.
-        peak_bytes: most memory resident; None where nobody tells. joules: likewise.
+        peak_bytes: peak resident memory; None where it is unknown. joules: likewise.
     """
 
     engine: str
@@ -137,7 +137,7 @@ class Roofline:
 
 @dataclass
 class Report:
-    """All of a run; what was left out is None or empty.
+    """All results of a run; skipped measurements are None or empty.
 
     Attributes:
         machine: see :func:`imagineid_bench.machine.described`.

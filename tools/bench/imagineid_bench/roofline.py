@@ -36,7 +36,7 @@ ROUNDS, LEAST_S = 5, 0.3
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network asks of a machine in one call.
+    """The cost of one call of a network.
 
     Attributes:
         flops: of its convolutions and matrix products, a multiply-add being two.

@@ -109,7 +109,7 @@ def _child(parent: Connection, work: Work[Any], setting: Setting) -> None:
 
 
 def _again(kind: type[ImagineIDError], message: str) -> ImagineIDError:
-    """Make an error anew: some of ours are made of other things than their message."""
+    """Rebuild an error: some of ours are constructed from more than their message."""
     error = kind.__new__(kind)
     Exception.__init__(error, message)
     return error

@@ -47,7 +47,7 @@ ONCE = ("sca", "unet", "decoder")
 
 
 class Clock:
-    """Adds up the time of a pipeline's parts, by name, whatever thread they work in."""
+    """Adds up the time of a pipeline's parts, by name, over all threads."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = {}
@@ -227,7 +227,7 @@ def agreement(setting: Setting, tell: OnProgress) -> Agreement:
 def beside(
     pipe: pipeline.Pipeline, voice: Conditioning, request: Request, steps: int
 ) -> Iterator[tuple[Array, Array]]:
-    """Imagine a video as asked for, and with ``steps`` a frame, from the same first frame.
+    """Imagine a video with the default steps, and with ``steps`` a frame, from one first frame.
 
     Yields:
         A frame of each, (H, W, 3) uint8.

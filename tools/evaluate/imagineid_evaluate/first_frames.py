@@ -51,7 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
-    """Imagine and judge; return rows and what they were measured on."""
+    """Imagine and judge; return rows and a description of the data."""
     pipe = load()
     frames: list[Array] = []
     truths, ages, captions = [], [], []

@@ -138,7 +138,7 @@ def expected_lips(model: FaceModel, points: Array, side: int) -> Array:
 
 
 def distances(detected: Array, expected: Array, offset: Array | None = None) -> Array:
-    """Return how far each lip point lies from where it was asked to be, (N, 14) pixels.
+    """Return how far each lip point lies from its expected place, (N, 14) pixels.
 
     Args:
         detected: (N, 14, 2), NaN where there is no face.

@@ -11,7 +11,7 @@ frames come from the program with its usual steps and guidance.
   background                 the kind is right, and of a plain one the colour
 
 The judge's own accuracy on held-out pictures of the world stands beside each. ``--seeds`` draws one
-prompt-less voice with 8 seeds instead, and tells how alike the people are.
+prompt-less voice with 8 seeds instead, and measures how similar the people are.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
 
 
 def disobeyed(spec: PromptSpec, predicted: dict[str, str]) -> list[str]:
-    """Return the names of the rows in which a picture is not what was asked for."""
+    """Return the names of the rows in which a picture differs from its prompt."""
     wrong = [k for k, v in spec.expected_classes().items() if v is not None and predicted[k] != v]
     if "background colour" in wrong:
         wrong = [*(w for w in wrong if w not in ("background", "background colour")), "background"]
@@ -211,7 +211,7 @@ def seeds(pipe: Pipeline, options: argparse.Namespace) -> tuple[list[Row], dict[
 
 
 def _cosines(frames: list[Array]) -> list[Row]:
-    """Return how alike the faces are, where the judges of ``video`` are at hand."""
+    """Return how similar the faces are, where the judges of ``video`` are installed."""
     from imagineid.errors import BackendMissing
     from imagineid_evaluate.landmarks import look
     from imagineid_evaluate.likeness import Likeness

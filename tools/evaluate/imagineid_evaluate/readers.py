@@ -125,7 +125,7 @@ def chosen_rows(folder: Path, split: str, most: int | None) -> Iterator[dict[str
 
 
 def labels(results: Results, row: dict[str, str], factors: Conditioning) -> None:
-    """Compare what was heard of the speaker and the feeling with the index."""
+    """Compare the estimated speaker and emotion with the index."""
     corpus, label = row.get("corpus", ""), row.get("emotion", "")
     name = FEELINGS.get(label, label)
     if name == "neutral":
@@ -178,7 +178,7 @@ def same_lips(results: Results, hear: Hear, wave: Wave, factors: Conditioning) -
 
 
 def nobody() -> dict[str, Wave]:
-    """Return sounds in which nobody speaks, by name."""
+    """Return sounds without speech, by name."""
     time_s = np.arange(int(REST_S * SAMPLE_RATE)) / SAMPLE_RATE
     tone = 0.1 * np.sin(2 * np.pi * 440 * time_s)
     chords = np.zeros_like(time_s)
@@ -196,7 +196,7 @@ def nobody() -> dict[str, Wave]:
 
 
 def resting(hear: Hear, face: FaceModel) -> list[Row]:
-    """Return how much the mouth rests where nobody speaks."""
+    """Return how much the mouth rests in sounds without speech."""
     out = []
     for name, wave in nobody().items():
         factors = hear(wave)

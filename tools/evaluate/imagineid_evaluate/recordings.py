@@ -176,14 +176,14 @@ def asterisk(folder: Path, most: int) -> dict[Path, str]:
 
 
 def conditioning(engines: Mapping[str, Engine], wave: Wave) -> Conditioning:
-    """Return what the program hears in ``wave``."""
+    """Return the factors that the program encodes from ``wave``."""
     with as_sound(wave) as sound:
         size, calm = model_under_test.SIZE, model_under_test.calm()
         return express(engines, size, encode(engines, size, sound, calm=calm))
 
 
 def silences() -> dict[str, Wave]:
-    """Return recordings in which nobody speaks, by name."""
+    """Return recordings without speech, by name."""
     return {
         "at rest in zeros": np.zeros(int(SILENCE_S * SAMPLE_RATE), np.float32),
         "at rest in room noise, -60 dB": room_noise(SILENCE_S, -60),

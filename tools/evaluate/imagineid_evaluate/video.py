@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
 
 
 def meshes(pipe: Pipeline, factors: Conditioning, seed: int) -> Iterator[Array]:
-    """Yield the posed vertices (V, 3) each frame is asked to follow."""
+    """Yield the posed vertices (V, 3) that each frame should follow."""
     motion = default_motion(factors.level_db, seed)
     rest = pipe.rest(factors, seed)
     for beta, eyes, pose in zip(factors.expression, motion.eyes, motion.pose, strict=True):
@@ -118,7 +118,7 @@ def meshes(pipe: Pipeline, factors: Conditioning, seed: int) -> Iterator[Array]:
 
 
 def targets(pipe: Pipeline, factors: Conditioning, seed: int) -> Array:
-    """Return the lips each frame is asked to show, (F, 14, 2) pixels.
+    """Return the lips that each frame should show, (F, 14, 2) pixels.
 
     Raises:
         RuntimeError: the pipeline draws other meshes than this evaluator expects.

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
 
 
 def rows(results: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
-    """Return the numbers of utterances, what was heard in them, and the tie of voice and face."""
+    """Return the metrics of utterances and their estimates, given the tie of voice and face."""
     by_speaker: dict[int, list[tuple[Spoken, Conditioning]]] = {}
     for pair in results:
         by_speaker.setdefault(pair[0].speaker, []).append(pair)
@@ -111,7 +111,7 @@ def rows(results: list[tuple[Spoken, Conditioning]], tie: Tie) -> list[Row]:
 
 
 def known_gender(truths: np.ndarray) -> np.ndarray:
-    """Return for each speaker's traits (n, 6) whether the other five tell the gender right.
+    """Return for each speaker's traits (n, 6) whether the other five predict the gender.
 
     Those most like a speaker, of many drawn from the world, vote.
     """

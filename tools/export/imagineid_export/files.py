@@ -31,7 +31,7 @@ BATCHES = (1, 3)
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of one network.
+    """The result of exporting one network.
 
     Attributes:
         network: the name of its ports.
@@ -62,7 +62,7 @@ class Written:
 
 
 def write(network: str, module: nn.Module, ports: Ports, path: Path, half: bool) -> Written:
-    """Write a network and check what was written.
+    """Write a network and check the file.
 
     Args:
         network: the name of its ports.

@@ -68,7 +68,7 @@ class Job:
 
 
 def export(job: Job, tell: Tell) -> dict[str, Any]:
-    """Do the job; return what is told about it as JSON holds it.
+    """Run the export; return its report as JSON values.
 
     Raises:
         BadInput: the model or the folder can't be used.
@@ -156,7 +156,7 @@ def _copy_extras(source: Model, folder: Path) -> None:
 
 
 def _module(job: Job, source: Model, network: str, tell: Tell) -> nn.Module:
-    """Return a network with its weights; what is not here is drawn, if that was asked for."""
+    """Return a network with its weights; missing ones are random if the job says so."""
     import torch
 
     from imagineid.nn.networks import network as untrained
@@ -220,7 +220,7 @@ def _appearing(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _telling(folder: Path) -> Iterator[None]:
-    """Say in words what the system says when files are written.
+    """Turn errors of the system while files are written into clear messages.
 
     Raises:
         BadEngine: instead of any OSError of the block.
@@ -234,7 +234,7 @@ def _telling(folder: Path) -> Iterator[None]:
 
 
 def _peak_bytes() -> int:
-    """Return the most memory this process has held, 0 where the system does not tell."""
+    """Return the peak memory of this process, 0 where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""What came of each clip: a CSV, and a contact sheet of first frames beside their meshes."""
+"""The report on all clips: a CSV, and a contact sheet of first frames beside their meshes."""
 
 from __future__ import annotations
 

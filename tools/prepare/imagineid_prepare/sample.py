@@ -151,7 +151,7 @@ def _pictures(frames: Array, masks: Array, fit: ClipFit, tools: Tools) -> dict[s
 
 
 def _words(clip: Clip, frames: int, error_px: float) -> dict[str, Any]:
-    """Return what is said of a sample: labels, and a caption made of them."""
+    """Return the metadata of a sample: labels, and a caption made from them."""
     feeling = NAMED.get(clip.emotion, clip.emotion)
     caption = f"a photo of a {feeling} person talking" if feeling else "a photo of a person talking"
     return {

@@ -46,14 +46,14 @@ def deal(clips: Sequence[Clip]) -> list[tuple[int, list[Clip]]]:
 
 
 def is_written(folder: Path, number: int, clips: Sequence[Clip], size_px: int) -> bool:
-    """Tell whether a shard is there, made of these clips at this size."""
+    """Return whether a shard of these clips at this size exists."""
     return _read_rows(folder, number, clips, size_px) is not None
 
 
 def _read_rows(
     folder: Path, number: int, clips: Sequence[Clip], size_px: int
 ) -> list[dict[str, Any]] | None:
-    """Return the report's rows of a shard that is there; None if it has to be written."""
+    """Return the report's rows of an existing shard; None if it has to be written."""
     path = shard_path(folder, number)
     if not path.is_file():
         return None
@@ -72,9 +72,9 @@ def write_shard(
     size_px: int,
     make_tools: Callable[[], Tools],
 ) -> list[dict[str, Any]]:
-    """Write one shard, unless it is there; return the report's rows.
+    """Write one shard, unless it exists; return the report's rows.
 
-    A clip that can't be used is a row with its ``problem``, and the others go on.
+    A clip that can't be used is a row with its ``problem``; the others are still processed.
 
     Args:
         folder: of the shards; it must exist.

@@ -29,11 +29,11 @@ class Watched:
         self._stop = threading.Event()
 
     def cancel(self) -> None:
-        """Let the work end with :class:`Cancelled` the next time it tells how far it is."""
+        """Let the work end with :class:`Cancelled` the next time it reports progress."""
         self._stop.set()
 
     def line(self, text: str) -> None:
-        """Take a line about what was found or chosen."""
+        """Receive a line about a finding or a choice."""
         self.text = text
 
     def warn(self, text: str) -> None:
@@ -87,7 +87,7 @@ class Job(Generic[T]):
             yield f"{self.progress.text} ({self.progress.share:.0%})"
 
     def result(self) -> T:
-        """Wait for what was made.
+        """Wait for the result.
 
         Raises:
             Cancelled: it was stopped.

@@ -1,4 +1,4 @@
-"""The page itself: what is seen, and what each button does."""
+"""The page itself: its layout, and the action of each button."""
 
 from __future__ import annotations
 

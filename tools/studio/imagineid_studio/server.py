@@ -23,7 +23,7 @@ COOKIE = "imagineid-studio"
 
 
 def new_token() -> str:
-    """Return a token that nobody guesses."""
+    """Return a random token that cannot be guessed."""
     return secrets.token_urlsafe(24)
 
 
@@ -33,7 +33,7 @@ def address(port: int, token: str) -> str:
 
 
 def free_port(requested: int | None) -> int:
-    """Return the port that is asked for, or the first free one from :data:`PORT` on.
+    """Return the requested port, or the first free one from :data:`PORT` on.
 
     Raises:
         BadInput: it is taken.

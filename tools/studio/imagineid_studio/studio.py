@@ -1,4 +1,4 @@
-"""What the page does, without the page: hear, imagine faces, preview, render, keep avatars."""
+"""Actions of the page, without the page: hear, imagine faces, preview, render, save avatars."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Voice:
-    """What was heard: a sentence for people, and the parts that can be corrected."""
+    """An estimated voice: a sentence for people, and the parts that can be corrected."""
 
     path: Path
     seconds: float
@@ -115,7 +115,7 @@ class Studio:
         self._cache = Cache.default()
 
     def hear(self, audio: Path) -> Voice:
-        """Tell who speaks and how it feels.
+        """Describe the speaker and the emotion.
 
         Raises:
             BadSound: it can't be heard.
@@ -130,7 +130,7 @@ class Studio:
     def faces(
         self, audio: Path, settings: VideoSettings, progress: Progress = SILENT
     ) -> list[tuple[Array, int]]:
-        """Imagine a wall of faces, each with its seed, from the wanted seed on."""
+        """Imagine several faces, each with its seed, from the seed of the settings on."""
         pictures, _ = preview(self.pipe, audio, settings.request(), FACES, progress=progress)
         return [(picture, settings.seed + number) for number, picture in enumerate(pictures)]
 

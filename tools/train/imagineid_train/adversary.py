@@ -20,7 +20,7 @@ RAMP = 0.1
 
 
 class Critic(nn.Module):
-    """Says of each 8x8 patch whether it is real, seen with what it should show."""
+    """Classifies each 8x8 patch as real or not, conditioned on what it should show."""
 
     def __init__(self, wide: int = 32) -> None:
         super().__init__()
@@ -63,6 +63,6 @@ class Adversary:
 
 
 def blurred(picture: Tensor, cell: int = 8) -> Tensor:
-    """Return what is left of pictures (B, 3, H, W) at cells of this side."""
+    """Return pictures (B, 3, H, W) blurred by averaging over cells of this side."""
     small = F.avg_pool2d(picture, cell)
     return F.interpolate(small, scale_factor=cell, mode="bilinear", align_corners=False)

@@ -35,9 +35,9 @@ CLOSED = 0.03
 
 
 class Motion:
-    """What is asked of curves (B, L, 52): each unit, its changes, and how far the lips part.
+    """Loss of curves (B, L, 52): each unit, its changes, and how far the lips part.
 
-    The gap between the lips is linear in the curves. It is asked for by itself because errors too
+    The gap between the lips is linear in the curves. It has its own term because errors too
     small to matter in each unit add up to lips that never close; closed lips count most.
     """
 

@@ -56,7 +56,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def fresh(cache: Path, source: Path) -> bool:
-    """Say whether ``cache`` is there and younger than ``source``, which it was made from."""
+    """Return whether ``cache`` exists and is newer than its ``source``."""
     return cache.exists() and cache.stat().st_mtime >= source.stat().st_mtime
 
 

@@ -78,7 +78,7 @@ def anchored(stage: str, prefix: str, module: nn.Module) -> nn.Module | None:
 
 
 def strayed(now: Tensor, before: Tensor, synthetic: Tensor) -> Tensor:
-    """How far embeddings (B, D) of made voices (B,) have strayed, over what they vary by."""
+    """Drift of embeddings (B, D) of synthetic voices (B,), relative to their variance."""
     off = (now.float() - before.float()).pow(2).mean(dim=1) / before.float().var(dim=0).mean()
     return (off * synthetic).sum() / synthetic.sum().clamp(min=1)
 

@@ -208,7 +208,7 @@ def train(
         budget: how long, how fast.
         check: measures on held-out data, called with the averaged weights in place.
         check_every: steps between checks.
-        progress: is told how far the stage is.
+        progress: receives the stage's progress.
     """
     folder = ROOT / stage
     folder.mkdir(parents=True, exist_ok=True)
@@ -334,7 +334,7 @@ def resume(
 
 @torch.no_grad()
 def _begun(folder: Path, named: dict[str, nn.Parameter]) -> dict[str, Tensor]:
-    """Start from weights laid out without a state, as far as they are there, else as drawn."""
+    """Start from weights laid out without a state, where they exist, else from random ones."""
     path = folder / LAID_OUT
     found = load_file(path) if path.exists() else {}
     for k, p in named.items():

@@ -1,4 +1,4 @@
-"""Terms that several stages' losses are made of."""
+"""Loss terms shared by several stages."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from torch.nn import functional as F
 
 
 def detail(image: Tensor) -> Tensor:
-    """Return what a 3x3 blur takes away from pictures (B, C, H, W): edges and texture."""
+    """Return pictures (B, C, H, W) minus their 3x3 blur: edges and texture."""
     return image - F.avg_pool2d(image, 3, 1, 1)

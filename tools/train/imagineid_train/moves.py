@@ -164,7 +164,7 @@ def _spots(model: FaceModel, points: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Views:
-    """What a frame decoder sees and should make of B windows or frames, all torch, batch first.
+    """Inputs and targets of a frame decoder for B windows or frames, all torch, batch first.
 
     Pictures are in [-1, 1]; see :meth:`imagineid.nn.frame_decoder.FrameDecoder.forward`.
     ``weight`` (B, 1, H, W) says how much each pixel counts: mouth and eyes more, what a window

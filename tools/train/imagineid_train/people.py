@@ -210,7 +210,7 @@ class People:
 
 
 def well_lit(moves: Moves, person: int) -> bool:
-    """Say whether a face is bright enough, and its two halves are alike."""
+    """Return whether a face is bright enough, and its two halves are similarly bright."""
     shard, row = moves.index[person]
     frame = int(moves.cached[shard]["first"][row][0])
     picture, mesh = (

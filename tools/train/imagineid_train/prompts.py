@@ -1,4 +1,4 @@
-"""What is said of a picture in training: captions made anew each time, and what they name."""
+"""Captions of a picture in training, generated anew each time, and the colours they name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Caption:
 
 
 def vocabulary() -> Vocabulary:
-    """Return the words that the world's captions are made of."""
+    """Return the words of the world's captions."""
     return Vocabulary(tuple(VOCABULARY), SYNONYMS)
 
 
@@ -86,7 +86,7 @@ def named_in(described: Caption) -> list[int]:
 
 
 class Naming(nn.Module):
-    """Tells from Y alone what is of which colour.
+    """Predicts the colour of each named thing from Y alone.
 
     A few hundred pictures do not teach a text encoder that the hair is pink and the background red,
     when it may as well be the other way round. Any number of captions do.

@@ -1,4 +1,4 @@
-"""What is done to mel windows before a network learns from them: levels, noise, breaths, bodies."""
+"""Augmentation of mel windows for training: levels, noise, breaths, vocal tracts."""
 
 from __future__ import annotations
 
@@ -97,14 +97,14 @@ def warped(mels: np.ndarray, stretch: np.ndarray) -> np.ndarray:
 
 
 def levelled(wave: np.ndarray, samples: int) -> np.ndarray:
-    """Bring a wave to the level PAD hears it at, judged by its first ``samples``."""
+    """Normalise a wave to PAD's input level, measured on its first ``samples``."""
     whole = wave[: max(FRAME_SAMPLES, samples // FRAME_SAMPLES * FRAME_SAMPLES)]
     out: np.ndarray = wave * np.float32(factor(gain_db(speech_level(frame_levels(whole)))))
     return out
 
 
 def without_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """A for ``frames`` frames in which nobody speaks: silence, noise, tones or music.
+    """A for ``frames`` frames without speech: silence, noise, tones or music.
 
     Half of it is as loud as it gets where a whole recording holds nothing else.
     """

@@ -13,7 +13,7 @@ from imagineid_train.loop import Budget, Progress, train
 
 @dataclass(frozen=True)
 class Learning:
-    """What a stage is made of.
+    """The parts of a stage.
 
     Attributes:
         modules: what learns, by the prefix its weights get in the checkpoint.
@@ -21,7 +21,7 @@ class Learning:
         check: measures on held-out people, with the averaged weights in place.
         budget: rates and averages; its minutes are the stage's.
         check_every: steps between checks.
-        progress: told how far the stage is, for losses that begin late.
+        progress: receives the stage's progress, for losses that begin late.
     """
 
     modules: dict[str, nn.Module]

@@ -1,4 +1,4 @@
-"""Emotions by name that anybody sees: theta_e whose face is the emotion at its full strength.
+"""Emotions by name at full strength: theta_e whose face shows the emotion clearly.
 
 The mean theta_e of voices that act an emotion makes the mean of their faces, which is half of one.
 Each is moved until the frozen expression decoder makes what calm speech looks like with the face of

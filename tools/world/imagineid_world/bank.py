@@ -1,4 +1,4 @@
-"""The base voices, who may be heard when, and a cache of everything they said.
+"""The base voices, their splits, and a cache of all their sentences.
 
     python -m imagineid_world.bank --out .train/world/voices
 
@@ -125,7 +125,7 @@ def at_16k(spoken: Spoken) -> NDArray[np.float32]:
 
 
 class Bank:
-    """Sentences spoken by base voices, made when first asked for and kept on disk.
+    """Sentences spoken by base voices, synthesised on first use and cached on disk.
 
     Args:
         folder: the cache.
@@ -175,7 +175,7 @@ class Bank:
 
 @cache
 def script(voice: Voice) -> list[str]:
-    """What a voice says: the calibration sentences first, the rest its own."""
+    """The sentences of a voice: the calibration sentences first, the rest its own."""
     return sentences(voice.sentences, np.random.default_rng(zlib.crc32(voice.key.encode())))
 
 

@@ -183,7 +183,7 @@ def face(emotion: str) -> Array:
 
 
 def mirrored(units: Array) -> Array:
-    """Swap left and right of ARKit units whose last axis is 52."""
+    """Swap left and right of ARKit units (..., 52)."""
     order = list(range(len(ARKIT)))
     for i, name in enumerate(ARKIT):
         if name.endswith("Left"):

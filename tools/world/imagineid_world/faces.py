@@ -2,7 +2,7 @@
 
 ``python -m imagineid_world.faces --out .train/world/faces --people 1200 --seed 0 --resume``
 
-Every person is a function of (seed, number) alone, so that a run may stop and go on anywhere, and
+Every person is a function of (seed, number) alone, so that a run may stop and resume anywhere, and
 several processes may share the work (``--share 1/2``). People go to train, val or test by a hash of
 their number; a shard holds 32 people of one split and appears under its name only when complete.
 """

@@ -45,7 +45,7 @@ def expressions(rng: np.random.Generator) -> tuple[F32, list[str]]:
 
 
 def _gaze_and_blink(beta: F32, rng: np.random.Generator) -> F32:
-    """Turn both eyes alike, and close them in one moment of ten, (2, 52)."""
+    """Turn both eyes by the same angle, and close them in one moment of ten, (2, 52)."""
     across, up = rng.normal(0, 0.22), rng.normal(0, 0.14)
     if rng.random() < 0.25:
         across, up = rng.normal(0, 0.45), rng.normal(0, 0.3)

@@ -68,7 +68,7 @@ _TIES: dict[str, tuple[float, float, float, float]] = {
 
 @dataclass(frozen=True)
 class Traits:
-    """What a voice tells about its speaker.
+    """Traits of a speaker that a voice carries.
 
     Attributes:
         gender: 0 (female) to 1 (male).
@@ -106,7 +106,7 @@ def usual_tract(gender: float, age: float) -> float:
 
 
 def draw_traits(rng: np.random.Generator) -> Traits:
-    """Draw a speaker: mostly adults, some children and old people, both genders alike."""
+    """Draw a speaker: mostly adults, some children and old people, both genders equally often."""
     band = rng.choice(4, p=[0.11, 0.08, 0.61, 0.20])
     age = float(rng.uniform(*((5, 13), (13, 19), (19, 58), (58, 90))[band]))
     male = rng.random() < 0.5

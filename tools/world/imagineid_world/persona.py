@@ -168,10 +168,10 @@ def of_age(age: float) -> Prosody:
 
 
 def manner(rng: np.random.Generator) -> Prosody:
-    """How somebody reads when nothing moves them: slower or faster, flatter or livelier, creaky.
+    """The neutral speaking style of a speaker: slower or faster, flatter or livelier, creaky.
 
-    Real people differ in this far more than base voices do, which all read alike. Who has only
-    heard the latter takes a slow, low reading for disgust, and a bright, lively one for surprise.
+    Real people differ in this far more than base voices do, which all read alike. A model trained
+    only on those takes a slow, low reading for disgust, and a bright, lively one for surprise.
 
     Args:
         rng: source of the habits; about every other speaker has hardly any.
@@ -346,7 +346,7 @@ def speak(
 
 
 def source_correction(source: Source) -> float:
-    """Bring a base voice to the common tilt of -9 dB per octave: the dB per octave to add."""
+    """Return the dB per octave that bring a base voice to the common tilt of -9 dB per octave."""
     return float(np.clip(-9.0 - source.tilt_db, -4.0, 4.0))
 
 

@@ -24,11 +24,11 @@ class Spoken(Protocol):
 
     @property
     def content(self) -> NDArray[np.float16]:
-        """Curves of what is said, (F, 52)."""
+        """Curves of the speech content, (F, 52)."""
 
     @property
     def full(self) -> NDArray[np.float16]:
-        """The same with what is felt, (F, 52)."""
+        """Curves of content and emotion, (F, 52)."""
 
     @property
     def phones(self) -> list[Phone]:
@@ -62,7 +62,7 @@ def write_voices(
     Args:
         path: of the shard.
         spoken: its utterances.
-        notes: what the side file says of each.
+        notes: the side file's entry of each.
         more: further arrays.
 
     Returns:

@@ -58,7 +58,7 @@ class Utterance:
 
 
 class Studio:
-    """Base voices, analysed once, and what is known of each.
+    """Base voices, analysed once, and the measurements of each.
 
     Args:
         bank: spoken sentences.
@@ -74,7 +74,7 @@ class Studio:
         return persona.analyse(self._bank.line(voice, number))
 
     def source(self, voice: Voice) -> persona.Source:
-        """What is known of a base voice."""
+        """Return the measurements of a base voice."""
         return self._sources[voice.key]
 
     def _measure(self, known: Path) -> dict[str, persona.Source]:
@@ -194,7 +194,7 @@ def _number(
 
 
 def shard(studio: Studio, split: str, number: int, seed: int) -> Iterator[Utterance]:
-    """The utterances of one shard; the same for the same seed, whatever was made before.
+    """The utterances of one shard; they depend on the seed only, not on earlier shards.
 
     Speakers to learn from have manners of their own (:func:`imagineid_world.persona.manner`).
     Those held out read alike, as they always did, so that numbers can be compared.

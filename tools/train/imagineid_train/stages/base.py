@@ -167,7 +167,7 @@ class Imagination:
 
     @classmethod
     def trained(cls, size: Size) -> Imagination:
-        """Return what the stage ``base`` has made, frozen.
+        """Return the networks that the stage ``base`` trained, frozen.
 
         Raises:
             FileNotFoundError: it has not been trained.

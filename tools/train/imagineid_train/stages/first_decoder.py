@@ -1,4 +1,4 @@
-"""The first frame's decoder goes on alone, against the critic from the start.
+"""Train the first frame's decoder further, alone, against the critic from the start.
 
 The encoder is frozen, so every kept latent stays as it is.
 """

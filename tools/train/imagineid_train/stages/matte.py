@@ -19,7 +19,7 @@ BATCH, ON_GPU = 4, 16
 
 
 def build(size: Size) -> Learning:
-    """The matte learns alone; half of what it sees is softened, as the model's frames are."""
+    """Train the matte alone; half of its inputs are softened, as the model's frames are."""
     matte = Matte(size).to(device())
     channels_last((matte,))
     people, held = Moves.open("train", size), Moves.open("val", size)

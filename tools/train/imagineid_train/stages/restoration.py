@@ -1,4 +1,4 @@
-"""The first frame's decoder learns to draw what the base imagines, not only what was encoded.
+"""Train the first frame's decoder on latents that the base imagines, not only on encoded ones.
 
 A small base finds a person's layout long before hair and skin, and its last steps add specks. So
 sampling ends at :attr:`imagineid.spec.Size.first_until`, with the latent that is expected there:
@@ -123,7 +123,7 @@ class Framed:
         return torch.stack(found).contiguous(memory_format=torch.channels_last)
 
     def parts(self, windows: Tensor) -> Tensor:
-        """Cut a mouth or an eye out of each window, or what is nearest to it inside."""
+        """Cut a mouth or an eye out of each window, or the region nearest to it inside."""
         side, out = round(PART * self.size.frame_px), []
         for window, spot, corner in zip(windows, self.spots, self.corners, strict=True):
             middle = spot * self.size.frame_px - np.array(corner) * self.size.patch

@@ -1,4 +1,4 @@
-"""The one-step student: SCA goes on, judged by the frames that its one step leads to.
+"""The one-step student: SCA is trained further, with losses on the frames of its one step.
 
 Regression to a latent leaves the mean of all mouths that fit. Here a critic and the perceptual
 distance judge what the frozen frame decoder draws of the one-step latent, about mouth and eyes.

@@ -1,4 +1,4 @@
-"""What a photograph is made to do: a first frame, one expressive frame, and pairs of neighbours."""
+"""Motion of a photograph: a first frame, one expressive frame, and pairs of neighbours."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _along(weights: F32, values: F32) -> F32:
 
 
 def surface(points: F32, model: FaceModel, size: int) -> Surface:
-    """Find what is on top at each pixel of posed vertices (V, 3)."""
+    """Return the visible surface at each pixel of posed vertices (V, 3)."""
     top = raster.surface(points, model, size)
     first = 1 - top.share.sum(1, keepdims=True)
     return Surface(

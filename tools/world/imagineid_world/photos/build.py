@@ -88,7 +88,7 @@ class Studio:
         return self.tiles[self._row[name]]
 
     def label(self, name: str) -> Label | None:
-        """What the eye saw in it; nothing in those that only judge."""
+        """Its manual label; None for pictures used only by judges."""
         return self.labels.get(name)
 
     def framed(self, name: str) -> Framed:
@@ -200,7 +200,7 @@ def build(folder: Path, out: Path, options: Options) -> None:
 
 
 def recaption(out: Path, seed: int) -> int:
-    """Write the captions of all finished shards anew, from their attributes.
+    """Rewrite the captions of all finished shards from their attributes.
 
     Returns:
         How many people were described.

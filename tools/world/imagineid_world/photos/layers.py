@@ -65,10 +65,10 @@ class Layers:
 
 
 def find_layers(cutout: Cutout, shape: Geometry, beard: bool = False, hair: str = "long") -> Layers:
-    """Tell the parts of a person apart by place and colour.
+    """Segment the parts of a person by place and colour.
 
     Args:
-        cutout: the photograph taken apart.
+        cutout: the photograph, separated into person and background.
         shape: where the mesh lies in it.
         beard: whether there is hair on the lower face.
         hair: its style, which says how far down it reaches.
@@ -273,7 +273,7 @@ def edge_contrast(cutout: Cutout, hair: F32) -> float:
 
 
 def crown_cover(cutout: Cutout, shape: Geometry, hair: F32) -> float:
-    """Share of what is above the brows and beside the face that a mask of hair covers."""
+    """Share of the region above the brows and beside the face that a mask of hair covers."""
     at = _Place(shape.landmarks, shape.side)
     outside = _about_face(shape.landmarks, shape.side, 0) < 0.1
     crown = (cutout.matte > 0.9) & outside & (at.below_brows < 0) & (at.away < 0.75)

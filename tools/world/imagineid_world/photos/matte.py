@@ -24,7 +24,7 @@ INPAINT_SIDE = 128
 
 @dataclass(frozen=True)
 class Cutout:
-    """A photograph taken apart: ``picture = person * matte + background * (1 - matte)``.
+    """A matted photograph: ``picture = person * matte + background * (1 - matte)``.
 
     Attributes:
         person: colours of the person, continued beyond the matte, (S, S, 3) 0..255.
@@ -38,7 +38,7 @@ class Cutout:
 
 
 def cut_out(photo: NDArray[np.uint8], mask: NDArray[np.uint8], landmarks: F32) -> Cutout:
-    """Take a photograph (S, S, 3) apart by a coarse person mask (S, S) 0..255."""
+    """Matte a photograph (S, S, 3), given a coarse person mask (S, S) 0..255."""
     side = len(photo)
     face = np.zeros((side, side), np.uint8)
     hull = cv2.convexHull(landmarks[:468].astype(np.float32)).astype(np.int32)

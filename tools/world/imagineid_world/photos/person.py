@@ -129,7 +129,7 @@ class Appearance:
 
 
 def appearance(cutout: Cutout, shape: Geometry) -> Appearance:
-    """Derive what a photograph's colours decide."""
+    """Derive the properties that follow from a photograph's colours."""
     picture = np.clip(cutout.person, 0, 255).astype(np.uint8)
     plates = eyes.eye_plates(picture, shape.landmarks)
     at = np.clip(shape.skin_places(), 0, shape.side - 1).astype(int)
@@ -222,7 +222,7 @@ class PhotoPerson:
 
 
 def _stiff_about_eyes(shape: Geometry, mesh: Surface, places: F32) -> F32:
-    """Move what is about the eyes by one quadratic map: glasses do not bend."""
+    """Move the region around the eyes by one quadratic map, so that glasses do not bend."""
     face, size = shape.face, mesh.size
     screen = project(mesh.points, size) / size - 0.5
     ruling = np.flatnonzero((face.belt > 0.3) & (shape.inner > 0.2) & (face.lids < 0.1))

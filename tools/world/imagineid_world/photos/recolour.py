@@ -37,7 +37,7 @@ def lab_of(colour: RGB) -> F32:
 
 
 def tint(picture: F32, mask: F32, target: F32, keep: float = 0.35, light: float = 1.0) -> F32:
-    """Give what is under a mask another mean colour; light and dark of it stay.
+    """Change the mean colour under a mask; its shading stays.
 
     Args:
         picture: (S, S, 3) RGB 0..255.

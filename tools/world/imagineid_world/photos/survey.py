@@ -35,7 +35,7 @@ MASK = 256
 
 @dataclass(frozen=True)
 class Survey:
-    """What was seen in N tiles, in the order of ``names``.
+    """Survey of N tiles, in the order of ``names``.
 
     Attributes:
         names: image names, (N,).

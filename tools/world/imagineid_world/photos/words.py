@@ -98,7 +98,7 @@ WORN = ("top", "shirt", "clothes", "sweater", "t-shirt")
 
 @dataclass(frozen=True)
 class Description:
-    """What is true of a picture; "" or () where it is unknown and so never said.
+    """Attributes of a picture; "" or () where unknown, and never mentioned then.
 
     Attributes:
         sex: "woman" or "man".
@@ -183,7 +183,7 @@ def _who(about: Description, rng: np.random.Generator) -> str:
 
 
 def _phrases(about: Description, rng: np.random.Generator) -> list[str]:
-    """Everything else that can be said, one phrase each."""
+    """Return phrases for all other attributes, one each."""
     out: list[str] = []
 
     def say(known: object, chance: float, how: Callable[[], str]) -> None:
@@ -209,7 +209,7 @@ def _spectacles(known: str, rng: np.random.Generator) -> str:
 
 
 def describe(about: Description, rng: np.random.Generator, emotion: str = "") -> str:
-    """Say some of what is true, as people type it.
+    """Return a caption of some true attributes, worded as people type it.
 
     Args:
         about: what is true of the picture.

@@ -57,10 +57,10 @@ def test_its_pip_lines_make_a_command_that_makes_a_video(tmp_path: Path) -> None
     for line in pip_lines:
         line = line.partition("python -m pip")[2].replace("/src", str(source))
         line = line.replace("/wheels", str(wheels))
-        ended = subprocess.run(
+        completed = subprocess.run(
             ["sh", "-ec", f"'{fresh}/bin/python' -m pip{line}"], capture_output=True, text=True
         )
-        assert ended.returncode == 0, ended.stderr
+        assert completed.returncode == 0, completed.stderr
     work = tmp_path / "work"
     work.mkdir()
     shutil.copy(HERE / "examples" / "speech.flac", work)
@@ -70,9 +70,9 @@ def test_its_pip_lines_make_a_command_that_makes_a_video(tmp_path: Path) -> None
         (["--help"], None),
         (["generate", "speech.flac", "--preview", "1"], "speech.preview.png"),
     ):
-        ended = subprocess.run(
+        completed = subprocess.run(
             [fresh / "bin" / "imagineid", *words],
             cwd=work, env=home, capture_output=True, text=True,
         )  # fmt: skip
-        assert ended.returncode == 0, ended.stderr
+        assert completed.returncode == 0, completed.stderr
         assert output is None or (work / output).stat().st_size > 10_000

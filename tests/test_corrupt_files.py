@@ -179,7 +179,7 @@ def run(words: list[str]) -> tuple[int, str]:
     A real model's networks run in a process of their own, as a damaged graph might end it.
     """
     if "--model" in words:
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "imagineid_cli", *words],
             env=environment(),
             capture_output=True,
@@ -187,7 +187,7 @@ def run(words: list[str]) -> tuple[int, str]:
             check=False,
             timeout=HANGS_S,
         )
-        return ended.returncode, ended.stderr
+        return completed.returncode, completed.stderr
     result = CliRunner().invoke(app, words)
     return result.exit_code, result.stderr
 

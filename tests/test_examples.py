@@ -57,31 +57,31 @@ def test_every_example_is_run_here() -> None:
 
 
 def test_batch(here: Path) -> None:
-    ended = sh(here, "batch.sh", "in", "out")
-    assert (ended.returncode, ended.stdout) == (0, "out/one.mp4\nout/two.mp4\nall done\n")
+    completed = sh(here, "batch.sh", "in", "out")
+    assert (completed.returncode, completed.stdout) == (0, "out/one.mp4\nout/two.mp4\nall done\n")
     (here / "in" / "broken.wav").write_text("no recording")
     again = sh(here, "batch.sh", "in", "out")
     assert (again.returncode, again.stdout) == (0, "some failed; see above\n"), again.stderr
 
 
 def test_pick(here: Path) -> None:
-    ended = sh(here, "pick.sh", "a.wav")
-    assert (ended.returncode, ended.stdout) == (0, "a.preview.png\n"), ended.stderr
+    completed = sh(here, "pick.sh", "a.wav")
+    assert (completed.returncode, completed.stdout) == (0, "a.preview.png\n"), completed.stderr
     assert sh(here, "pick.sh", "a.wav", "3").stdout == "a.mp4\n"
     assert read_metadata(here / "a.mp4")["seed"] == 3
 
 
 def test_series(here: Path) -> None:
-    ended = sh(here, "series.sh", "a.wav", "b.wav", "c.wav")
-    assert (ended.returncode, ended.stdout) == (0, "b.mp4\nc.mp4\n"), ended.stderr
+    completed = sh(here, "series.sh", "a.wav", "b.wav", "c.wav")
+    assert (completed.returncode, completed.stdout) == (0, "b.mp4\nc.mp4\n"), completed.stderr
     metadata = [read_metadata(here / name) for name in ("a.mp4", "b.mp4", "c.mp4")]
     assert metadata[0] == metadata[1] == metadata[2]
     assert sh(here, "series.sh", "a.wav", "b.wav", "c.wav").returncode == 0, "a second time, too"
 
 
 def test_stream(here: Path) -> None:
-    ended = sh(here, "stream.sh", "a.wav", "streamed.mp4")
-    assert ended.returncode == 0, ended.stderr
+    completed = sh(here, "stream.sh", "a.wav", "streamed.mp4")
+    assert completed.returncode == 0, completed.stderr
     assert durations_s(here / "streamed.mp4").keys() == {"video", "audio"}
     assert read_metadata(here / "streamed.mp4")["seed"] == 1
 

@@ -46,10 +46,10 @@ def test_names_stay_what_they_are_once_their_modules_are_imported() -> None:
 def test_importing_it_is_light() -> None:
     heavy = "numpy torch onnxruntime av rich typer"
     script = f"import sys, imagineid; print([m for m in '{heavy}'.split() if m in sys.modules])"
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert ended.stdout == "[]\n"
+    assert completed.stdout == "[]\n"
 
 
 def test_the_readme_s_example_writes_a_video_with_sound(

@@ -79,10 +79,13 @@ def here(tmp_path: Path) -> Path:
 )
 def test_no_command_replaces_what_it_reads(typed: str, here: Path) -> None:
     before = {p: (p.read_bytes(), p.lstat().st_ino) for p in here.rglob("*") if p.is_file()}
-    ended = plain(here, *typed.split())
-    assert ended.returncode == 2, ended.stderr
-    assert "which would be lost" in ended.stderr or "Two outputs are the same file" in ended.stderr
-    lines = [line for line in ended.stderr.splitlines() if " left out: " not in line]
+    completed = plain(here, *typed.split())
+    assert completed.returncode == 2, completed.stderr
+    assert (
+        "which would be lost" in completed.stderr
+        or "Two outputs are the same file" in completed.stderr
+    )
+    lines = [line for line in completed.stderr.splitlines() if " left out: " not in line]
     assert len(lines) == 2, "before any work"
     after = {p: (p.read_bytes(), p.lstat().st_ino) for p in here.rglob("*") if p.is_file()}
     assert after == before
@@ -120,8 +123,8 @@ with atomic_output(place / "new.txt", False) as part:
 
 def test_where_there_are_no_locks_as_on_windows_files_are_written(tmp_path: Path) -> None:
     code = [sys.executable, "-c", WITHOUT_FCNTL, str(tmp_path)]
-    ended = subprocess.run(code, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 0, ended.stderr
+    completed = subprocess.run(code, capture_output=True, text=True, timeout=60)
+    assert completed.returncode == 0, completed.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["new.txt"]
     assert (tmp_path / "new.txt").read_text() == "whole"
 

@@ -76,33 +76,33 @@ def test_every_sample_is_heard_beside_its_frame(pipe: Pipeline, wave: Wave, anna
 def test_with_an_avatar_frames_come_after_the_look_ahead(
     pipe: Pipeline, wave: Wave, anna: Avatar
 ) -> None:
-    came = 0
+    consumed = 0
 
     def source() -> Iterator[Wave]:
-        nonlocal came
+        nonlocal consumed
         for piece in pieces(wave[:SAMPLE_RATE], 160):
-            came += len(piece)
+            consumed += len(piece)
             yield piece
 
     waits = []
     for picture in live(pipe, source(), avatar=anna):
-        if came < SAMPLE_RATE:
-            waits.append(came - picture.number * FRAME_SAMPLES)
+        if consumed < SAMPLE_RATE:
+            waits.append(consumed - picture.number * FRAME_SAMPLES)
     assert max(waits) <= delay_samples() + 160
 
 
 def test_without_an_avatar_the_first_seconds_tell_who_speaks(pipe: Pipeline, wave: Wave) -> None:
-    came = 0
+    consumed = 0
 
     def source() -> Iterator[Wave]:
-        nonlocal came
+        nonlocal consumed
         for piece in pieces(wave, 160):
-            came += len(piece)
+            consumed += len(piece)
             yield piece
 
     first = next(live(pipe, source(), REQUEST))
     assert first.number == 0
-    assert SETTLE_S * SAMPLE_RATE <= came < len(wave)
+    assert SETTLE_S * SAMPLE_RATE <= consumed < len(wave)
 
 
 def test_an_avatar_is_the_face_whoever_speaks(pipe: Pipeline, wave: Wave, anna: Avatar) -> None:

@@ -37,7 +37,7 @@ def test_an_extra_resolves_with_one_onnxruntime(tmp_path: Path, extra: str) -> N
     words = ("install", "--dry-run", "--ignore-installed", "--quiet", "--report")
     report = tmp_path / "report.json"
     pip = [sys.executable, "-m", "pip", *words, str(report), f"{HERE}[{extra}]"]
-    ended = subprocess.run(pip, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
+    completed = subprocess.run(pip, capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
     found = [each["metadata"]["name"] for each in json.loads(report.read_text())["install"]]
     assert len([name for name in found if name.lower().startswith("onnxruntime")]) == 1

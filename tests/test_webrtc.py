@@ -139,8 +139,8 @@ def test_the_command_prints_the_address_and_ends_with_a_signal(tmp_path: Path) -
 
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     code = "import sys; sys.modules['aiortc'] = None; from imagineid_cli.__main__ import run; run()"
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code, "live", "--webrtc"], capture_output=True, text=True
     )
-    assert ended.returncode == 3
-    assert "pip install 'imagineid[webrtc]'" in ended.stderr
+    assert completed.returncode == 3
+    assert "pip install 'imagineid[webrtc]'" in completed.stderr

@@ -303,12 +303,14 @@ def _part(file: zipfile.ZipFile, name: str) -> bytes:
 
 def _identity(arrays: dict[str, Array]) -> Identity:
     """Validate untrusted arrays."""
-    who = Identity(**{name: np.asarray(array, np.float32) for name, array in arrays.items()})
-    if who.shape.ndim != 1 or who.theta.ndim != 1 or who.traits.shape != (2,):
+    identity = Identity(**{name: np.asarray(array, np.float32) for name, array in arrays.items()})
+    if identity.shape.ndim != 1 or identity.theta.ndim != 1 or identity.traits.shape != (2,):
         raise ValueError("these arrays are not an identity")
-    if not all(np.isfinite(array).all() for array in (who.shape, who.theta, who.traits)):
+    if not all(
+        np.isfinite(array).all() for array in (identity.shape, identity.theta, identity.traits)
+    ):
         raise ValueError("a number is not finite")
-    return who
+    return identity
 
 
 def _checked(info: dict[str, Any]) -> dict[str, Any]:

@@ -128,13 +128,13 @@ def _extras() -> Iterator[Finding]:
         if extra in ("", "dev"):
             continue
         have = [(name, _version(name)) for name in needs]
-        lacks = [name for name, version in have if not version]
-        if len(lacks) == len(have):
+        missing = [name for name, version in have if not version]
+        if len(missing) == len(have):
             absent.append(extra)
-        elif lacks:
+        elif missing:
             fix = f"Complete it:  pip install 'imagineid[{extra}]'"
             yield Finding(
-                "extras", "good", f"[{extra}] incomplete, without {', '.join(lacks)}", fix
+                "extras", "good", f"[{extra}] incomplete, without {', '.join(missing)}", fix
             )
         else:
             found = ", ".join(f"{name} {version}" for name, version in have)

@@ -92,9 +92,9 @@ def live(
     """
     request = request or Request(seed=avatar.seed if avatar else 0)
     source = iter(chunks)
-    begun: list[Array] = []
+    buffered: list[Array] = []
     if avatar is None:
-        begun, settled = _settling(source)
+        buffered, settled = _settling(source)
         identity = pipe.encode_identity(settled)
     else:
         identity = avatar.identity
@@ -111,7 +111,7 @@ def live(
             yield LivePicture(live_frame.number, frame, _taken(sound), repeated)
             face.settle()
 
-    for chunk in _all_of(begun, source):
+    for chunk in _all_of(buffered, source):
         sound.append(np.asarray(chunk, np.float32))
         late = waiting_s is not None and waiting_s() > MOST_WAITING_S
         yield from pictures(encoder.push(chunk, late), late)
@@ -124,13 +124,13 @@ def _settling(source: Iterator[Array]) -> tuple[list[Array], StreamSound]:
     Returns:
         What was taken, and the part of it that tells who speaks: whole frames, wherever it is cut.
     """
-    begun: list[Array] = []
+    buffered: list[Array] = []
     sound = StreamSound()
     waiting: deque[Array] = deque()
     count = spoken = 0
     most = (KEPT_S - 1) * FPS
     for chunk in source:
-        begun.append(chunk)
+        buffered.append(chunk)
         waiting.append(np.asarray(chunk, np.float32))
         count += len(chunk)
         while count >= FRAME_SAMPLES:
@@ -139,15 +139,15 @@ def _settling(source: Iterator[Array]) -> tuple[list[Array], StreamSound]:
             sound.push(frame)
             spoken += bool(10 * np.log10(np.square(frame).mean() + 1e-10) > SPEECH_DB)
             if spoken >= SETTLE_S * FPS or sound.frames >= most:
-                return begun, sound
+                return buffered, sound
     sound.push(_taken(waiting))
-    return begun, sound
+    return buffered, sound
 
 
-def _all_of(begun: list[Array], source: Iterator[Array]) -> Iterator[Array]:
+def _all_of(buffered: list[Array], source: Iterator[Array]) -> Iterator[Array]:
     """Yield the chunks taken already, then the rest; the taken ones are released."""
-    while begun:
-        yield begun.pop(0)
+    while buffered:
+        yield buffered.pop(0)
     yield from source
 
 

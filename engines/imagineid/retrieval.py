@@ -39,12 +39,12 @@ class Matches:
     """The query voice, the encoded recordings, the most similar first, and the unreadable ones.
 
     Attributes:
-        sought: the voice looked for, of likeness 1.
-        found: the others that could be heard.
-        unread: those that could not.
+        query: the query voice, of likeness 1.
+        found: the readable recordings, the most similar first.
+        unread: the unreadable recordings.
     """
 
-    sought: Match
+    query: Match
     found: tuple[Match, ...]
     unread: tuple[Path, ...]
 
@@ -91,14 +91,14 @@ def retrieve(
         BadInput: none of the recordings can be read.
     """
     with opened(speech, progress, track) as sound:
-        who = pipe.encode_identity(sound)
+        identity = pipe.encode_identity(sound)
     found, unread = [], []
     with progress.stage("listening", len(paths), "recordings") as advance:
         for number, path in enumerate(paths, 1):
             try:
                 with open_sound(path) as sound:
                     other = pipe.encode_identity(sound)
-                found.append(Match(path, other, likeness(who.theta, other.theta)))
+                found.append(Match(path, other, likeness(identity.theta, other.theta)))
             except (ImagineIDError, MemoryError) as error:  # of this recording: continue
                 unread.append(path)
                 progress.warn((str(error) or f"{path} is too large").splitlines()[0])
@@ -111,7 +111,7 @@ def retrieve(
             "None of the recordings can be read.\nName another folder:  retrieve A.wav DIR"
         )
     ranked = sorted(found, key=lambda match: -match.likeness)
-    return Matches(Match(speech, who, 1.0), tuple(ranked), tuple(unread))
+    return Matches(Match(speech, identity, 1.0), tuple(ranked), tuple(unread))
 
 
 def portraits(
@@ -131,6 +131,6 @@ def likeness(a: np.ndarray, b: np.ndarray) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
-def identity_as_json(who: Identity) -> dict[str, Any]:
+def identity_as_json(identity: Identity) -> dict[str, Any]:
     """Return what an identity says in words."""
-    return {"gender": who.gender, "age": round(who.age)}
+    return {"gender": identity.gender, "age": round(identity.age)}

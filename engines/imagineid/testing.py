@@ -85,8 +85,8 @@ def _identity(mel: Array) -> dict[str, Any]:
 
 def _emotion(mel: Array) -> dict[str, Any]:
     logits = np.zeros((len(mel), len(EMOTIONS)), np.float32)
-    felt = np.where(_deep(mel), EMOTIONS.index("sad"), EMOTIONS.index("happy"))
-    logits[np.arange(len(mel)), felt] = 9
+    emotion = np.where(_deep(mel), EMOTIONS.index("sad"), EMOTIONS.index("happy"))
+    logits[np.arange(len(mel)), emotion] = 9
     theta = np.repeat(mel.std(axis=(1, 2))[:, None], TINY.emotion, 1)
     return {"emotion": theta.astype(np.float32), "emotions": logits}
 
@@ -96,8 +96,8 @@ def _content(mel: Array) -> dict[str, Any]:
 
 
 def _expression(linguistic: Array, shape: Array, emotion: Array) -> dict[str, Any]:
-    felt = np.abs(emotion[:, None, :1]) / 50
-    curves = np.abs(linguistic[..., :1]) / 4 + felt
+    offset = np.abs(emotion[:, None, :1]) / 50
+    curves = np.abs(linguistic[..., :1]) / 4 + offset
     return {"expression": np.repeat(curves, TINY.expression, -1).astype(np.float32)}
 
 

@@ -69,7 +69,7 @@ def retrieve(
         if as_json:
             known = {
                 "path": str(speech),
-                **retrieval.identity_as_json(matches.sought.identity),
+                **retrieval.identity_as_json(matches.query.identity),
                 "alike": [match.as_json() for match in matches.found[:top]],
                 "unread": [str(path) for path in matches.unread],
             }
@@ -93,8 +93,8 @@ def _draw(
     from imagineid.retrieval import portraits
 
     chosen = matches.found[:FACES]
-    faces = portraits(pipe, [matches.sought, *chosen], seed, progress)
+    faces = portraits(pipe, [matches.query, *chosen], seed, progress)
     captions = [f"{match.path.name}\n{match.likeness:.3f}" for match in chosen]
-    captions.insert(0, f"{matches.sought.path.name}\nquery")
+    captions.insert(0, f"{matches.query.path.name}\nquery")
     write_contact_sheet(sheet, faces, captions, COLUMNS, overwrite)
     progress.line(f"faces: {sheet}")

@@ -39,9 +39,9 @@ def notes(path: Path) -> str:
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(BadSound) as caught:
+    with pytest.raises(BadSound) as excinfo:
         open_sound(path)
-    return str(caught.value)
+    return str(excinfo.value)
 
 
 @pytest.mark.parametrize("length", [0, 0x7FFFFFFF, 0xFFFFFFFF, 2_000_000_000, 0x7FFFFFFF - 36])

@@ -181,9 +181,9 @@ def test_memory_does_not_grow_with_a_recording(tmp_path: Path) -> None:
 
 
 def bad(path: Path) -> str:
-    with pytest.raises(BadSound) as caught:
+    with pytest.raises(BadSound) as excinfo:
         open_sound(path)
-    what, *hints = str(caught.value).splitlines()
+    what, *hints = str(excinfo.value).splitlines()
     assert str(path) in what
     assert len(hints) == 1
     return what

@@ -31,13 +31,13 @@ def ask(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_gpu_is_described_by_name_target_and_driver(tmp_path: Path) -> None:
-    ended = ask(driver(tmp_path))
-    assert ended.stdout == "Gpu(name='Paper RTX', target='sm89', driver='12.8') True\n"
+    completed = ask(driver(tmp_path))
+    assert completed.stdout == "Gpu(name='Paper RTX', target='sm89', driver='12.8') True\n"
 
 
 def test_a_driver_without_a_gpu_is_reported(tmp_path: Path) -> None:
-    ended = ask(driver(tmp_path, init=100))  # CUDA_ERROR_NO_DEVICE
-    assert "NoGpu: The NVIDIA driver reports no GPU." in ended.stderr
+    completed = ask(driver(tmp_path, init=100))  # CUDA_ERROR_NO_DEVICE
+    assert "NoGpu: The NVIDIA driver reports no GPU." in completed.stderr
 
 
 def test_a_missing_driver_is_reported() -> None:

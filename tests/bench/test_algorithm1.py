@@ -87,14 +87,14 @@ def test_without_guidance_its_second_frame_is_the_pipeline_s_too(
 def test_everything_is_recomputed_for_every_frame(pipe: Pipeline, voice: Conditioning) -> None:
     calls: list[str] = []
 
-    def spied(name: str) -> Any:
+    def recording(name: str) -> Any:
         def run(**inputs: Array) -> Any:
             calls.append(name)
             return pipe.engines[name](**inputs)
 
         return run
 
-    spy = replace(pipe, engines={name: spied(name) for name in pipe.engines})
+    spy = replace(pipe, engines={name: recording(name) for name in pipe.engines})
     frames = as_written(spy, voice, 3, steps=2)
     assert [frame.shape for frame in frames] == [(64, 64, 3)] * 3
     assert frames[0].dtype == np.uint8

@@ -49,7 +49,9 @@ def encode(networks: dict[str, Any], base: Path, prompt: str) -> torch.Tensor:
     return found
 
 
-def ours(networks: dict[str, Any], base: Path, prompt: str, sampler: str, steps: int) -> np.ndarray:
+def our_picture(
+    networks: dict[str, Any], base: Path, prompt: str, sampler: str, steps: int
+) -> np.ndarray:
     text = Text(*(encode(networks, base, words) for words in (prompt, "")))
     nothing = torch.zeros(1, SIZE.latent_channels, SIZE.latent_px, SIZE.latent_px)
     residuals = networks["sca"](nothing, nothing, nothing)
@@ -66,7 +68,9 @@ def ours(networks: dict[str, Any], base: Path, prompt: str, sampler: str, steps:
     return picture
 
 
-def theirs(base: Path, scheduler: Any, prompt: str, steps: int | None, **more: Any) -> np.ndarray:
+def diffusers_picture(
+    base: Path, scheduler: Any, prompt: str, steps: int | None, **more: Any
+) -> np.ndarray:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -114,9 +118,9 @@ def test_steps_of_ddim_make_the_picture_that_diffusers_makes(
 ) -> None:
     prompt = "a photo of a man with blue eyes"
     scheduler = DDIMScheduler.from_pretrained(base / "scheduler")
-    expected = theirs(base, scheduler, prompt, steps)
+    expected = diffusers_picture(base, scheduler, prompt, steps)
     assert expected.std() > 0.05
-    assert np.abs(ours(networks, base, prompt, "ddim", steps) - expected).max() < 1e-3
+    assert np.abs(our_picture(networks, base, prompt, "ddim", steps) - expected).max() < 1e-3
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # diffusers'
@@ -126,5 +130,7 @@ def test_few_steps_of_the_second_order_make_the_picture_that_diffusers_makes(
 ) -> None:
     scheduler = DPMSolverMultistepScheduler.from_pretrained(base / "scheduler")
     steps = Sampling.of(SIZE, 8).schedule.times(8)
-    expected = theirs(base, scheduler, "old", None, timesteps=[round(t * 1000) for t in steps])
-    assert np.abs(ours(networks, base, "old", "dpmpp-2m", 8) - expected).max() < 1e-3
+    expected = diffusers_picture(
+        base, scheduler, "old", None, timesteps=[round(t * 1000) for t in steps]
+    )
+    assert np.abs(our_picture(networks, base, "old", "dpmpp-2m", 8) - expected).max() < 1e-3

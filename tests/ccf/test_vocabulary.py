@@ -48,7 +48,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "expected"),
     [
         ("a 67 year old man", "a old man"),
         ("25-year-old woman", "young woman"),
@@ -58,8 +58,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("number 3 on a shirt", "number 3 on a shirt"),
     ],
 )
-def test_ages_in_numbers_become_the_words_of_captions(typed: str, meant: str) -> None:
-    assert age_in_words(typed) == meant
+def test_ages_in_numbers_become_the_words_of_captions(typed: str, expected: str) -> None:
+    assert age_in_words(typed) == expected
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def test_json_holds_all_of_it(run: Run) -> None:
 
 
 def test_the_csv_has_blinks_and_can_be_posed_from(run: Run) -> None:
-    ended = run("analyze", "high.wav", "--csv", "m.csv", "--fps", 60)
-    assert ended.exit_code == 0, ended.stderr
+    completed = run("analyze", "high.wav", "--csv", "m.csv", "--fps", 60)
+    assert completed.exit_code == 0, completed.stderr
     rows = table("m.csv")
     assert len(rows) == 92
     assert max(float(row["EyeLookInLeft"]) for row in rows) >= 0.25

@@ -136,12 +136,12 @@ def test_workers_make_the_same_videos(tmp_path: Path) -> None:
     recordings(tmp_path / "in", 4)
     (tmp_path / "in" / "broken.wav").write_text("no recording")
     for workers in (1, 2):
-        ended = plain(
+        completed = plain(
             tmp_path, "batch", "in", "-o", f"out{workers}", "--seed", 1, "--no-cache",
             "--workers", workers,
         )  # fmt: skip
-        assert ended.returncode == 4, ended.stderr
-        assert "Failed: in/broken.wav" in ended.stderr
+        assert completed.returncode == 4, completed.stderr
+        assert "Failed: in/broken.wav" in completed.stderr
     assert names(tmp_path / "out1") == names(tmp_path / "out2") == [f"0{i}.mp4" for i in range(4)]
     for name in names(tmp_path / "out1"):
         alone, together = tmp_path / "out1" / name, tmp_path / "out2" / name
@@ -202,8 +202,8 @@ def killed_and_resumed(folder: Path, home: Path, chance: random.Random) -> None:
     process.wait()
     for path in (folder / "killed").glob("*.mp4"):
         assert len(read_picture(path)) == 10, "under its name it is whole"
-    ended = plain(folder, *words, "--resume")
-    assert ended.returncode == 0, ended.stderr
+    completed = plain(folder, *words, "--resume")
+    assert completed.returncode == 0, completed.stderr
     killed, through = (sorted((folder / name).glob("*.mp4")) for name in ("killed", "through"))
     assert [path.name for path in killed] == [path.name for path in through]
     assert [path.read_bytes() for path in killed] == [path.read_bytes() for path in through]

@@ -14,7 +14,7 @@ SCRIPT = "import sys; sys.argv[0] = 'imagineid'; from imagineid_cli.main import 
 
 def completed(words: str, folder: Path) -> list[str]:
     """What bash is offered at the end of ``words``."""
-    ended = subprocess.run(
+    completed_run = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env={
             **os.environ,
@@ -27,8 +27,8 @@ def completed(words: str, folder: Path) -> list[str]:
         text=True,
         check=False,
     )
-    assert ended.stderr == ""
-    return ended.stdout.split()
+    assert completed_run.stderr == ""
+    return completed_run.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_bash_is_offered_what_fits(words: str, offered: list[str], tmp_path: Pat
 
 
 def test_the_script_for_a_shell_is_shown() -> None:
-    ended = subprocess.run(
+    completed_run = subprocess.run(
         [sys.executable, "-m", "imagineid_cli", "--help"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "--install-completion" in ended.stdout
-    assert "--show-completion" in ended.stdout
+    assert "--install-completion" in completed_run.stdout
+    assert "--show-completion" in completed_run.stdout

@@ -142,16 +142,16 @@ def test_the_embedded_model_passes_the_real_self_test(tmp_path: Path) -> None:
         models.embedded_folder("mini")
     except BadWeights:
         pytest.skip("runs in a checkout with the embedded weights")
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "imagineid_cli", "doctor"],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "IMAGINEID_HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
     )
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == "generate works here.\n"
-    assert "the embedded model runs: loaded in" in ended.stderr
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout == "generate works here.\n"
+    assert "the embedded model runs: loaded in" in completed.stderr
     # nothing else of ours, and no .ses of onnxruntime's reports
     assert [path.name for path in tmp_path.iterdir()] == ["checked.json"]
 

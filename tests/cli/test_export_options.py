@@ -34,8 +34,8 @@ def export(folder: Path, without: str, *words: str) -> subprocess.CompletedProce
 def test_a_missing_package_is_reported(
     tmp_path: Path, without: str, words: tuple[str, ...], extra: str
 ) -> None:
-    ended = export(tmp_path, without, "--model", "mini", *words)
-    assert ended.returncode == 3, ended.stderr
-    assert ended.stdout == ""
-    assert ended.stderr.splitlines()[1:] == [f"Install it:  pip install 'imagineid[{extra}]'"]
+    completed = export(tmp_path, without, "--model", "mini", *words)
+    assert completed.returncode == 3, completed.stderr
+    assert completed.stdout == ""
+    assert completed.stderr.splitlines()[1:] == [f"Install it:  pip install 'imagineid[{extra}]'"]
     assert list(tmp_path.iterdir()) == []

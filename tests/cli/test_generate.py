@@ -328,7 +328,7 @@ def test_a_full_disk_is_reported(tmp_path: Path, speech: Path) -> None:
     long = write_recording(tmp_path / "a.flac", np.tile(tone(9.0), 4))
     folder = tmp_path / "here"
     folder.mkdir()
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script, "generate", long, "--quiet"],
         cwd=folder,
         env=environment(),
@@ -336,6 +336,6 @@ def test_a_full_disk_is_reported(tmp_path: Path, speech: Path) -> None:
         text=True,
         check=False,
     )
-    assert ended.returncode == 2, ended.stderr
-    assert ended.stderr.startswith("Error: No space")
+    assert completed.returncode == 2, completed.stderr
+    assert completed.stderr.startswith("Error: No space")
     assert list(folder.iterdir()) == []

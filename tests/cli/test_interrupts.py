@@ -61,8 +61,10 @@ def wait_for_handlers(process: subprocess.Popen[str]) -> None:
     """Wait until the command takes signals: what Python does before is not ours."""
     while process.poll() is None:
         status = Path(f"/proc/{process.pid}/status").read_text()
-        caught = int(next(line for line in status.splitlines() if "SigCgt" in line).split()[1], 16)
-        if caught >> (signal.SIGUSR1 - 1) & 1:
+        caught_signals = int(
+            next(line for line in status.splitlines() if "SigCgt" in line).split()[1], 16
+        )
+        if caught_signals >> (signal.SIGUSR1 - 1) & 1:
             return
         time.sleep(0.01)
 
@@ -141,10 +143,10 @@ print("went on")
 
 
 def test_a_signal_that_comes_in_a_destructor_is_not_lost() -> None:
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", LOST], capture_output=True, text=True, check=False
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (130, "", "")
 
 
 ENDING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGABRT"]

@@ -73,8 +73,8 @@ def test_a_killed_run_resumes_to_the_same_video(tmp_path: Path, sound: Path, cac
     process.wait()
     assert not (tmp_path / "killed.mp4").exists()
     wish = ("--prompt", "red hair")
-    ended = plain(tmp_path, "generate", sound, "-o", "killed.mp4", *wish, "--resume")
-    assert ended.returncode == 0, ended.stderr
+    completed = plain(tmp_path, "generate", sound, "-o", "killed.mp4", *wish, "--resume")
+    assert completed.returncode == 0, completed.stderr
     seed = read_metadata(tmp_path / "killed.mp4")["seed"]  # nobody named it: it was found again
     through = ("generate", sound, "-o", "through.mp4", *wish, "--seed", seed, "--no-cache")
     assert plain(tmp_path, *through).returncode == 0
@@ -90,8 +90,8 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path: Path, sound: Path) -> N
     for i in range(10):
         words = ("generate", sound, "-o", f"{i}.mp4", "--seed", 1)
         kill_after(tmp_path, chance.uniform(0.3, 4.0), *words)
-        ended = plain(tmp_path, *words, "--resume")
-        assert ended.returncode == 0, ended.stderr
+        completed = plain(tmp_path, *words, "--resume")
+        assert completed.returncode == 0, completed.stderr
         assert same_frames(tmp_path / f"{i}.mp4", tmp_path / "whole.mp4")
 
 
@@ -110,9 +110,9 @@ def test_resume_of_what_is_done_does_nothing(tmp_path: Path, sound: Path) -> Non
 
 def test_resume_needs_kept_frames_and_a_file(tmp_path: Path, sound: Path) -> None:
     for more in (["--no-cache"], ["-o", "-"], ["--preview", "2"]):
-        ended = plain(tmp_path, "generate", sound, "--resume", *more)
-        assert ended.returncode == 2
-        assert ended.stderr.startswith("Error: --resume continues")
+        completed = plain(tmp_path, "generate", sound, "--resume", *more)
+        assert completed.returncode == 2
+        assert completed.stderr.startswith("Error: --resume continues")
 
 
 def test_a_video_streams_into_a_pipe_while_it_is_made(tmp_path: Path, sound: Path) -> None:

@@ -17,10 +17,10 @@ HEAVY = ("torch", "numpy", "onnxruntime", "av", "cv2", "rich.progress")
 
 def test_importing_the_cli_does_not_import_torch() -> None:
     script = f"import sys, imagineid_cli.main; print([m for m in {HEAVY} if m in sys.modules])"
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert ended.stdout == "[]\n"
+    assert completed.stdout == "[]\n"
 
 
 def test_reading_a_recording_does_not_import_torch(speech: Path) -> None:
@@ -28,10 +28,10 @@ def test_reading_a_recording_does_not_import_torch(speech: Path) -> None:
         "import sys; from imagineid.audio import open_sound, mel_windows; import imagineid.video;"
         f"mel_windows(open_sound({str(speech)!r}), 0, 9); print('torch' in sys.modules)"
     )
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert ended.stdout == "False\n"
+    assert completed.stdout == "False\n"
 
 
 def test_the_version_is_the_package_s() -> None:

@@ -23,5 +23,7 @@ def test_no_run_of_a_short_recording_crashes(tmp_path: Path) -> None:
     words = ["generate", "a.m4a", "--overwrite", "--quiet", "--no-cache"]
     command = [sys.executable, "-X", "faulthandler", "-m", "imagineid_cli", *words]
     for number in range(RUNS):
-        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, f"run {number}: {ended.stderr}"
+        completed = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert completed.returncode == 0, f"run {number}: {completed.stderr}"

@@ -57,7 +57,7 @@ def peak_kb(folder: Path, speech: Path, minutes: float) -> int:
     sound = folder / f"{minutes}.flac"
     soundfile.write(sound, np.resize(wave, round(minutes * 60 * rate)), rate)
     paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", SMALL, "generate", str(sound), "--quiet", "--seed", "1"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": paths, "MALLOC_ARENA_MAX": "2"},
@@ -65,7 +65,7 @@ def peak_kb(folder: Path, speech: Path, minutes: float) -> int:
         text=True,
         check=True,
     )
-    return int(ended.stdout.split()[-1])
+    return int(completed.stdout.split()[-1])
 
 
 @pytest.mark.slow

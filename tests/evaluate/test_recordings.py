@@ -101,14 +101,14 @@ def test_a_correct_mouth_scores_higher_than_a_wrong_one() -> None:
     good[18:] = 0.3
     jaw = curves(frames)
     jaw[18:, JAW] = 0.5
-    obeys, mumbles, gapes = Tally(), Tally(), Tally()
-    judge(obeys, spoken, good, jaw)
-    judge(mumbles, spoken, np.zeros(frames), curves(frames))
-    judge(gapes, spoken, np.full(frames, 0.3), jaw)
+    correct, closed, opened = Tally(), Tally(), Tally()
+    judge(correct, spoken, good, jaw)
+    judge(closed, spoken, np.zeros(frames), curves(frames))
+    judge(opened, spoken, np.full(frames, 0.3), jaw)
     kinds = ("holds", "hold frames", "open vowels", "pause frames inside")
-    assert [obeys.row(k).value for k in kinds] == [1, 1, 1, 1]
-    assert [mumbles.row(k).value for k in kinds] == [1, 1, 0, 1]
-    assert [gapes.row(k).value for k in kinds] == [0, 0, 1, 0]
+    assert [correct.row(k).value for k in kinds] == [1, 1, 1, 1]
+    assert [closed.row(k).value for k in kinds] == [1, 1, 0, 1]
+    assert [opened.row(k).value for k in kinds] == [0, 0, 1, 0]
 
 
 def test_frames_near_speech_are_kept_out_of_pauses() -> None:

@@ -47,11 +47,11 @@ def imagineid(
     )
 
 
-def refused(ended: subprocess.CompletedProcess[str], words: str, code: int = 3) -> None:
-    assert ended.returncode == code, ended.stderr
-    assert ended.stdout == ""
-    lines = ended.stderr.splitlines()
-    assert len(lines) == 2, ended.stderr
+def refused(completed: subprocess.CompletedProcess[str], words: str, code: int = 3) -> None:
+    assert completed.returncode == code, completed.stderr
+    assert completed.stdout == ""
+    lines = completed.stderr.splitlines()
+    assert len(lines) == 2, completed.stderr
     assert lines[0].startswith("Error: ")
     assert words in lines[0]
 
@@ -67,18 +67,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def half(home: Path) -> dict[str, object]:
     """The output of ``--fp16 --json``; the folder is ``home / "half"``."""
-    ended = imagineid(home, "export", "--model", "tiny", "--fp16", "-o", "half", "--json")
-    assert ended.returncode == 0, ended.stderr
-    output: dict[str, object] = json.loads(ended.stdout)
+    completed = imagineid(home, "export", "--model", "tiny", "--fp16", "-o", "half", "--json")
+    assert completed.returncode == 0, completed.stderr
+    output: dict[str, object] = json.loads(completed.stdout)
     return output
 
 
 @pytest.fixture(scope="module")
 def full(home: Path) -> Path:
     """The folder that ``export`` makes with default options."""
-    ended = imagineid(home, "export", "--model", "tiny")
-    assert (ended.returncode, ended.stdout) == (0, "tiny-fp32\n"), ended.stderr
-    errors = re.findall(r"^(\w+): fp32, .* max error (\S+) against torch", ended.stderr, re.M)
+    completed = imagineid(home, "export", "--model", "tiny")
+    assert (completed.returncode, completed.stdout) == (0, "tiny-fp32\n"), completed.stderr
+    errors = re.findall(r"^(\w+): fp32, .* max error (\S+) against torch", completed.stderr, re.M)
     assert [name for name, _ in errors] == list(NETWORKS)
     assert max(float(error) for _, error in errors) <= 1e-4
     return home / "tiny-fp32"
@@ -121,9 +121,9 @@ def test_norms_are_functions_that_sum_in_full_precision(half: object, home: Path
 def test_a_folder_holds_all_that_makes_a_video(full: Path, speech: Path) -> None:
     wave, rate = soundfile.read(speech, frames=16_000, dtype="int16")
     soundfile.write(full.parent / "second.flac", wave, rate)
-    ended = imagineid(full.parent, "generate", "second.flac", "--model", full, "--steps", 1)
-    assert (ended.returncode, ended.stdout) == (0, "second.mp4\n"), ended.stderr
-    assert "model tiny, onnxruntime" in ended.stderr
+    completed = imagineid(full.parent, "generate", "second.flac", "--model", full, "--steps", 1)
+    assert (completed.returncode, completed.stdout) == (0, "second.mp4\n"), completed.stderr
+    assert "model tiny, onnxruntime" in completed.stderr
     frames = [frame for _, frame in read_picture(full.parent / "second.mp4")]
     assert len(frames) == 25
     assert frames[0].shape == (TINY.frame_px, TINY.frame_px, 3)
@@ -144,26 +144,28 @@ def test_torch_and_onnxruntime_compute_the_same(home: Path, full: Path) -> None:
 
 
 def test_a_folder_that_is_there_is_kept(home: Path, full: Path) -> None:
-    ended = imagineid(home, "export", "--model", "tiny")
-    refused(ended, "tiny-fp32 is there already", 2)
+    completed = imagineid(home, "export", "--model", "tiny")
+    refused(completed, "tiny-fp32 is there already", 2)
     (home / "mine").mkdir(exist_ok=True)
-    ended = imagineid(home, "export", "--model", "tiny", "-o", "mine", "--overwrite")
-    refused(ended, "mine is there already", 2)
+    completed = imagineid(home, "export", "--model", "tiny", "-o", "mine", "--overwrite")
+    refused(completed, "mine is there already", 2)
     refused(imagineid(home, "export", "-o", "no/where"), "The folder no", 2)
 
 
 def test_a_full_disk_leaves_nothing(home: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))"
-    ended = imagineid(home, "export", "--model", "tiny", "-o", "big", "--quiet", before=limit)
-    refused(ended, "No room left: big")
+    completed = imagineid(home, "export", "--model", "tiny", "-o", "big", "--quiet", before=limit)
+    refused(completed, "No room left: big")
     assert not (home / "big").exists()
     assert not list(home.glob(".imagineid-*"))
 
 
 def test_a_file_that_differs_from_torch_is_not_kept(home: Path) -> None:
     strict = "import imagineid_export.files as files; files.MAX_ERROR = 1e-12"
-    ended = imagineid(home, "export", "--model", "tiny", "-o", "strict", "--quiet", before=strict)
-    refused(ended, "differs from torch")
+    completed = imagineid(
+        home, "export", "--model", "tiny", "-o", "strict", "--quiet", before=strict
+    )
+    refused(completed, "differs from torch")
     assert not (home / "strict").exists()
 
 
@@ -173,8 +175,8 @@ def test_what_can_t_be_exported_is_refused(home: Path, tmp_path: Path) -> None:
     assert without.returncode == 3
     assert "There are no adapters for sd15 here" in without.stderr.splitlines()[0]
     refused(imagineid(home, "export", "--target", "sm89"), "--target is for engines", 2)
-    ended = imagineid(home, "export", "--model", "tiny", "--random-weights")
-    refused(ended, "tiny is none", 2)
+    completed = imagineid(home, "export", "--model", "tiny", "--random-weights")
+    refused(completed, "tiny is none", 2)
     card_only(tmp_path / "made")
     refused(imagineid(tmp_path, "export", "--model", "made"), "holds ONNX files already", 2)
 
@@ -184,13 +186,13 @@ def test_what_can_t_be_exported_is_refused(home: Path, tmp_path: Path) -> None:
 
 @needs_rtx
 def test_engines_for_two_cards_are_built_without_any(engines: Model) -> None:
-    ended = imagineid(
+    completed = imagineid(
         engines.folder,
         *("export", "--model", ".", "--format", "tensorrt-rtx"),
         *("--target", "sm86", "--target", "sm89", "--json"),
     )
-    assert ended.returncode == 0, ended.stderr
-    built = json.loads(ended.stdout)["engines"]
+    assert completed.returncode == 0, completed.stderr
+    built = json.loads(completed.stdout)["engines"]
     assert [(e["network"], e["target"]) for e in built] == [
         (network, target) for network in NETWORKS for target in ("sm86", "sm89")
     ]
@@ -256,8 +258,8 @@ def test_the_card_that_is_here_decides_which_engine_is_run(
 def test_a_damaged_graph_is_refused(engines: Model) -> None:
     put(engines, "identity", b"no graph")
     words = ("--format", "tensorrt-rtx", "--target", "sm89", "--quiet")
-    ended = imagineid(engines.folder, "export", "--model", ".", *words)
-    refused(ended, "identity.onnx can't be read by tensorrt-rtx")
+    completed = imagineid(engines.folder, "export", "--model", ".", *words)
+    refused(completed, "identity.onnx can't be read by tensorrt-rtx")
     assert not list(engines.folder.glob("identity.sm89*"))
 
 
@@ -265,16 +267,16 @@ def test_a_damaged_graph_is_refused(engines: Model) -> None:
 def test_a_target_nobody_knows_is_refused(engines: Model) -> None:
     for target in ("sm42", "rtx4090", "sm89,sm12", "none"):
         words = ("--format", "tensorrt-rtx", "--target", target)
-        ended = imagineid(engines.folder, "export", "--model", ".", *words)
-        refused(ended, f"does not know the target {target.split(',')[-1]}")
+        completed = imagineid(engines.folder, "export", "--model", ".", *words)
+        refused(completed, f"does not know the target {target.split(',')[-1]}")
 
 
 @needs_rtx
 @needs_no_driver
 def test_the_current_card_needs_a_card(home: Path) -> None:
-    ended = imagineid(home, "export", "--model", "tiny", "--format", "tensorrt-rtx")
-    refused(ended, "No NVIDIA driver is installed")
-    assert "--target sm89" in ended.stderr
+    completed = imagineid(home, "export", "--model", "tiny", "--format", "tensorrt-rtx")
+    refused(completed, "No NVIDIA driver is installed")
+    assert "--target sm89" in completed.stderr
 
 
 def test_tensorrt_builds_for_the_card_that_is_here_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,6 +291,6 @@ def test_tensorrt_builds_for_the_card_that_is_here_only(monkeypatch: pytest.Monk
 
 @needs_no_driver
 def test_tensorrt_says_that_it_needs_the_card(home: Path) -> None:
-    ended = imagineid(home, "export", "--model", "tiny", "--format", "tensorrt")
-    refused(ended, "No NVIDIA driver is installed")
-    assert "--format tensorrt-rtx --target sm89" in ended.stderr
+    completed = imagineid(home, "export", "--model", "tiny", "--format", "tensorrt")
+    refused(completed, "No NVIDIA driver is installed")
+    assert "--format tensorrt-rtx --target sm89" in completed.stderr

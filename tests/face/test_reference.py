@@ -81,9 +81,9 @@ def test_a_video_without_the_extra_is_one_clear_line(
 ) -> None:
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     path = write_recording(tmp_path / "ref.mp4", tone(0.5), picture=True)
-    with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[motion\]'") as caught:
+    with pytest.raises(BackendMissing, match=r"pip install 'imagineid\[motion\]'") as excinfo:
         reference.motion_of(path, 10)
-    assert caught.value.exit_code == 3
+    assert excinfo.value.exit_code == 3
 
 
 def test_a_missing_reference_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from imagineid.hub.download import Counter, fetch
 from imagineid.hub.manifest import File
 from imagineid.hub.transport import RetryPolicy
 from support import bad_server
-from support.bad_server import Mood, Server
+from support.bad_server import Behaviour, Server
 
 DATA = random.Random(4).randbytes(200_000)
 FILE = File("unet/model.safetensors", len(DATA), hashlib.sha256(DATA).hexdigest())
@@ -89,7 +89,7 @@ def test_a_wrong_file_under_the_final_name_is_replaced(case: Case, server: Serve
 
 
 def test_a_cut_connection_is_resumed(case: Case, server: Server) -> None:
-    server.moods = [bad_server.cut(70_000), bad_server.cut(50_000)]
+    server.behaviours = [bad_server.cut(70_000), bad_server.cut(50_000)]
     case.fetch(server)
     assert case.is_right()
     etag = server.etag(PATH)
@@ -102,7 +102,7 @@ def test_a_cut_connection_is_resumed(case: Case, server: Server) -> None:
 
 
 def test_another_process_resumes_a_partial_download(case: Case, server: Server) -> None:
-    server.moods = [bad_server.cut(70_000)]
+    server.behaviours = [bad_server.cut(70_000)]
     with pytest.raises(DownloadFailed):
         case.fetch(server, patience=RetryPolicy(tries=1))
     assert not case.target.exists()
@@ -112,7 +112,7 @@ def test_another_process_resumes_a_partial_download(case: Case, server: Server) 
 
 
 def test_a_stalled_request_is_retried(case: Case, server: Server) -> None:
-    server.moods = [bad_server.stall(60_000)]
+    server.behaviours = [bad_server.stall(60_000)]
     case.fetch(server)
     assert case.is_right()
     assert server.requests[1][1] == "bytes=60000-"
@@ -120,13 +120,13 @@ def test_a_stalled_request_is_retried(case: Case, server: Server) -> None:
 
 
 def test_a_trickling_server_counts_as_stalled(case: Case, server: Server) -> None:
-    server.moods = [bad_server.trickle]
+    server.behaviours = [bad_server.trickle]
     case.fetch(server)
     assert case.is_right()
     assert "bytes in 0 s" in case.notes.lines[0]
 
 
-BAD_ONCE: dict[str, tuple[Mood, ...]] = {
+BAD_ONCE: dict[str, tuple[Behaviour, ...]] = {
     "answers another range": (bad_server.cut(70_000), bad_server.other_range),
     "lies about the range": (bad_server.cut(70_000), bad_server.lying_range),
     "ignores ranges": (bad_server.cut(70_000), bad_server.whole),
@@ -139,7 +139,7 @@ BAD_ONCE: dict[str, tuple[Mood, ...]] = {
 
 @pytest.mark.parametrize("how", BAD_ONCE)
 def test_right_bytes_come_although_the_server(how: str, case: Case, server: Server) -> None:
-    server.moods = list(BAD_ONCE[how])
+    server.behaviours = list(BAD_ONCE[how])
     case.fetch(server)
     assert case.is_right()
     assert len(case.notes.lines) == len(set(case.notes.lines)) <= 3
@@ -147,7 +147,7 @@ def test_right_bytes_come_although_the_server(how: str, case: Case, server: Serv
 
 def test_a_file_that_changes_between_parts_is_begun_again(case: Case, server: Server) -> None:
     server.files[PATH] = bytes(FILE.bytes)  # an older version of the same size
-    server.moods = [bad_server.cut(70_000)]
+    server.behaviours = [bad_server.cut(70_000)]
     with pytest.raises(DownloadFailed):
         case.fetch(server, patience=RetryPolicy(tries=1))
     server.files[PATH] = DATA
@@ -161,7 +161,7 @@ def test_a_file_that_changes_under_the_same_weak_etag_is_found_out(
 ) -> None:
     server.etags[PATH] = 'W/"same"'
     server.files[PATH] = bytes(FILE.bytes)
-    server.moods = [bad_server.cut(70_000)]
+    server.behaviours = [bad_server.cut(70_000)]
     with pytest.raises(DownloadFailed):
         case.fetch(server, patience=RetryPolicy(tries=1))
     server.files[PATH] = DATA
@@ -175,7 +175,7 @@ def test_a_file_that_changes_under_the_same_weak_etag_is_found_out(
     assert "has a wrong SHA-256; starting again" in case.notes.lines[-1]
 
 
-NEVER: dict[str, tuple[Mood, str]] = {
+NEVER: dict[str, tuple[Behaviour, str]] = {
     "sends wrong bytes": (bad_server.wrong, "the downloaded file has a wrong SHA-256"),
     "sends too much": (bad_server.endless, "the server sends more bytes than expected"),
     "sends a login page": (bad_server.page, "the server has 5 bytes instead of 200,000"),
@@ -197,10 +197,10 @@ NEVER: dict[str, tuple[Mood, str]] = {
 @pytest.mark.parametrize("how", NEVER)
 def test_no_file_is_accepted_from_a_server_that(how: str, case: Case, server: Server) -> None:
     server.always, words = NEVER[how]
-    with pytest.raises(DownloadFailed) as caught:
+    with pytest.raises(DownloadFailed) as excinfo:
         case.fetch(server)
     assert not case.target.exists()
-    first, last = str(caught.value).splitlines()
+    first, last = str(excinfo.value).splitlines()
     assert words in first
     assert last.endswith("imagineid weights pull sd15/base")
     assert len(server.requests) <= 12
@@ -240,7 +240,7 @@ def test_a_mirror_that_is_not_there_is_passed_over(case: Case, server: Server) -
 def test_redirects_are_followed_with_the_range(code: int, case: Case, server: Server) -> None:
     with Server({PATH: DATA}) as hub:
         hub.always = bad_server.redirect(server.url + PATH, code)
-        server.moods = [bad_server.cut(70_000)]
+        server.behaviours = [bad_server.cut(70_000)]
         case.fetch(hub)
     assert case.is_right()
     assert server.requests[1][1:] == ("bytes=70000-", server.etag(PATH))
@@ -248,7 +248,7 @@ def test_redirects_are_followed_with_the_range(code: int, case: Case, server: Se
 
 def test_a_redirect_may_be_relative(case: Case, server: Server) -> None:
     server.files["/elsewhere"] = server.files.pop(PATH)
-    server.moods = [bad_server.redirect("/elsewhere")]
+    server.behaviours = [bad_server.redirect("/elsewhere")]
     case.fetch(server)
     assert case.is_right()
 
@@ -295,6 +295,6 @@ def test_an_unwritable_folder_is_reported(case: Case, server: Server) -> None:
 
 def test_without_a_network_the_ways_without_one_are_named(tmp_path: Path) -> None:
     counter = Counter(Notes(), "sd15/base", 0, FILE.bytes)
-    with pytest.raises(DownloadFailed, match=r"\(--from DIR\), or --offline") as caught:
+    with pytest.raises(DownloadFailed, match=r"\(--from DIR\), or --offline") as excinfo:
         fetch(FILE, ["http://127.0.0.1:9/a"], tmp_path / "a", counter, RetryPolicy(tries=1))
-    assert str(caught.value).endswith("Try again later:  imagineid weights pull sd15/base")
+    assert str(excinfo.value).endswith("Try again later:  imagineid weights pull sd15/base")

@@ -64,11 +64,11 @@ def test_one_flipped_bit_of_the_embedded_model_ends_with_three(
         ("weights", "verify", "mini"),
         ("doctor",),
     ):
-        ended = imagineid_of(tmp_path, *words)
-        assert ended.returncode == 3, ended.stderr
-        assert name in ended.stderr + ended.stdout
-        assert "pip install --force-reinstall imagineid" in ended.stderr
-    assert "generate does not work here." in ended.stdout
+        completed = imagineid_of(tmp_path, *words)
+        assert completed.returncode == 3, completed.stderr
+        assert name in completed.stderr + completed.stdout
+        assert "pip install --force-reinstall imagineid" in completed.stderr
+    assert "generate does not work here." in completed.stdout
     assert not (tmp_path / "out.mp4").exists()
 
 

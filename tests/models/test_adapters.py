@@ -201,15 +201,15 @@ def test_a_video_is_made_by_the_command(home: Path, tmp_path: Path, speech: Path
     wave, rate = soundfile.read(speech, frames=6400)
     soundfile.write(tmp_path / "speech.wav", wave, rate)
     words = ("--model", "sd15", "--adapters", "tiny-adapters", "--exact", "--steps", "2")
-    ended = typed(tmp_path, "generate", "speech.wav", *words, "-o", "out.mp4", "--json")
-    assert ended.returncode == 0, ended.stderr
-    output = json.loads(ended.stdout)
+    completed = typed(tmp_path, "generate", "speech.wav", *words, "-o", "out.mp4", "--json")
+    assert completed.returncode == 0, completed.stderr
+    output = json.loads(completed.stdout)
     assert (output["frames"], output["size_px"]) == (10, SIZE.frame_px)
     assert output["engine"].startswith("torch ")
     assert read_metadata(tmp_path / "out.mp4")["exact"] is True
 
 
 def test_adapters_upon_a_model_that_takes_none_are_refused(tmp_path: Path, speech: Path) -> None:
-    ended = typed(tmp_path, "generate", str(speech), "--adapters", "tiny-adapters")
-    assert ended.returncode == 2
-    assert "Use:  --model sd15 --adapters tiny-adapters" in ended.stderr
+    completed = typed(tmp_path, "generate", str(speech), "--adapters", "tiny-adapters")
+    assert completed.returncode == 2
+    assert "Use:  --model sd15 --adapters tiny-adapters" in completed.stderr

@@ -29,7 +29,7 @@ def someone(logit: float, age: float) -> Identity:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "expected"),
     [
         ("woman, 25", Speaker("female", 25.0)),
         ("Man", Speaker("male", None)),
@@ -39,8 +39,8 @@ def someone(logit: float, age: float) -> Identity:
         ("boy 8", Speaker("male", 8.0)),
     ],
 )
-def test_a_voice_is_parsed_from_plain_words(text: str, meant: Speaker) -> None:
-    assert parse(text) == meant
+def test_a_voice_is_parsed_from_plain_words(text: str, expected: Speaker) -> None:
+    assert parse(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "robot", "woman, 250", "woman man", "25 30", "woman, -3"])

@@ -42,10 +42,12 @@ def random_factors(seed: int, frames: int) -> VoiceFactors:
 
 def test_swapping_one_factor_leaves_the_others_alone() -> None:
     a, b = random_factors(0, 40), random_factors(1, 25)
-    felt = a.with_emotion(b.emotion)
-    assert felt.identity is a.identity
-    assert felt.content is a.content
-    np.testing.assert_allclose(felt.emotion.theta[0], b.emotion.theta.mean(axis=0), atol=1e-6)
+    with_emotion = a.with_emotion(b.emotion)
+    assert with_emotion.identity is a.identity
+    assert with_emotion.content is a.content
+    np.testing.assert_allclose(
+        with_emotion.emotion.theta[0], b.emotion.theta.mean(axis=0), atol=1e-6
+    )
     spoken = a.with_identity(b.identity)
     assert spoken.content is a.content
     assert spoken.emotion is a.emotion
@@ -74,7 +76,7 @@ def test_silence_around_a_recording_moves_all_of_it(frames: int) -> None:
     factors_from_arrays(after.arrays())
 
 
-def felt(*neutral: float) -> Emotion:
+def mixed_emotion(*neutral: float) -> Emotion:
     """Windows that are neutral by so much and angry for the rest, each with a theta of its own."""
     shares = np.zeros((len(neutral), len(EMOTIONS)), np.float32)
     shares[:, 0], shares[:, 1] = neutral, 1 - np.array(neutral)
@@ -86,7 +88,7 @@ CALM = Emotion(np.full((1, 512), 2, np.float32), np.eye(1, 8, dtype="f4"), np.on
 
 
 def test_a_face_is_calm_unless_the_voice_is_clearly_otherwise() -> None:
-    doubtful, clear = felt(0.9, 0.5, 0.7), felt(0.01, 0.3, 0.05)
+    doubtful, clear = mixed_emotion(0.9, 0.5, 0.7), mixed_emotion(0.01, 0.3, 0.05)
     assert doubtful.label == "neutral"
     np.testing.assert_array_equal(doubtful.settle(CALM).theta, np.full((3, 512), 2))
     assert clear.label == "angry"
@@ -97,7 +99,7 @@ def test_a_face_is_calm_unless_the_voice_is_clearly_otherwise() -> None:
 
 def test_an_outburst_shows_where_it_is() -> None:
     calm, angry = [0.95] * 12, [0.02] * 12
-    offset = felt(*calm, *angry).settle(CALM).theta - CALM.theta
+    offset = mixed_emotion(*calm, *angry).settle(CALM).theta - CALM.theta
     far = np.linalg.norm(offset, axis=1)
     assert (far[:8] == 0).all()
     assert far[17:].min() > 5
@@ -105,7 +107,7 @@ def test_an_outburst_shows_where_it_is() -> None:
 
 def test_the_clearer_an_emotion_the_more_it_shows() -> None:
     far = [
-        np.linalg.norm(felt(neutral).settle(CALM).theta - CALM.theta)
+        np.linalg.norm(mixed_emotion(neutral).settle(CALM).theta - CALM.theta)
         for neutral in (0.7, 0.55, 0.4, 0.3, 0.1)
     ]
     assert far == sorted(far)
@@ -113,7 +115,7 @@ def test_the_clearer_an_emotion_the_more_it_shows() -> None:
 
 
 def test_certainty_follows_the_network_outputs() -> None:
-    assert felt(0.9, 0.9).certainty == pytest.approx(0.9, abs=1e-5)
+    assert mixed_emotion(0.9, 0.9).certainty == pytest.approx(0.9, abs=1e-5)
     sure = random_factors(0, 40).identity
     assert sure.certainty == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-6)
 

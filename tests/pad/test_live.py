@@ -66,12 +66,12 @@ def test_streaming_output_equals_whole_output(pipe: Pipeline, wave: Wave, look_a
 @pytest.mark.parametrize("look_ahead", [0, 1, 3])
 def test_no_frame_waits_longer_than_the_delay(look_ahead: int) -> None:
     live = encoder(plain_pipeline.load(), look_ahead)
-    rng, came = np.random.default_rng(2), 0
-    while came < 3 * SAMPLE_RATE:
+    rng, sent = np.random.default_rng(2), 0
+    while sent < 3 * SAMPLE_RATE:
         count = 40
-        came += count
+        sent += count
         for frame in live.push(rng.standard_normal(count) / 10):
-            waited = came - frame.number * FRAME_SAMPLES
+            waited = sent - frame.number * FRAME_SAMPLES
             assert waited <= delay_samples(look_ahead) + count
     assert delay_samples(0) <= 0.22 * SAMPLE_RATE
     assert delay_samples(look_ahead) - delay_samples(0) <= (look_ahead + 0.3) * FRAME_SAMPLES

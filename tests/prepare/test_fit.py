@@ -53,9 +53,9 @@ def test_a_face_is_recovered_from_its_landmarks(fitter: Fitter, size: int) -> No
         truth = face(seed)
         found = fitter.fit(landmarks_of(fitter, *truth, size), size)
         mesh = load().vertices(found.alpha, found.beta, found.pose)
-        meant = load().vertices(*truth)
-        front = fitter.marks.points(load(), mesh) - fitter.marks.points(load(), meant)
-        assert np.median(np.linalg.norm(project(mesh) - project(meant), axis=1)) < 1.5
+        expected = load().vertices(*truth)
+        front = fitter.marks.points(load(), mesh) - fitter.marks.points(load(), expected)
+        assert np.median(np.linalg.norm(project(mesh) - project(expected), axis=1)) < 1.5
         assert np.median(np.abs(front[:, :2])) < 0.001  # metres
         assert found.error_px < 3 * NOISE_PX
         assert np.abs(found.pose[:3] - truth[2][:3]).max() < np.radians(5)

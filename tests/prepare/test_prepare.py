@@ -42,7 +42,7 @@ def fitter() -> Fitter:
 
 
 @pytest.fixture(scope="module")
-def acted(fitter: Fitter) -> tuple[np.ndarray, np.ndarray]:
+def talking_face(fitter: Fitter) -> tuple[np.ndarray, np.ndarray]:
     """A face that talks, drawn into larger pictures (F, 400, 500, 3), and its landmarks there."""
     face, draw = load_face(), np.random.default_rng(0)
     alpha = draw.normal(0, 0.5, 80).astype(np.float32)
@@ -78,11 +78,13 @@ def write_clip(path: Path, pictures: np.ndarray, wave: np.ndarray | None, fps: i
 
 @pytest.fixture(scope="module")
 def clips(
-    tmp_path_factory: pytest.TempPathFactory, acted: tuple[np.ndarray, np.ndarray], speech: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    talking_face: tuple[np.ndarray, np.ndarray],
+    speech: Path,
 ) -> Path:
     """Seven clips, two of which are good; the list names one that is not there."""
     folder = tmp_path_factory.mktemp("clips")
-    pictures, wave = acted[0], soundfile.read(speech, frames=16_000 * 2, dtype="float32")[0]
+    pictures, wave = talking_face[0], soundfile.read(speech, frames=16_000 * 2, dtype="float32")[0]
     write_clip(folder / "good.mp4", pictures, wave)
     fast = np.repeat(pictures, 12, axis=0)[::5]  # the same 1.4 s at 60 frames a second
     write_clip(folder / "sixty.mp4", fast, wave, fps=60)
@@ -98,14 +100,14 @@ def clips(
 
 
 @pytest.fixture(scope="module")
-def looked(fitter: Fitter, acted: tuple[np.ndarray, np.ndarray]) -> Iterator[list[int]]:
+def looked(fitter: Fitter, talking_face: tuple[np.ndarray, np.ndarray]) -> Iterator[list[int]]:
     """Real tools, but for MediaPipe: what it would see is known. Yields how often they looked."""
-    looked: list[int] = []
+    calls: list[int] = []
 
     def look(pictures: list[np.ndarray]) -> Any:
-        looked.append(len(pictures))
+        calls.append(len(pictures))
         light = np.array([picture[0, 0].mean() for picture in pictures])
-        marks = np.resize(acted[1], (len(pictures), 478, 2)).copy()
+        marks = np.resize(talking_face[1], (len(pictures), 478, 2)).copy()
         marks[light < 40] = np.nan
         person = np.zeros((len(pictures), *pictures[0].shape[:2]), np.uint8)
         person[:, TOP : TOP + 256, LEFT : LEFT + 256] = 255
@@ -117,11 +119,11 @@ def looked(fitter: Fitter, acted: tuple[np.ndarray, np.ndarray]) -> Iterator[lis
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "load_tools", load_tools)
-        yield looked
+        yield calls
 
 
 @pytest.fixture(scope="module")
-def data(clips: Path, looked: list[int], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(clips: Path, detector_calls: list[int], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command's output for all clips."""
     folder = tmp_path_factory.mktemp("data")
     run(clips, folder)
@@ -186,19 +188,21 @@ def test_each_clip_that_cannot_be_used_is_one_line(data: Path) -> None:
     assert all("\n" not in problem for problem in problems.values())
 
 
-def test_existing_shards_are_not_remade(clips: Path, looked: list[int], tmp_path: Path) -> None:
+def test_existing_shards_are_not_remade(
+    clips: Path, detector_calls: list[int], tmp_path: Path
+) -> None:
     one, data = tmp_path / "one", tmp_path / "data"
     one.mkdir()
     (one / "clips.csv").write_text("path\ngood.mp4\n")
     (one / "good.mp4").write_bytes((clips / "good.mp4").read_bytes())
     run(one, data)
-    first, shard, before = report(data), data / "shard-000000.tar", len(looked)
+    first, shard, before = report(data), data / "shard-000000.tar", len(detector_calls)
     run(one, data)
-    assert (report(data), len(looked)) == (first, before)
+    assert (report(data), len(detector_calls)) == (first, before)
     shard.rename(shard.with_name(shard.name + ".part"))  # as if it had been killed before the end
     run(one, data)
     assert (report(data), shard.is_file()) == (first, True)
-    assert len(looked) > before
+    assert len(detector_calls) > before
     assert is_written(data, 0, find_clips(one), 256)
     assert not is_written(data, 0, find_clips(one), 512)
     assert not is_written(data, 0, find_clips(clips), 256)

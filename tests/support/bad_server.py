@@ -14,7 +14,7 @@ PIECE = 16_384
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request, answered as the next mood says."""
+    """One request, answered by the next behaviour."""
 
     protocol_version = "HTTP/1.1"
     server: Listener
@@ -23,9 +23,9 @@ class Handler(BaseHTTPRequestHandler):
         owner = self.server.owner
         owner.requests.append((self.path, self.headers.get("Range"), self.headers.get("If-Range")))
         with owner.turn:
-            mood = owner.moods.pop(0) if owner.moods else owner.always
+            behaviour = owner.behaviours.pop(0) if owner.behaviours else owner.always
         self.close_connection = True
-        mood(self)
+        behaviour(self)
 
     def do_HEAD(self) -> None:
         self.close_connection = True
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-Mood = Callable[[Handler], None]
+Behaviour = Callable[[Handler], None]
 
 
 class Listener(ThreadingHTTPServer):
@@ -71,9 +71,11 @@ class Listener(ThreadingHTTPServer):
 class Server:
     """``with Server({"/a.onnx": b"..."}) as server: ... server.url``."""
 
-    def __init__(self, files: dict[str, bytes], *moods: Mood, piece_s: float = 0.0) -> None:
-        self.files, self.moods, self.piece_s = files, list(moods), piece_s
-        self.always: Mood = good
+    def __init__(
+        self, files: dict[str, bytes], *behaviours: Behaviour, piece_s: float = 0.0
+    ) -> None:
+        self.files, self.behaviours, self.piece_s = files, list(behaviours), piece_s
+        self.always: Behaviour = good
         self.etags: dict[str, str] = {}
         self.requests: list[tuple[str, str | None, str | None]] = []
         self.sent = 0
@@ -117,10 +119,10 @@ def good(handler: Handler) -> None:
     cut(None)(handler)
 
 
-def cut(most: int | None) -> Mood:
+def cut(most: int | None) -> Behaviour:
     """Promise the whole file, send ``most`` bytes of it, and hang up."""
 
-    def mood(handler: Handler) -> None:
+    def behaviour(handler: Handler) -> None:
         data, start = handler.data(), first_byte(handler)
         if handler.path not in handler.server.owner.files:
             status(404)(handler)
@@ -137,18 +139,18 @@ def cut(most: int | None) -> Mood:
         handler.head(206 if start else 200, headers)
         handler.send(data[start:] if most is None else data[start : start + most])
 
-    return mood
+    return behaviour
 
 
-def stall(after: int) -> Mood:
+def stall(after: int) -> Behaviour:
     """Send some bytes, then nothing, and hold the line."""
 
-    def mood(handler: Handler) -> None:
+    def behaviour(handler: Handler) -> None:
         cut(after)(handler)
         handler.wfile.flush()
         handler.server.owner.closing.wait(20)
 
-    return mood
+    return behaviour
 
 
 def trickle(handler: Handler) -> None:
@@ -183,14 +185,14 @@ def whole(handler: Handler) -> None:
     handler.send(handler.data())
 
 
-def whole_cut(most: int) -> Mood:
+def whole_cut(most: int) -> Behaviour:
     """Know nothing of ranges, and hang up early."""
 
-    def mood(handler: Handler) -> None:
+    def behaviour(handler: Handler) -> None:
         handler.head(200, {"Content-Length": str(len(handler.data()))})
         handler.send(handler.data()[:most])
 
-    return mood
+    return behaviour
 
 
 def wrong(handler: Handler) -> None:
@@ -219,11 +221,11 @@ def packed(handler: Handler) -> None:
     handler.send(data)
 
 
-def status(code: int, **headers: str) -> Mood:
+def status(code: int, **headers: str) -> Behaviour:
     """Answer a code and nothing else."""
     return lambda handler: handler.head(code, {"Content-Length": "0", **headers})
 
 
-def redirect(to: str, code: int = 302) -> Mood:
+def redirect(to: str, code: int = 302) -> Behaviour:
     """Send elsewhere."""
     return lambda handler: handler.head(code, {"Content-Length": "0", "Location": to})

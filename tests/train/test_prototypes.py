@@ -20,15 +20,15 @@ def expression_of(decoder: ExpressionDecoder, emotion: np.ndarray) -> np.ndarray
 def test_an_emotion_carried_further_is_that_emotion_further_from_neutral() -> None:
     torch.manual_seed(0)
     decoder = ExpressionDecoder(MINI).eval()
-    neutral, felt = np.random.default_rng(0).standard_normal((2, MINI.emotion)).astype(np.float32)
+    neutral, acted = np.random.default_rng(0).standard_normal((2, MINI.emotion)).astype(np.float32)
     before, further = (
-        expression_of(decoder, felt),
-        expression_of(decoder, neutral + 1.5 * (felt - neutral)),
+        expression_of(decoder, acted),
+        expression_of(decoder, neutral + 1.5 * (acted - neutral)),
     )
     at_rest = expression_of(decoder, neutral)
     carried(decoder, neutral, 1.5)
-    np.testing.assert_allclose(expression_of(decoder, felt), further, atol=1e-5)
+    np.testing.assert_allclose(expression_of(decoder, acted), further, atol=1e-5)
     np.testing.assert_allclose(expression_of(decoder, neutral), at_rest, atol=1e-5)
     assert np.abs(further - before).max() > 1e-2
     carried(decoder, neutral, 1 / 1.5)
-    np.testing.assert_allclose(expression_of(decoder, felt), before, atol=1e-5)
+    np.testing.assert_allclose(expression_of(decoder, acted), before, atol=1e-5)

@@ -210,8 +210,8 @@ def test_adapters_hold_all_that_is_not_of_the_base(trained: Path) -> None:
 def typed(folder: Path, *words: str) -> None:
     """Run ``imagineid`` in a process of its own."""
     program = [sys.executable, "-m", "imagineid_cli", *words]
-    ended = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
+    completed = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
 
 
 def generate(folder: Path, speech: Path, *words: str) -> None:
@@ -264,14 +264,14 @@ def spoken(home: Path, out: Path, *words: str, processes: int = 1) -> str:
         *SMALL,
         *words,
     ]
-    ended = subprocess.run(
+    completed = subprocess.run(
         [*program, "-m", "imagineid_train", "sd15", *arguments],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
 
 
 @pytest.mark.slow
@@ -304,12 +304,12 @@ def test_adapters_are_trained_together_in_bfloat16(home: Path, trained: Path) ->
 )
 def test_the_example_goes_from_clips_to_a_video(tmp_path: Path) -> None:
     here = Path(__file__).parent.parent.parent
-    ended = subprocess.run(
+    completed = subprocess.run(
         ["bash", str(here / "examples" / "train-your-own.sh"), str(tmp_path / "dir")],
         env={**os.environ, "STEPS": "100", "CLIPS": "2"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     assert durations_s(tmp_path / "dir" / "video.mp4")["video"] > 8

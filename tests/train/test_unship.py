@@ -32,7 +32,9 @@ def test_the_base_resumes_with_its_adapter(tmp_path: Path, monkeypatch: pytest.M
     for prefix, module in (("unet", BaseUNet(MINI)), ("adapter", SpatialAdapter(MINI))):
         names = {f"{prefix}.{name}" for name, _ in module.named_parameters()}
         assert names <= base.keys()
-    learnt = {name: value + 1 for name, value in base.items() if name.startswith("adapter.")}
-    save_file(base | learnt, path.with_name("average.safetensors"))
+    trained = {name: value + 1 for name, value in base.items() if name.startswith("adapter.")}
+    save_file(base | trained, path.with_name("average.safetensors"))
     shipped = ship.trained_networks(MINI, but=PAD)["sca"].state_dict()
-    assert all(torch.equal(shipped[name.removeprefix("adapter.")], learnt[name]) for name in learnt)
+    assert all(
+        torch.equal(shipped[name.removeprefix("adapter.")], trained[name]) for name in trained
+    )

@@ -31,14 +31,14 @@ print(json.dumps(done))
 @pytest.mark.slow
 def test_every_stage_takes_two_steps_and_resumes(tmp_path: Path) -> None:
     write_world(tmp_path)
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", TRAINING],
         env={**os.environ, "IMAGINEID_TRAIN": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    done = json.loads(ended.stdout.splitlines()[-1])
+    assert completed.returncode == 0, completed.stderr[-2000:]
+    done = json.loads(completed.stdout.splitlines()[-1])
     assert set(done.values()) == {3}
     assert len(done) == 4

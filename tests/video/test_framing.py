@@ -115,9 +115,9 @@ def test_a_picture_is_cropped_to_the_frame(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_made_is_refused_with_what_is(framing: Framing, word: str) -> None:
-    with pytest.raises(BadInput, match=r"\n") as caught:
+    with pytest.raises(BadInput, match=r"\n") as excinfo:
         framing.check()
-    assert word in str(caught.value)
+    assert word in str(excinfo.value)
 
 
 def test_a_background_that_is_no_picture_is_refused(tmp_path: Path) -> None:

@@ -187,9 +187,9 @@ def test_an_mp4_is_not_asked_for_transparency(tmp_path: Path) -> None:
     ],
 )
 def test_options_that_can_not_be_met_are_refused(options: OutputOptions, word: str) -> None:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(BadInput) as excinfo:
         options.check()
-    assert word in str(caught.value)
+    assert word in str(excinfo.value)
 
 
 def test_only_what_is_not_as_usual_is_written_down() -> None:

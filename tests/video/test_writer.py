@@ -274,7 +274,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, speech: Path, share: float) 
     assert subprocess.run([*command, str(10**9), speech, whole], check=False).returncode == 0
     limit = str(int(whole.stat().st_size * share))
     whole.unlink()
-    ended = subprocess.run(
+    completed = subprocess.run(
         [*command, limit, speech, tmp_path / "out.mp4"], capture_output=True, text=True, check=False
     )
-    assert ended.returncode == 7, ended.stderr
+    assert completed.returncode == 7, completed.stderr

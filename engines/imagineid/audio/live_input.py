@@ -146,12 +146,12 @@ class Backlog:
     def __init__(self, chunks: Iterable[Array]) -> None:
         self._chunks = chunks
         self._ready: queue.SimpleQueue[Array | BaseException | None] = queue.SimpleQueue()
-        self._came = self._taken = 0  # samples
+        self._received = self._taken = 0  # samples
         threading.Thread(target=self._work, name="imagineid-sound", daemon=True).start()
 
     def waiting_s(self) -> float:
         """Return the seconds of sound that were received and not yet taken."""
-        return (self._came - self._taken) / SAMPLE_RATE
+        return (self._received - self._taken) / SAMPLE_RATE
 
     def __iter__(self) -> Iterator[Array]:
         while True:
@@ -167,7 +167,7 @@ class Backlog:
         """Read chunks until the stream ends."""
         try:
             for chunk in self._chunks:
-                self._came += len(chunk)
+                self._received += len(chunk)
                 self._ready.put(chunk)
             self._ready.put(None)
         except BaseException as error:

@@ -83,15 +83,15 @@ class Response:
         Raises:
             TransferFailed: the connection broke or stalled.
         """
-        began, came = time.monotonic(), 0
+        began, received = time.monotonic(), 0
         with _reasons(self._patience):
             while piece := self._body.read1(PIECE_BYTES):
                 yield piece
-                came += len(piece)
+                received += len(piece)
                 if (took_s := time.monotonic() - began) > self._patience.silence_s:
-                    if came < took_s * self._patience.trickle:
-                        raise TransferFailed(f"only {came} bytes in {took_s:.0f} s", again=True)
-                    began, came = time.monotonic(), 0
+                    if received < took_s * self._patience.trickle:
+                        raise TransferFailed(f"only {received} bytes in {took_s:.0f} s", again=True)
+                    began, received = time.monotonic(), 0
 
 
 def host(address: str) -> str:

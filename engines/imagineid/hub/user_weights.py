@@ -217,16 +217,16 @@ def _list_at(address: str, sum_: str, patience: RetryPolicy) -> tuple[File, ...]
             "A list of files is not trusted over http.\n"
             "Use https, or give the SHA-256 of the list:  --sha256 SUM"
         )
-    came = b""
+    data = b""
     try:
         with open_url(address, patience) as answer:
             for piece in answer.pieces():
-                came += piece
-                if len(came) > LIST_BYTES:
+                data += piece
+                if len(data) > LIST_BYTES:
                     raise TransferFailed("it is too long for a list of files", again=False)
-        if sum_ and hashlib.sha256(came).hexdigest() != sum_:
+        if sum_ and hashlib.sha256(data).hexdigest() != sum_:
             raise TransferFailed("its SHA-256 differs from the given one", again=False)
-        return read_files(parse_json(came))
+        return read_files(parse_json(data))
     except (TransferFailed, ValueError, TypeError) as error:
         reason = str(error) if isinstance(error, TransferFailed) else "it is not JSON"
         raise DownloadFailed(

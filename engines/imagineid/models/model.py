@@ -190,8 +190,8 @@ def read(folder: Path) -> Model:
     if model.precision == "adapters":
         required = [ADAPTERS]
     if missing := [name for name in required if not (folder / name).is_file()]:
-        lacks = ", ".join(missing)
-        raise BadWeights(f"{folder} lacks {lacks}.\n{model.remedy}")
+        names = ", ".join(missing)
+        raise BadWeights(f"{folder} lacks {names}.\n{model.remedy}")
     return model
 
 

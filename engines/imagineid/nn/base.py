@@ -74,8 +74,8 @@ def load_base(module: nn.Module, network: str, folder: Path) -> bool:
             for stored_prefix, own_prefix in names.items()
             if key.startswith(stored_prefix)
         }
-        lacks, _ = module.load_state_dict(found, strict=False, assign=True)
-        good = bool(found) and all(name.startswith(ADDED) for name in lacks)
+        missing, _ = module.load_state_dict(found, strict=False, assign=True)
+        good = bool(found) and all(name.startswith(ADDED) for name in missing)
     except (OSError, SafetensorError, RuntimeError):  # RuntimeError: other shapes
         good = False
     if not good:

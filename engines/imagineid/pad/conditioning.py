@@ -90,18 +90,18 @@ def express_blocks(
     """
     decoder = _Windows(engines, size)
     level = np.empty(0, np.float32)
-    who: Conditioning | None = None
+    constant: Conditioning | None = None
     done = 0
     for block in blocks:
-        who = who or _without_frames(block)
+        constant = constant or _without_frames(block)
         level = np.concatenate([level, block.content.level_db])
-        decoder.append(block, who.shape)
+        decoder.append(block, constant.shape)
         if (stop := decoder.complete) > done:
-            yield _with_frames(who, decoder.curves.take(stop), level[: stop - done])
+            yield _with_frames(constant, decoder.curves.take(stop), level[: stop - done])
             level, done = level[stop - done :], stop
-    if who is not None and len(level):
-        decoder.finish(who.shape)
-        yield _with_frames(who, decoder.curves.take(done + len(level)), level)
+    if constant is not None and len(level):
+        decoder.finish(constant.shape)
+        yield _with_frames(constant, decoder.curves.take(done + len(level)), level)
 
 
 def cut(conditioning: Conditioning, first: int, stop: int) -> Conditioning:
@@ -163,13 +163,13 @@ class _Windows:
                     [self._linguistic[i - first : i - first + window] for i in full]
                 ),
                 shape=np.repeat(shape[None], len(full), axis=0),
-                emotion=np.stack([self._felt(start) for start in full]),
+                emotion=np.stack([self._emotion_at(start) for start in full]),
             )
             for start, rows in zip(group, output["expression"], strict=False):
                 self.curves.add(start, rows)
                 self._last = start
 
-    def _felt(self, start: int) -> Array:
+    def _emotion_at(self, start: int) -> Array:
         """Return theta_e of a window: its own row, or the only one of its part."""
         begin, theta = next(part for part in reversed(self._parts) if part[0] <= start)
         row: Array = theta[min(-(-(start - begin) // self._step), len(theta) - 1)]
@@ -178,15 +178,15 @@ class _Windows:
 
 def _without_frames(factors: VoiceFactors) -> Conditioning:
     """Return the conditioning that is constant over frames."""
-    whole, who = factors.emotion.whole(), factors.identity
+    whole, identity = factors.emotion.whole(), factors.identity
     return Conditioning(
-        shape=who.shape,
-        identity=who.theta,
+        shape=identity.shape,
+        identity=identity.theta,
         emotion=whole.theta[0],
         expression=np.empty((0, 0), np.float32),
         level_db=np.empty(0, np.float32),
-        gender=who.gender,
-        age=who.age,
+        gender=identity.gender,
+        age=identity.age,
         emotions=whole.shares[0],
     )
 

@@ -70,7 +70,7 @@ def encode_blocks(
     starts = window_starts(sound.frames, size.window)
     linguistic = OverlapAdd(size.window, size.linguistic)
     whole, first = max(sound.frames, size.window), 0
-    who: Identity | None = None
+    identity: Identity | None = None
     before: Emotion | None = None
     loudness = Level()
     for own in batches(starts, SETTLING_WINDOWS):
@@ -79,23 +79,23 @@ def encode_blocks(
         thetas, shares, speech = [], [], []
         for group in batches(own):
             mel = _mels(sound, group, size, factor(gain))
-            found, felt = engines["emotion"](mel=mel), engines["content"](mel=mel)
-            persons = engines["identity"](mel=mel) if who is None else None
+            found, contents = engines["emotion"](mel=mel), engines["content"](mel=mel)
+            persons = engines["identity"](mel=mel) if identity is None else None
             for row, start in enumerate(group):
                 weight = speech_share(levels(sound, start, start + size.window) + gain)
                 if persons is not None:
                     people.add(weight, *(persons[n][row] for n in ("shape", "identity", "traits")))
-                linguistic.add(start, felt["linguistic"][row])
+                linguistic.add(start, contents["linguistic"][row])
                 thetas.append(found["emotion"][row])
                 shares.append(_softmax(found["emotions"][row]))
                 speech.append(weight)
-        who = who or Identity(*people.result())
+        identity = identity or Identity(*people.result())
         last = own[-1] == starts[-1]
         stop = whole if last else starts[starts.index(own[-1]) + 1]
         content = Content(linguistic.take(stop), levels(sound, first, stop))
         emotion = Emotion(*(np.asarray(x, np.float32) for x in (thetas, shares, speech)))
         settled = emotion.settle(calm, before) if calm else emotion
-        yield VoiceFactors(who, content, settled)
+        yield VoiceFactors(identity, content, settled)
         before, first = emotion, stop
 
 
@@ -107,15 +107,15 @@ def encode_identity(engines: Engines, size: Size, sound: Sound) -> Identity:
         size: of that network.
         sound: the recording.
     """
-    who = _Mean()
+    mean = _Mean()
     starts = window_starts(sound.frames, size.window)[:SETTLING_WINDOWS]
     gain = gain_db(speech_level(levels(sound, 0, starts[-1] + size.window)))
     for group in batches(starts):
         found = engines["identity"](mel=_mels(sound, group, size, factor(gain)))
         for row, start in enumerate(group):
             weight = speech_share(levels(sound, start, start + size.window) + gain)
-            who.add(weight, *(found[name][row] for name in ("shape", "identity", "traits")))
-    return Identity(*who.result())
+            mean.add(weight, *(found[name][row] for name in ("shape", "identity", "traits")))
+    return Identity(*mean.result())
 
 
 def levels(sound: Sound, first: int, stop: int) -> Array:

@@ -150,8 +150,8 @@ class Emotion:
         weight = weight / weight.sum(axis=1, keepdims=True)  # (W, W and those before)
         likely = np.exp(weight @ np.log(np.maximum(shares, 1e-9)))
         strength = visible(likely[:, NEUTRAL] / likely.sum(axis=1))[:, None]
-        felt = (1 - OWN) * (weight @ theta) + OWN * self.theta
-        settled = (1 - strength) * calm.theta + strength * felt
+        smoothed = (1 - OWN) * (weight @ theta) + OWN * self.theta
+        settled = (1 - strength) * calm.theta + strength * smoothed
         return Emotion(settled.astype(np.float32), self.shares, self.speech)
 
     def last(self, windows: int) -> Emotion:
@@ -199,10 +199,10 @@ class VoiceFactors:
 
     def describe(self) -> str:
         """Describe the speaker and the emotion, and which of them is uncertain."""
-        who, felt = self.identity, self.emotion
-        gender = who.gender if who.certainty >= SURE else f"{who.gender} (perhaps)"
-        label = felt.label if felt.certainty >= CLEARLY else f"{felt.label} (perhaps)"
-        return f"{gender}, about {who.age:.0f}, {label}"
+        identity, emotion = self.identity, self.emotion
+        gender = identity.gender if identity.certainty >= SURE else f"{identity.gender} (perhaps)"
+        label = emotion.label if emotion.certainty >= CLEARLY else f"{emotion.label} (perhaps)"
+        return f"{gender}, about {identity.age:.0f}, {label}"
 
     def with_emotion(self, emotion: Emotion, strength: float = 1.0) -> VoiceFactors:
         """Replace the emotion, by ``strength`` in [0, 1]."""

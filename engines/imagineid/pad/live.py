@@ -83,7 +83,7 @@ class LiveEncoder:
     ) -> None:
         self._engines, self._size = engines, size
         self._shape = identity.shape[None]
-        self._calm = self._felt = self._theta = emotion.theta[:1]
+        self._calm = self._estimated = self._theta = emotion.theta[:1]
         self._likely = np.log(np.maximum(emotion.shares[:1], 1e-4))
         self._loudness = RunningLevel()
         self._follow, self._look_ahead = follow_emotion, look_ahead
@@ -157,9 +157,9 @@ class LiveEncoder:
         if share > 0:
             weight = np.float32(share * EMOTION_EVERY / (EMOTION_S * FPS))
             output = self._engines["emotion"](mel=mel)
-            self._felt = (1 - weight) * self._felt + weight * output["emotion"]
+            self._estimated = (1 - weight) * self._estimated + weight * output["emotion"]
             likely = output["emotions"] - np.logaddexp.reduce(output["emotions"], axis=1)[:, None]
             self._likely = (1 - weight) * self._likely + weight * likely
             shares = np.exp(self._likely)
             strength = np.float32(visible(shares[:, NEUTRAL] / shares.sum(axis=1))[0])
-            self._theta = (1 - strength) * self._calm + strength * self._felt
+            self._theta = (1 - strength) * self._calm + strength * self._estimated

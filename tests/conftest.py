@@ -36,7 +36,7 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def isolated_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep files of the command out of the user's own folders."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:

@@ -100,8 +100,10 @@ def clips(
 
 
 @pytest.fixture(scope="module")
-def looked(fitter: Fitter, talking_face: tuple[np.ndarray, np.ndarray]) -> Iterator[list[int]]:
-    """Real tools, but for MediaPipe: what it would see is known. Yields how often they looked."""
+def detector_calls(
+    fitter: Fitter, talking_face: tuple[np.ndarray, np.ndarray]
+) -> Iterator[list[int]]:
+    """Replace MediaPipe by known landmarks; yield the number of pictures of each call."""
     calls: list[int] = []
 
     def look(pictures: list[np.ndarray]) -> Any:

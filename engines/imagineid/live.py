@@ -80,7 +80,7 @@ def live(
         chunks: the sound, mono at 16 kHz in pieces of any length, (n,), in [-1, 1]; 20 ms is good.
         request: what is asked for beside the voice; a reference's motion and another frame rate
             can't be met.
-        avatar: whose face it is; None: a face is imagined once it is told who speaks.
+        avatar: the avatar to show; None: a face is imagined once the speaker is known.
         emotion: the emotion throughout; None: as estimated.
         look_ahead: frames that are heard ahead; see :mod:`imagineid.pad.live`.
         waiting_s: tells how many seconds of sound have come in and were not taken yet; None: the
@@ -122,7 +122,7 @@ def _settling(source: Iterator[Array]) -> tuple[list[Array], StreamSound]:
     """Take sound until there is enough speech in it, or as much as is remembered, or its end.
 
     Returns:
-        What was taken, and the part of it that tells who speaks: whole frames, wherever it is cut.
+        The chunks taken, and the part that identifies the speaker, in whole frames wherever cut.
     """
     buffered: list[Array] = []
     sound = StreamSound()

@@ -62,7 +62,7 @@ class Request:
         exact: whether Algorithm 1 is followed as the paper writes it: 50 steps of DDIM unless
             ``steps`` says otherwise, each frame from the one right before it, in one chain.
         head, blink, mouth: how much of each motion, 0 to 2; None is 1, as usual.
-        avatar: whose face it is, whoever speaks: a saved avatar's name, an .avatar file, or a video
+        avatar: the face for any voice: a saved avatar's name, an .avatar file, or a video
             of ours.
         track: which sound track of the recording, from 1; None: the first, unless only another one
             speaks.

@@ -2,7 +2,7 @@
 
 Everything but the networks is real, so that a test hears, imagines and writes in milliseconds and
 without weights: mel windows, face, rollout, cache and video are the program's own. What the
-networks say can be told in advance: a voice above some 350 Hz is a happy woman's, a deeper one a
+networks return is known in advance: a voice above some 350 Hz is a happy woman's, a deeper one a
 sad man's, both 34 years old; frames are coarse pictures of their meshes in a colour of the seed.
 """
 

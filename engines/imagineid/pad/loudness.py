@@ -56,7 +56,7 @@ class Level:
     """The level of speech in a recording that arrives block by block.
 
     A block has the level of the loudest block before it, so that a recording that has grown sounds
-    as it did. Until somebody has spoken, it has its own.
+    as it did. Before any speech, it has its own.
     """
 
     def __init__(self) -> None:

@@ -88,7 +88,7 @@ def cost_of(graph: Path, inputs: Mapping[str, Array]) -> Cost:
 
 
 def flops_of(node: Mapping[str, Any]) -> float:
-    """Return the FLOP of one node as onnxruntime's profiler tells of it; 0 for small work."""
+    """Return the FLOP of one node from onnxruntime's profile; 0 for small work."""
     kind = node["op_name"]
     if kind not in ("Conv", "ConvTranspose", "MatMul", "Gemm"):
         return 0.0

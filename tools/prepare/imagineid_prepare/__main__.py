@@ -2,7 +2,7 @@
 
 Faces are found by MediaPipe in an environment of its own, named by IMAGINEID_MEDIAPIPE_PYTHON.
 MODNet and LaMa are used where ``imagineid weights pull sd15`` put them, else MediaPipe's matte and
-harmonic inpainting. Run again, it goes on with the shards that are missing.
+harmonic inpainting. Run again, it makes the shards that are missing.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Stage PAD 1: identity (eq. 1-3). Shape by reconstruction, theta_id by contrast of speakers.
 
-Made speakers have a face and an age; of most recorded ones only the sex is known. Their shape is
-that of the mean face with such a voice, and their ages, as nobody tells them, are held to those of
-people who read aloud (:data:`READERS`): who learns ages from machines alone takes every adult for
-sixty. Where weights were laid out, theta_id of made voices stays near what it was, as other
-networks read it.
+Synthetic speakers have a known face and age; of most recorded ones only the sex is known. Their
+shape is that of the mean face with such a voice, and their unlabelled ages are pulled towards those
+of people who read aloud (:data:`READERS`): trained on synthetic voices alone, the model estimates
+sixty for every adult. Where weights were laid out, theta_id of synthetic voices stays near its old
+value, as other networks read it.
 """
 
 from __future__ import annotations

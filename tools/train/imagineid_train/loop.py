@@ -2,7 +2,7 @@
 
 A stage gives its modules and a loss; the loop gives it time. Weights and optimiser state are
 safetensors under ``<root>/<stage>/``, written under a temporary name and renamed, so a run killed
-at any moment goes on from its last checkpoint.
+at any moment resumes from its last checkpoint.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -m imagineid_train                                every stage in turn
     python -m imagineid_train emotion --minutes 60
 
-A stage goes on until it has had its minutes in all, earlier runs included; a run that was killed
-goes on from its last checkpoint.
+A stage runs until it has had its minutes in all, earlier runs included; a run that was killed
+resumes from its last checkpoint.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def ship_voices(size: Size) -> None:
 
 
 def _beside_the_face(size: Size) -> None:
-    """Write the vocabulary and the people of whom a voice tells only the mean."""
+    """Write the vocabulary and the model of people around the mean face of a voice."""
     folder = DIRECTORY / size.name
     vocabulary().write(folder / "words.json")
     np.savez_compressed(folder / PEOPLE_FILE, **dict[str, Any](population.measured(size)))
@@ -180,7 +180,7 @@ def _calm_mouth(expression: dict[str, Tensor], size: Size) -> dict[str, Tensor]:
 
 
 def unship(size: Size) -> None:
-    """Lay the embedded weights out as checkpoints, so that training goes on in a new checkout.
+    """Lay the embedded weights out as checkpoints, so that training continues in a new checkout.
 
     Stages that have checkpoints already are left alone. The optimiser starts afresh. The spatial
     adapter is laid out for ``base``, the first stage that trains it: ``sca`` begins with what

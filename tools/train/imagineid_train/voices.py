@@ -190,7 +190,7 @@ class Batch:
 
     ``shape`` (B, 80) is the speaker's face; ``likely`` the mean of all faces with such a voice,
     which is what the reconstruction of shape would come to with endless speakers. ``known`` (B, 4)
-    tells which of content, emotion, sex and age are; ``real`` (B,) who was recorded.
+    says which of content, emotion, sex and age are; ``real`` (B,) which voices are recordings.
     """
 
     mel: Tensor

@@ -231,7 +231,7 @@ def _contour(
         return np.zeros_like(f0)
     raw = 12 * np.log2(np.where(voiced, f0, 1.0) / base_hz)
     excursion = np.interp(t, t[voiced], np.clip(raw[voiced], -9.0, 9.0))
-    # A lively reading is calmed and a flat one livened, so that range tells the mood.
+    # A lively reading is calmed and a flat one livened, so that range expresses the emotion.
     excursion *= np.clip(_PLAIN_RANGE_ST / (excursion[voiced].std() + 0.1), 0.5, 1.7)
     shift = np.full(len(f0), mood.pitch_st)
     begins = [b for (n, _, b) in phones if n == "SIL"] or [0.0]

@@ -1,7 +1,7 @@
 """The autoencoder between frames and latents: L1, detail and perceptual distance, then a critic.
 
 When its time is used up the encoder is frozen, and latents get unit variance (:func:`normalise`);
-the stage ``first_decoder`` goes on with the decoder alone.
+the stage ``first_decoder`` trains the decoder further, alone.
 """
 
 from __future__ import annotations

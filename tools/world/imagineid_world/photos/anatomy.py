@@ -45,7 +45,7 @@ class Anatomy:
         drop: how far an open jaw lowers each vertex, 1 at the lower lip, (V,).
         lids: how far a blink moves each vertex, 1 at the lid's rim, (V,).
         belt: 1 about the eyes where glasses are, (V,).
-        apart: the mean face with the jaw open, so that lips are neighbours no more, (V, 3).
+        open_jaw: the mean face with the jaw open, so that lips are neighbours no more, (V, 3).
         outer_lips: vertices of lips and front mouth, whose texture follows the opening.
         upper_seam: vertices of the upper inner lip from right to left, (9,); ``lower_seam`` alike.
     """

@@ -22,7 +22,7 @@ LABELS = Path(__file__).with_name("labels.csv")
 
 @dataclass(frozen=True)
 class Tile:
-    """One photograph of nobody.
+    """One synthetic photograph.
 
     Attributes:
         path: the file.
@@ -74,7 +74,7 @@ class Label:
         background: "plain", "room", "wall", "out", "city" or "lights".
         extras: of "earrings freckles necklace suit scarf lipstick".
         mouth: "smile" or "open" where it shows teeth: such pictures do not speak.
-        fixed: of "hair clothes background", what programs cannot tell apart well enough to change.
+        fixed: those of "hair clothes background" that cannot be segmented well enough to change.
     """
 
     sex: str

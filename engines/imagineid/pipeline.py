@@ -25,7 +25,7 @@ from imagineid.ccf.clip_tokenizer import ClipTokenizer
 from imagineid.ccf.generation import Text
 from imagineid.ccf.images import to_images
 from imagineid.ccf.sampling import Sampling
-from imagineid.ccf.vocabulary import Vocabulary, named_age, named_gender, with_person
+from imagineid.ccf.vocabulary import Vocabulary, named_age, named_gender, opposite_person, with_person
 from imagineid.errors import BadWeights, ImagineIDError
 from imagineid.face import FaceModel, population
 from imagineid.face.controls import FrameControls, frame_controls, render_mesh
@@ -165,7 +165,11 @@ class Pipeline:
         return population.read(self.folder)
 
     def text(self, factors: Conditioning, prompt: str) -> Text:
-        """Join the prompt with the voice's pseudo-words (TIA) and encode both."""
+        """Join the prompt, and the one to lead away from, with the voice's pseudo-words (TIA).
+
+        The embedded model is led away from a person of the other sex and age, others from the empty
+        prompt.
+        """
         identity, emotion = factors.identity[None], factors.emotion[None]
 
         def encode(words: str) -> np.ndarray:
@@ -174,7 +178,10 @@ class Pipeline:
             return np.asarray(made["text"])
 
         person = with_person(prompt, factors.gender, factors.age)
-        return Text(conditional=encode(self.whole_prompt(person)), unconditional=encode(""))
+        negative = ""
+        if self.size.text == "words":
+            negative = opposite_person(prompt, factors.gender, factors.age)
+        return Text(conditional=encode(self.whole_prompt(person)), negative=encode(negative))
 
     def whole_prompt(self, prompt: str) -> str:
         """Return ``prompt`` behind the model's own, which asks for a good picture of a face."""

@@ -219,7 +219,7 @@ MINI = Size(
     first_steps=28,
     first_until=0.5,
     first_temperature=0.8,
-    guidance=2.0,
+    guidance=2.5,
 )
 """The embedded model, whose later frames move the first one."""
 

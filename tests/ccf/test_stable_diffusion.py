@@ -59,7 +59,7 @@ def our_picture(
     def denoiser(y: Any) -> Any:
         return lambda latent, time: networks["unet"](latent, torch.full((1,), time), y, *residuals)
 
-    step = guided(denoiser(text.conditional), denoiser(text.unconditional), GUIDANCE)
+    step = guided(denoiser(text.conditional), denoiser(text.negative), GUIDANCE)
     latent = Sampling.of(SIZE, steps, sampler)(step, torch.from_numpy(initial_noise(SIZE, 3)))
     person = torch.ones(1, 1, SIZE.feature_px, SIZE.feature_px)
     background = torch.zeros(1, SIZE.stages[0], SIZE.feature_px, SIZE.feature_px)

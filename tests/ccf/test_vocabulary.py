@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagineid.ccf.vocabulary import Vocabulary, age_in_words, named_age, named_gender, with_person
+from imagineid.ccf.vocabulary import (
+    Vocabulary,
+    age_in_words,
+    named_age,
+    named_gender,
+    opposite_person,
+    with_person,
+)
 from imagineid.spec import MINI
 
 WORDS = Vocabulary(
@@ -101,3 +108,19 @@ def test_a_prompt_may_name_whom_it_is_about(prompt: str, gender: str | None) -> 
 )
 def test_a_prompt_may_name_an_age(prompt: str, years: float | None) -> None:
     assert named_age(prompt) == years
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gender", "age", "opposite"),
+    [
+        ("", "male", 50, "young woman"),
+        ("red hair", "female", 30, "old man"),
+        ("woman, red hair", "male", 50, "young man"),
+        ("aged 25", "male", 50, "old woman"),
+        ("person with a beard", "male", 50, "young woman"),
+    ],
+)
+def test_guidance_leads_away_from_the_other_sex_and_age(
+    prompt: str, gender: str, age: float, opposite: str
+) -> None:
+    assert opposite_person(prompt, gender, age) == opposite

@@ -28,10 +28,13 @@ Engines = Mapping[str, "Engine"]
 
 @dataclass(frozen=True)
 class Text:
-    """Y of the prompt and of the empty prompt, both with pseudo-words, (1, M + N, D)."""
+    """Y of the prompt and of the negative prompt, both with pseudo-words, (1, M + N, D).
+
+    The negative prompt is what guidance leads away from; an empty one is the paper's.
+    """
 
     conditional: Array
-    unconditional: Array
+    negative: Array
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def first_frame(
     Args:
         engines: ``encoder``, ``decoder``, ``sca`` and ``unet``.
         size: of those networks.
-        text: Y with and without the prompt.
+        text: Y of the prompt and of the negative one.
         mesh: I_rd, (H, W, 3) uint8.
         start: z_T, see :func:`initial_noise`.
         sampling: how noise becomes a latent.
@@ -108,7 +111,7 @@ def first_frame(
 
         return ask
 
-    step = guided(denoiser(text.conditional), denoiser(text.unconditional), guidance)
+    step = guided(denoiser(text.conditional), denoiser(text.negative), guidance)
     latent = sampling(step, start).astype(np.float32)
     side = size.feature_px
     made = engines["decoder"](

@@ -102,10 +102,12 @@ def _log_ratio(signal: float, noise: float) -> float:
 
 def guided(
     conditional: Callable[[A, float], A],
-    unconditional: Callable[[A, float], A],
+    negative: Callable[[A, float], A],
     scale: float,
 ) -> Callable[[A, float], A]:
     """Return a denoiser under classifier-free guidance; ``scale`` 1 is the conditional alone.
+
+    ``negative`` is the denoiser of the empty prompt, or of one to lead away from.
 
     Source:
         Ho and Salimans 2022, eq. 6. https://arxiv.org/abs/2207.12598
@@ -114,7 +116,7 @@ def guided(
         return conditional
 
     def denoise(latent: A, time: float) -> A:
-        away = unconditional(latent, time)
+        away = negative(latent, time)
         out: A = away + scale * (conditional(latent, time) - away)
         return out
 

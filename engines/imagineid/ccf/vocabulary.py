@@ -95,6 +95,30 @@ def with_person(prompt: str, gender: str, age: float) -> str:
     return ", ".join(part for part in (name, prompt) if part)
 
 
+_MIDDLE_AGE = 37.0
+"""From these years on a person is drawn away from the young, before from the old."""
+
+
+def opposite_person(prompt: str, gender: str, age: float) -> str:
+    """Return the person of the other sex and age, away from whom guidance leads.
+
+    A base that has seen few people draws the sex and age it likes, whatever the words say; against
+    the opposite words instead of none it obeys.
+
+    Args:
+        prompt: what was asked for; sex and age that it names override what was heard.
+        gender: "female" or "male", as heard.
+        age: years, as heard.
+
+    Returns:
+        Such as "young woman" for a man of 50.
+    """
+    asked = named_age(prompt)
+    years = age if asked is None else asked
+    word = "young" if years >= _MIDDLE_AGE else "old"
+    return f"{word} {'woman' if (named_gender(prompt) or gender) == 'male' else 'man'}"
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """A word-level vocabulary: word i of ``known`` is token i + 1; ``alike`` maps synonyms."""

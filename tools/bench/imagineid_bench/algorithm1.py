@@ -124,7 +124,7 @@ class AlgorithmOne:
             The clean latent, (1, c, h, w).
         """
         mesh, anchor, neighbour = conditions
-        text = np.concatenate([y.unconditional, y.conditional])
+        text = np.concatenate([y.negative, y.conditional])
 
         def predicted(latent: Array, time: float) -> Array:
             residuals = self.engines["sca"](mesh=mesh, anchor=anchor, neighbour=neighbour)

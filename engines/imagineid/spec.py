@@ -333,11 +333,11 @@ def ports(size: Size) -> dict[str, Ports]:
 
 
 def _moving(size: Size, image: Port, latent: Port, mask: Port) -> Ports:
-    """Return the ports of the decoder that warps the first frame."""
+    """Return the ports of the decoder of later frames, which move the first one."""
     b, px, mesh_px, feature = "batch", size.frame_px, size.mesh_px, size.feature_px
     inputs = (
         latent,
-        Port("first", (b, 3, 2 * px, 2 * px)),
+        Port("moved", (b, 3, px, px)),
         Port("features", (b, size.stages[0], feature, feature)),
         Port("inpainted", (b, 3, px, px)),
         Port("mesh", (b, 3, mesh_px, mesh_px)),

@@ -19,10 +19,11 @@ from imagineid.ccf.generation import (
     initial_noise,
     next_frames,
 )
-from imagineid.ccf.moving import MeshFlows, enlarge, joined
+from imagineid.ccf.moving import FINE, MeshFlows, enlarge, joined, warp
 from imagineid.ccf.sampling import Sampling
 from imagineid.face import load
 from imagineid.face.controls import FrameControls, mesh_flow, render_mesh
+from imagineid.nn.frame_decoder import moved_by
 from imagineid.nn.networks import network, redraw_zeros
 from imagineid.spec import ARKIT, ports
 from support.moving import MOVING
@@ -96,10 +97,35 @@ def test_the_first_frame_is_enlarged_and_nothing_else_of_it_is_lost(
 ) -> None:
     holds, _, first = scene
     assert holds.moving is not None
-    side = 2 * MOVING.frame_px
-    assert holds.moving.first.shape == (1, 3, side, side)
-    back = enlarge(first).reshape(MOVING.frame_px, 2, MOVING.frame_px, 2, 3).mean((1, 3))
-    assert np.abs(back - first).mean() < 12
+    side = MOVING.frame_px
+    assert holds.moving.first.shape == (FINE * side, FINE * side)
+    pixels = holds.moving.first.view(np.uint8).reshape(side, FINE, side, FINE, 4)[..., :3]
+    assert np.abs(pixels.mean((1, 3)) - first).mean() < 12
+
+
+def test_a_warp_by_whole_pixels_moves_a_picture_by_them() -> None:
+    picture = a_smooth_picture(64)
+    offset = np.zeros((2, 2, 32, 32), np.float32)
+    offset[1, 0], offset[1, 1] = 2 * 5 / 64, -2 * 3 / 64  # from 5 px to the right, 3 px above
+    still, moved = warp(enlarge(picture), offset).astype(int)
+    assert np.abs(still - picture).max() <= 4
+    assert np.abs(moved[3:, :-5] - picture[:-3, 5:]).max() <= 4
+    np.testing.assert_array_equal(moved[3:, -1], moved[3:, -5])  # edges are repeated
+
+
+def test_a_warp_reads_where_torch_reads() -> None:
+    picture = a_smooth_picture(64)
+    rng = np.random.default_rng(0)
+    offset = rng.normal(0, 0.05, (2, 2, 8, 8)).astype(np.float32)
+    image = torch.from_numpy(picture).movedim(-1, 0)[None].float().expand(2, -1, -1, -1)
+    expected = moved_by(image, torch.from_numpy(offset), 64).movedim(1, -1).numpy()
+    assert np.abs(warp(enlarge(picture), offset) - expected).mean() < 1
+
+
+def a_smooth_picture(side: int) -> np.ndarray:
+    y, x = np.mgrid[:side, :side] / side
+    waves = np.stack([np.sin(6 * x), np.cos(5 * y), np.sin(4 * (x + y))], -1)
+    return np.uint8(128 + 100 * waves)
 
 
 def test_flows_of_several_chains_are_joined_in_order() -> None:

@@ -68,9 +68,9 @@ def inputs(cover: float, mask: float) -> list[torch.Tensor]:
 def test_an_untrained_mask_follows_coverage_and_matte() -> None:
     module = FrameDecoder(MOVING).eval()
     with torch.no_grad():
-        moved = module.layers(*inputs(cover=1, mask=1))[3]
-        still = module.layers(*inputs(cover=0, mask=0))[3]
-        hidden = module.layers(*inputs(cover=0, mask=1))[3]
+        moved = module.layers(*inputs(cover=1, mask=1))[2]
+        still = module.layers(*inputs(cover=0, mask=0))[2]
+        hidden = module.layers(*inputs(cover=0, mask=1))[2]
     assert moved[:, 0].min() > 0.8
     assert still[:, 1].min() > 0.8
     assert hidden[:, 2].min() > 0.6

@@ -135,7 +135,7 @@ def encode_scene(
     encoded = engines["encoder"](image=image)
     moving = None
     if "frame_decoder" in engines:
-        moving = MovingScene(to_images(enlarge(frame)[None]), encoded["background"], background)
+        moving = MovingScene(enlarge(frame), encoded["background"], background)
     return Scene(
         text=text.conditional,
         initial_noise=start,

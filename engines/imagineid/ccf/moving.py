@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-FINE = 2
-"""How many times larger than a frame the first one is read: between its pixels it would blur."""
+FINE = 4
+"""How many times larger than a frame the first one is read, at its nearest pixel: as sharp as it
+is, and an eighth of a frame's pixel off at most."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class MovingScene:
     """What holds for all frames that move the first one.
 
     Attributes:
-        first: I_id enlarged by :data:`FINE`, (1, 3, 2H, 2W) in [-1, 1].
+        first: I_id enlarged, see :func:`enlarge`.
         features: F_ve(I_id), (1, C, h, w).
         background: I_bg, (1, 3, H, W) in [-1, 1].
     """
@@ -66,10 +67,43 @@ def joined(flows: Sequence[MeshFlows]) -> MeshFlows:
 
 
 def enlarge(frame: Array) -> Array:
-    """Enlarge a frame (H, W, 3) uint8 by :data:`FINE`."""
+    """Enlarge a frame (H, W, 3) uint8 by :data:`FINE`.
+
+    Returns:
+        Each pixel's red, green, blue and a spare byte as one number, (FINE * H, FINE * W) uint32: a
+        pixel is then fetched at once.
+    """
     height, width = frame.shape[:2]
-    size = (FINE * width, FINE * height)
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC))
+    large = Image.fromarray(frame).resize((FINE * width, FINE * height), Image.Resampling.BICUBIC)
+    packed = np.zeros((FINE * height, FINE * width, 4), np.uint8)
+    packed[..., :3] = large
+    return packed.view(np.uint32)[..., 0]
+
+
+def warp(enlarged: Array, offset: Array) -> Array:
+    """Move a picture by backward flows; its edges are repeated.
+
+    Args:
+        enlarged: see :func:`enlarge`.
+        offset: where pixels come from, (B, 2, N, N), see :class:`imagineid.face.flow.Flow`.
+
+    Returns:
+        (B, H, W, 3) uint8.
+    """
+    height, width = enlarged.shape
+    rows, columns = height // FINE, width // FINE
+    own_x = (np.arange(columns, dtype=np.float32) + 0.5) * FINE
+    own_y = ((np.arange(rows, dtype=np.float32) + 0.5) * FINE)[:, None]
+    moved = np.empty((len(offset), rows, columns), np.uint32)
+    for x_and_y, into in zip(offset, moved, strict=True):
+        x, y = (
+            np.asarray(Image.fromarray(each).resize((columns, rows), Image.Resampling.BILINEAR))
+            for each in x_and_y.astype(np.float32)
+        )
+        at_x = np.clip(x * np.float32(width / 2) + own_x, 0, width - 1).astype(np.int32)
+        at_y = np.clip(y * np.float32(height / 2) + own_y, 0, height - 1).astype(np.int32)
+        enlarged.reshape(-1).take(at_y * width + at_x, out=into, mode="clip")
+    return moved.view(np.uint8).reshape(*moved.shape, 4)[..., :3]
 
 
 def move_first_frame(
@@ -94,7 +128,7 @@ def move_first_frame(
     count = len(latent)
     made = engines["frame_decoder"](
         latent=latent,
-        first=np.repeat(scene.first, count, axis=0),
+        moved=to_images(warp(scene.first, flows.offset)),
         features=np.repeat(scene.features, count, axis=0),
         inpainted=np.repeat(scene.background, count, axis=0),
         mesh=to_images(flows.pictures),

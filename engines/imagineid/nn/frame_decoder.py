@@ -23,9 +23,6 @@ BOUND = 5.0
 """Limit of the difference between a score and its prior from coverage. Without the limit, training
 chooses the warped picture everywhere before anything is generated, and never recovers."""
 
-FINE = 2
-"""How many times larger than a frame the first frame is given."""
-
 COVERED = 6.0
 """Score of the warped picture where the first frame shows what is to be seen. The embedded weights
 learnt with 3 from latents of true frames; those of one step are weaker, and with 3 they blur brows,
@@ -70,7 +67,7 @@ class FrameDecoder(nn.Module):
     def forward(
         self,
         latent: Tensor,
-        first: Tensor,
+        moved: Tensor,
         features: Tensor,
         inpainted: Tensor,
         mesh: Tensor,
@@ -82,8 +79,8 @@ class FrameDecoder(nn.Module):
 
         Args:
             latent: z of the frame, (B, c, h, w).
-            first: I_id enlarged by :data:`FINE`, (B, 3, 2H, 2W) in [-1, 1]: read between its
-                pixels, it stays sharper than the frame itself would.
+            moved: I_id moved by the flow, (B, 3, H, W) in [-1, 1]; outside of the network, as it
+                is the slowest part on a CPU, see :func:`imagineid.ccf.moving.warp`.
             features: F_ve(I_id), (B, C, h', w').
             inpainted: I_bg, (B, 3, H, W) in [-1, 1].
             mesh: I_rd, (B, 3, N, N) in [-1, 1].
@@ -94,12 +91,12 @@ class FrameDecoder(nn.Module):
         Returns:
             (B, 3, H, W), about [-1, 1].
         """
-        return self.layers(latent, first, features, inpainted, mesh, flow, cover, mask)[0]
+        return self.layers(latent, moved, features, inpainted, mesh, flow, cover, mask)[0]
 
     def layers(
         self,
         latent: Tensor,
-        first: Tensor,
+        moved: Tensor,
         features: Tensor,
         inpainted: Tensor,
         mesh: Tensor,
@@ -107,36 +104,47 @@ class FrameDecoder(nn.Module):
         cover: Tensor,
         mask: Tensor,
         freedom: float = 1.0,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return frame, warped first frame, generated picture and shares, for training.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return frame, generated picture and shares, for training.
 
         ``freedom`` scales :data:`BOUND`. The shares (B, 3, H, W) are those of the warped first
         frame, the background and the generated picture.
         """
         side = features.shape[-1]
-        moved = moved_by(first, flow, inpainted.shape[-1])
         coarse = F.avg_pool2d(flow, flow.shape[-1] // side)
-        inputs = [
-            F.pixel_unshuffle(moved, self.patch),
-            F.pixel_unshuffle(torch.cat([mesh, cover], 1), self.mesh_patch),
-            F.pixel_unshuffle(F.avg_pool2d(inpainted, self.patch // 2), 2),
-            coarse,
-            mask,
-        ]
-        x = self.stem(torch.cat(inputs, 1)) + self.moved(moved_by(features, coarse, side))
+        x = self._stem(moved, torch.cat([mesh, cover], 1), inpainted, torch.cat([coarse, mask], 1))
+        x = x + self.moved(moved_by(features, coarse, side))
         factor = side // (2 * latent.shape[-1])
         deep = self.down(x) + F.pixel_shuffle(self.grow(self.latent(latent)), factor)
         x = x + F.pixel_shuffle(self.up(self.low(deep)), 2)
         y = self.out(F.silu(self.head(F.silu(self.high(x)))))
         generated = F.pixel_shuffle(y[:, : self.picture], self.patch)
         scores = F.pixel_shuffle(y[:, self.picture :], self.mesh_patch)
-        shares = torch.softmax(
-            self._prior(cover, mask, mesh) + freedom * BOUND * torch.tanh(scores / BOUND), 1
+        shares = _softmax_of_three(
+            self._prior(cover, mask, mesh) + freedom * BOUND * torch.tanh(scores / BOUND)
         )
         if shares.shape[-1] != moved.shape[-1]:
             shares = F.interpolate(shares, size=moved.shape[-2:], mode="bilinear")
         out = shares[:, :1] * moved + shares[:, 1:2] * inpainted + shares[:, 2:] * generated
-        return out, moved, generated, shares
+        return out, generated, shares
+
+    def _stem(self, moved: Tensor, mesh: Tensor, inpainted: Tensor, rest: Tensor) -> Tensor:
+        """Apply ``stem`` to pictures as if their pixels had been put into channels first.
+
+        A convolution whose stride is its kernel does both at once, three times as fast on a CPU.
+        """
+        half = F.avg_pool2d(inpainted, self.patch // 2)
+        pictures = ((moved, self.patch), (mesh, self.mesh_patch), (half, 2))
+        total, begin = self.stem.bias, 0
+        assert total is not None
+        total = total[:, None, None]
+        for picture, patch in pictures:
+            channels = picture.shape[1]
+            end = begin + channels * patch**2
+            kernel = self.stem.weight[:, begin:end].reshape(-1, channels, patch, patch)
+            total = total + F.conv2d(picture, kernel, stride=patch)
+            begin = end
+        return total + F.conv2d(rest, self.stem.weight[:, begin:])
 
     def _prior(self, cover: Tensor, mask: Tensor, mesh: Tensor) -> Tensor:
         """Initial scores, (B, 3, N, N): from coverage, matte and mesh.
@@ -147,6 +155,14 @@ class FrameDecoder(nn.Module):
         off_mesh = (mesh.amax(1, keepdim=True) < OFF_MESH).to(person.dtype)
         moved = 1 + COVERED * cover + 2 * off_mesh * person
         return torch.cat([moved, 4 * (1 - person), torch.full_like(cover, 2)], 1)
+
+
+def _softmax_of_three(scores: Tensor) -> Tensor:
+    """Return the softmax over three channels (B, 3, H, W); faster so on a CPU."""
+    one, two, three = scores[:, :1], scores[:, 1:2], scores[:, 2:]
+    most = torch.maximum(torch.maximum(one, two), three)
+    raised = [torch.exp(each - most) for each in (one, two, three)]
+    return torch.cat(raised, 1) / (raised[0] + raised[1] + raised[2])
 
 
 def moved_by(picture: Tensor, flow: Tensor, side: int) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imagineid.nn.autoencoder import Encoder
-from imagineid.nn.frame_decoder import FINE, FrameDecoder
+from imagineid.nn.frame_decoder import FrameDecoder, moved_by
 from imagineid.spec import Size
 from imagineid_train.adversary import Adversary, Critic
 from imagineid_train.crops import LOOK_AGAIN
@@ -44,6 +44,8 @@ READERS = 6
 FREE_AFTER = 0.05
 """Share of the budget until scores may use their whole bound."""
 CRITIC_FROM = 0.3
+FINE = 2
+"""How many times larger than a frame the first one is read."""
 NO_LATENT = 0.15
 """Share of frames without a latent: what can be had from the first frame is to come from there."""
 SHOWN = 12
@@ -78,8 +80,7 @@ def build(size: Size) -> Learning:
         with torch.no_grad():
             latent = latents(encoder, views.target, draw)
             features = encoder.features(views.first).float()
-        fine = enlarged(views.first)
-        both = (latent, fine, features, views.background, views.mesh)
+        both = (latent, moved_first(views), features, views.background, views.mesh)
         return (*both, views.flow, views.cover, views.mask)
 
     pairs, looked = per_step(PAIRS, ON_GPU), count(1)
@@ -96,7 +97,7 @@ def build(size: Size) -> Learning:
         done = next(step)
         views = on_device(next(batches))
         freedom = min(1.0, progress.share / FREE_AFTER)
-        predicted, _, own_picture, _ = decoder.layers(*decoder_inputs(views, rng), freedom=freedom)
+        predicted, own_picture, _ = decoder.layers(*decoder_inputs(views, rng), freedom=freedom)
         true, weight = views.target, views.weight
         head = (views.mesh.amax(1, keepdim=True) > -0.95).float()
         hidden = F.interpolate((1 - views.cover) * head, size=true.shape[-2:], mode="bilinear")
@@ -122,11 +123,12 @@ def build(size: Size) -> Learning:
         judged = []
         for each in samples:
             views = on_device(whole_frames(held, [each]))
-            predicted, moved, _, shares = decoder.layers(*decoder_inputs(views, None))
+            inputs = decoder_inputs(views, None)
+            predicted, _, shares = decoder.layers(*inputs)
             pictures = {
                 "first": to_picture(views.first)[0],
                 "true": to_picture(views.target)[0],
-                "moved": to_picture(moved)[0],
+                "moved": to_picture(inputs[1])[0],
                 "made": to_picture(predicted)[0],
                 "shares": np.uint8(shares[0].movedim(0, -1).numpy(force=True) * 255),
             }
@@ -151,9 +153,13 @@ def build(size: Size) -> Learning:
     return Learning(modules, loss, check, budget, per_step(300, 1500), progress)
 
 
-def enlarged(first: Tensor) -> Tensor:
-    """Return first frames (B, 3, H, W) as the frame decoder reads them."""
-    return F.interpolate(first, scale_factor=FINE, mode="bicubic", align_corners=False)
+def moved_first(views: Views) -> Tensor:
+    """Return first frames moved by their flows, (B, 3, H, W).
+
+    They are read between the pixels of enlarged ones: a frame's own pixels would blur.
+    """
+    fine = F.interpolate(views.first, scale_factor=FINE, mode="bicubic", align_corners=False)
+    return moved_by(fine, views.flow, views.first.shape[-1])
 
 
 def change(pictures: Tensor) -> Tensor:

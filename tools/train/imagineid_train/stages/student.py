@@ -37,7 +37,7 @@ from imagineid_train.people import People
 from imagineid_train.perceptual import Perceptual
 from imagineid_train.stage import Learning, Stage
 from imagineid_train.stages.autoencoder import frozen
-from imagineid_train.stages.frame_decoder import enlarged
+from imagineid_train.stages.frame_decoder import moved_first
 from imagineid_train.stages.sca import Steered, judge
 from imagineid_train.stages.tia import Voices, load_voices
 
@@ -89,7 +89,7 @@ def learning(size: Size, voices: Voices | None) -> Learning:
         with torch.no_grad():
             features = encoder.features(views.first).float()
         parts = (
-            enlarged(views.first),
+            moved_first(views),
             features,
             views.background,
             views.mesh,

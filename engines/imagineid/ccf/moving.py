@@ -94,15 +94,21 @@ def warp(enlarged: Array, offset: Array) -> Array:
     rows, columns = height // FINE, width // FINE
     own_x = (np.arange(columns, dtype=np.float32) + 0.5) * FINE
     own_y = ((np.arange(rows, dtype=np.float32) + 0.5) * FINE)[:, None]
+    flat = enlarged.reshape(-1)
     moved = np.empty((len(offset), rows, columns), np.uint32)
-    for x_and_y, into in zip(offset, moved, strict=True):
-        x, y = (
-            np.asarray(Image.fromarray(each).resize((columns, rows), Image.Resampling.BILINEAR))
-            for each in x_and_y.astype(np.float32)
-        )
-        at_x = np.clip(x * np.float32(width / 2) + own_x, 0, width - 1).astype(np.int32)
-        at_y = np.clip(y * np.float32(height / 2) + own_y, 0, height - 1).astype(np.int32)
-        enlarged.reshape(-1).take(at_y * width + at_x, out=into, mode="clip")
+
+    def place(away: Array, own: Array, side: int) -> Array:
+        """Return where pixels lie along an axis of ``side`` pixels, (rows, columns) int32."""
+        scaled = Image.fromarray(away.astype(np.float32) * np.float32(side / 2))
+        at = np.array(scaled.resize((columns, rows), Image.Resampling.BILINEAR))
+        at += own
+        return np.clip(at, 0, side - 1, out=at).astype(np.int32)
+
+    for (x, y), into in zip(offset, moved, strict=True):
+        index = place(y, own_y, height)
+        index *= width
+        index += place(x, own_x, width)
+        flat.take(index, out=into, mode="clip")
     return moved.view(np.uint8).reshape(*moved.shape, 4)[..., :3]
 
 

@@ -25,7 +25,13 @@ from imagineid.ccf.clip_tokenizer import ClipTokenizer
 from imagineid.ccf.generation import Text
 from imagineid.ccf.images import to_images
 from imagineid.ccf.sampling import Sampling
-from imagineid.ccf.vocabulary import Vocabulary, named_age, named_gender, opposite_person, with_person
+from imagineid.ccf.vocabulary import (
+    Vocabulary,
+    named_age,
+    named_gender,
+    opposite_person,
+    with_person,
+)
 from imagineid.errors import BadWeights, ImagineIDError
 from imagineid.face import FaceModel, population
 from imagineid.face.controls import FrameControls, frame_controls, render_mesh

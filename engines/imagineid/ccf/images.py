@@ -9,7 +9,7 @@ Array = np.ndarray
 
 def to_images(pictures: Array) -> Array:
     """Convert (B, H, W, 3) uint8 to (B, 3, H, W) float32 in [-1, 1]."""
-    images = pictures.transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    images: Array = pictures.transpose(0, 3, 1, 2).astype(np.float32, order="C")
     images /= 127.5
     images -= 1
     return images

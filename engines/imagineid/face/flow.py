@@ -93,11 +93,9 @@ class MeshFlow:
         self.weight = _mesh_weight(model, normal)
         self._plane(rest, pose)
         self._pull(normal)
-        step = np.abs(
-            (np.arange(size, dtype=np.float32)[:, None] + 0.5) * (NODES - 1) / size
-            - np.arange(NODES, dtype=np.float32)
-        )
-        self.up = np.clip(1 - step, 0, 1)  # linear interpolation from nodes to pixels, (N, NODES)
+        place = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * ((NODES - 1) / size)
+        self.node = place.astype(np.int32)  # the node before each pixel of a row or column, (N,)
+        self.past = place - self.node  # how far it is past that node, nodes
 
     def _seen_first(self) -> None:
         """Store depth (metres; -9 off the mesh) and part of the first frame, (N * N,)."""
@@ -150,12 +148,21 @@ class MeshFlow:
         shape = (NODES, NODES, 2)
         moved = project(points[self.pulls], 1) - self.pulled
         moved -= _sampled(far.reshape(shape), self.pulled)
-        forward = (far + self.spread @ moved).reshape(shape)
+        # Not a matrix product: BLAS would split it among threads that wait for busy cores.
+        pulled = np.einsum("np,cp->nc", self.spread, np.ascontiguousarray(moved.T))
+        forward = (far + pulled).reshape(shape)
         back: F32 = -forward
         for _ in range(5):  # b(p) = -f(p + b(p))
             found = _sampled(forward, self.nodes + back.reshape(-1, 2))
             back = np.negative(found).reshape(shape)
         return np.asarray(back, np.float32)
+
+    def _enlarged(self, field: F32) -> F32:
+        """Interpolate a field (2, NODES, NODES) linearly at all pixels, (2, N, N)."""
+        upper = field.take(self.node, 1)
+        rows = upper + (field.take(self.node + 1, 1) - upper) * self.past[:, None]
+        left = rows.take(self.node, 2)
+        return np.asarray(left + (rows.take(self.node + 1, 2) - left) * self.past, np.float32)
 
     def __call__(self, points: F32, pose: F32, visible: Surface | None = None) -> Flow:
         """Return the flow to posed vertices (V, 3) with their pose (6,).
@@ -168,7 +175,7 @@ class MeshFlow:
         side, triangles = self.size, self.model.triangles
         now = visible or surface(points, self.model, side)
         back = self._around(points, pose)
-        offset = np.stack([2 * (self.up @ back[..., axis] @ self.up.T) for axis in range(2)])
+        offset = self._enlarged(np.ascontiguousarray(2 * back.transpose(2, 0, 1)))
         known = np.concatenate([self.first.screen, self.points[:, 2:], self.weight[:, None]], 1)
         at = now.interpolate(known, triangles)
         rows, columns = np.divmod(now.covered, side)

@@ -125,7 +125,10 @@ class FaceModel:
 
     def express(self, neutral: F32, beta: F32) -> F32:
         """Add an expression (52,), each 0..1, to resting vertices (V, 3)."""
-        flat = beta.astype(np.float32) @ self.units.reshape(len(self.units), -1)
+        # Not a matrix product: BLAS would split it among threads that wait for busy cores.
+        flat = np.einsum(
+            "u,uc->c", beta.astype(np.float32), self.units.reshape(len(self.units), -1)
+        )
         out: F32 = neutral + flat.reshape(neutral.shape)
         return out
 

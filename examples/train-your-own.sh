@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The paper's whole system at a tiny size, from clips to a video: prepare, train, generate. It shows how the
+# The paper's whole system at a tiny size, from clips to a video and tables: prepare, train, generate, evaluate. It shows how the
 # commands fit together; a base this small draws no convincing faces. All files are written to DIR.
 #
 #   IMAGINEID_MEDIAPIPE_PYTHON=~/mediapipe/bin/python bash train-your-own.sh DIR
 #
-# Needs a checkout, pip install -e '.[train,dev]', and MediaPipe in an environment of its own (docs/prepare.md).
+# Needs a checkout, pip install -e '.[train,dev,evaluate]', and MediaPipe in an environment of its own (docs/prepare.md).
 # CLIPS clips and STEPS training steps a stage can be set. Run it again after an interruption.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -52,7 +52,10 @@ python -m imagineid_cli weights pull mine --from "$dir/adapters" --quiet
 python -m imagineid_cli generate "$here/examples/speech.flac" --model sd15 --adapters mine --seed 1 \
     -o "$dir/video.mp4" --overwrite --quiet
 
-# 6. Every loss has fallen.
+# 6. The paper's tables, here of the clips that were trained on. In earnest: other clips, and --judges FOLDER
+python -m imagineid_evaluate tables "$dir/data" --model mine --most 2 -o "$dir/tables" --json "$dir/tables/tables.json"
+
+# 7. Every loss has fallen.
 python - "$dir/adapters.training" << 'END'
 import json, sys
 from pathlib import Path

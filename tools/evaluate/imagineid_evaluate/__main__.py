@@ -1,7 +1,8 @@
 """``python -m imagineid_evaluate NAME [...]``: measure one group of bars.
 
-Groups: voices, recordings, autoencoder, video, swap, prompts, agreement, first_frames. Evaluators
-only judge: nothing is trained on them, and no threshold here was fitted to what the model makes.
+Groups: voices, recordings, autoencoder, video, swap, prompts, agreement, first_frames, tables.
+Evaluators only judge: nothing is trained on them, and no threshold here was fitted to what the
+model makes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ GROUPS = (
     "prompts",
     "agreement",
     "first_frames",
+    "tables",
 )
 
 

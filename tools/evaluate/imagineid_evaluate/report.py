@@ -22,6 +22,7 @@ class Row:
         bar: what was asked for; None for numbers that only stand beside.
         side: ``at least`` or ``at most``.
         note: how many samples, or what the number is to be compared with.
+        published: the paper's own number; None for what it does not have.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Row:
     bar: float | None = None
     side: str = "at least"
     note: str = ""
+    published: float | None = None
 
     @property
     def met(self) -> bool | None:
@@ -40,18 +42,21 @@ class Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return rows as aligned text: name, value, bar, verdict, note."""
-    cells = [("", "measured", "bar", "", "")]
+    """Return rows as aligned text: name, value, the paper's if there is one, bar, verdict, note."""
+    cells: list[tuple[str, ...]] = [("", "measured", "paper", "bar", "", "")]
     for row in rows:
         value = f"{_number(row.value)} {row.unit}".rstrip()
         bar = "" if row.bar is None else f"{SIGNS[row.side]} {_number(row.bar)} {row.unit}".rstrip()
         verdict = {None: "", True: "met", False: "MISSED"}[row.met]
-        cells.append((row.name, value, bar, verdict, row.note))
-    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+        published = "" if row.published is None else _number(row.published)
+        cells.append((row.name, value, published, bar, verdict, row.note))
+    if all(row.published is None for row in rows):
+        cells = [(*line[:2], *line[3:]) for line in cells]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]) - 1)]
     lines = []
     for line in cells:
         padded = [text.ljust(width) for text, width in zip(line, widths, strict=False)]
-        lines.append("  ".join([*padded, line[4]]).rstrip())
+        lines.append("  ".join([*padded, line[-1]]).rstrip())
     return "\n".join(lines)
 
 

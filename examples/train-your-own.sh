@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The paper's whole system at a tiny size, from clips to a video and tables: prepare, train, generate, evaluate. It shows how the
-# commands fit together; a base this small draws no convincing faces. All files are written to DIR.
+# The paper's whole system at a tiny size, from clips to a video and tables: prepare, train, generate, evaluate.
+# It shows how the commands fit together; a base this small draws no convincing faces. All files are written to DIR.
 #
 #   IMAGINEID_MEDIAPIPE_PYTHON=~/mediapipe/bin/python bash train-your-own.sh DIR
 #

@@ -19,11 +19,11 @@ from typing import IO, Any, BinaryIO
 from imagineid.errors import BadOutput
 from imagineid.same_file import Place, are_one, folded, place_of
 
-fcntl: Any
+_fcntl: Any
 try:
-    import fcntl
+    import fcntl as _fcntl
 except ImportError:  # Windows has none
-    fcntl = None
+    _fcntl = None
 
 NAME_BYTES = 255
 """Longest file name of common file systems."""
@@ -271,10 +271,10 @@ def _lock(handle: int, wait: bool = False) -> bool:
     Raises:
         BlockingIOError: another process has locked it, and there is no waiting.
     """
-    if fcntl is None:
+    if _fcntl is None:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        _fcntl.flock(handle, _fcntl.LOCK_EX | (0 if wait else _fcntl.LOCK_NB))
     except BlockingIOError:
         raise
     except OSError:  # such as ENOSYS and ENOLCK, of Lustre and SMB

@@ -1,7 +1,7 @@
 """Faces that fit a voice: a voice determines the mean face of similar speakers, not one face.
 
 ``people.npz`` lies beside a model's weights: ``mean`` (2, 80), shape components of women and men of
-:data:`MIDDLE` years; ``aging`` (2, 80), what a year adds; ``root`` (2, 80, 80), a factor of the
+``MIDDLE`` years; ``aging`` (2, 80), what a year adds; ``root`` (2, 80, 80), a factor of the
 covariance of the rest; ``pose`` (6,), rotation in radians and translation in metres, how they are
 seen when they look straight ahead.
 """

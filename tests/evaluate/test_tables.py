@@ -21,11 +21,13 @@ pytest.importorskip("skimage", reason=WHERE)
 pytest.importorskip("sklearn", reason=WHERE)
 
 
-def picture_judge(path: Path, side: int = 8, channels: int = 3) -> Path:
+def picture_judge(
+    path: Path, side: int = 8, channels: int = 3, wide: int = 8, batch: int | str = "batch"
+) -> Path:
     """Write a judge that returns all pixels of a picture."""
     helper = onnx.helper
-    image = helper.make_tensor_value_info("image", 1, ["batch", channels, side, side])
-    pixels = helper.make_tensor_value_info("pixels", 1, ["batch", channels * side * side])
+    image = helper.make_tensor_value_info("image", 1, [batch, channels, side, wide])
+    pixels = helper.make_tensor_value_info("pixels", 1, [batch, channels * side * wide])
     nodes = [helper.make_node("Flatten", ["image"], ["pixels"], axis=1)]
     return written(path, nodes, [image], [pixels])
 
@@ -146,13 +148,17 @@ def test_sync_pairs_each_window_of_frames_with_its_own_sound(tmp_path: Path) -> 
     assert judge.confidence(pictures, np.flip(wave).copy()) < 0.15
 
 
-@pytest.mark.parametrize("broken", ["grey", "text", "sound"])
+@pytest.mark.parametrize("broken", ["grey", "text", "sound", "wide", "fixed"])
 def test_a_judge_of_another_shape_is_one_line(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], broken: str
 ) -> None:
     path = tmp_path / "inception.onnx"
     if broken == "grey":
         picture_judge(path, channels=1)
+    elif broken == "wide":
+        picture_judge(path, wide=16)
+    elif broken == "fixed":
+        picture_judge(path, batch=1)
     elif broken == "text":
         path.write_text("no graph")
     else:

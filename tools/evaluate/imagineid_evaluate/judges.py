@@ -91,6 +91,19 @@ class _Graph:
             raise BadInput(f"{path} can't be loaded: {reason}\nExport it again.") from error
         self.inputs = {each.name: list(each.shape) for each in self.session.get_inputs()}
 
+    def run(self, feed: dict[str, Array]) -> dict[str, Array]:
+        """Return the outputs by name.
+
+        Raises:
+            BadInput: it does not take these inputs.
+        """
+        names = [output.name for output in self.session.get_outputs()]
+        try:
+            return dict(zip(names, self.session.run(None, feed), strict=True))
+        except Exception as error:  # see above
+            shapes = ", ".join(f"{name} {array.shape} float32" for name, array in feed.items())
+            raise self.refuse(shapes) from error
+
     def refuse(self, expected: str) -> BadInput:
         """Return the error for a graph with other inputs."""
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.inputs.items())
@@ -114,6 +127,8 @@ class PictureJudge(_Graph):
             raise self.refuse("one picture (B, 3, H, W)")
         (self._name,), (shape,) = self.inputs, shapes
         self.side = shape[2] if isinstance(shape[2], int) else SIDE
+        for count in (1, 2):  # the batch is free, and the side is that of a square
+            self([np.zeros((self.side, self.side, 3), np.uint8)] * count)
 
     def __call__(self, pictures: Sequence[Array]) -> Array:
         """Return the first output for pictures (H, W, 3) uint8, (N, D)."""
@@ -121,7 +136,10 @@ class PictureJudge(_Graph):
         for start in range(0, len(pictures), TOGETHER):
             batch = np.stack([resized(each, self.side) for each in pictures[start:][:TOGETHER]])
             images = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), np.float32) / 255
-            rows.append(self.session.run(None, {self._name: images})[0].reshape(len(batch), -1))
+            first = next(iter(self.run({self._name: images}).values()))
+            if len(first) != len(batch):
+                raise self.refuse("a free batch, with a row of numbers a picture,")
+            rows.append(first.reshape(len(batch), -1))
         return np.concatenate(rows)
 
 
@@ -138,6 +156,17 @@ class SyncJudge(_Graph):
         if set(self.inputs) != {"frames", "wave"} or len(shape) != 5:
             raise self.refuse("frames (B, 3, 5, H, W) and wave (B, 3200)")
         self.side = shape[3] if isinstance(shape[3], int) else SIDE
+        self._embed(
+            np.zeros((1, 3, SYNC_FRAMES, self.side, self.side), np.float32),
+            np.zeros((1, SYNC_FRAMES * FRAME_SAMPLES), np.float32),
+        )
+
+    def _embed(self, frames: Array, wave: Array) -> tuple[Array, Array]:
+        """Return the embeddings of one window of pictures and of sound, (D,) each."""
+        found = self.run({"frames": frames, "wave": wave})
+        if set(found) != {"video", "audio"} or found["video"].shape != found["audio"].shape:
+            raise self.refuse("and outputs video and audio of one shape")
+        return found["video"][0], found["audio"][0]
 
     def confidence(self, pictures: Sequence[Array], wave: Array) -> float:
         """Return SyncNet's confidence: the median distance over offsets less the smallest one.
@@ -152,16 +181,13 @@ class SyncJudge(_Graph):
         count = min(len(pictures), len(wave) // FRAME_SAMPLES) - SYNC_FRAMES + 1
         lower = [resized(each[len(each) // 2 :], self.side) for each in pictures]
         images = np.stack(lower).transpose(3, 0, 1, 2).astype(np.float32) / 255
-        outputs = [output.name for output in self.session.get_outputs()]
         seen, heard = [], []
         for first in range(count):
-            feed = {
-                "frames": images[None, :, first : first + SYNC_FRAMES],
-                "wave": wave[None, first * FRAME_SAMPLES :][:, : SYNC_FRAMES * FRAME_SAMPLES],
-            }
-            found = dict(zip(outputs, self.session.run(None, feed), strict=True))
-            seen.append(found["video"][0])
-            heard.append(found["audio"][0])
+            frames = images[None, :, first : first + SYNC_FRAMES]
+            sound = wave[None, first * FRAME_SAMPLES :][:, : SYNC_FRAMES * FRAME_SAMPLES]
+            video, audio = self._embed(frames, sound)
+            seen.append(video)
+            heard.append(audio)
         return confidence(np.stack(seen), np.stack(heard))
 
 

@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from imagineid.errors import BackendMissing
+from imagineid.errors import BackendMissing, BadInput
 from imagineid.face.motion import Motion
 from imagineid.pad.conditioning import cut
+from imagineid.pad.encode import encode
 from imagineid.pipeline import load
 from imagineid.request import Request
 from imagineid.spec import EMOTIONS
@@ -69,7 +70,8 @@ class Result:
     """A clip and what was imagined for it.
 
     Attributes:
-        factors: what was heard.
+        factors: what was heard; felt: theta_e of each window as it was estimated, not held to
+            neutral, (W, 512).
         true: the clip's frames, (F, H, W, 3) uint8; face: imagined from sound alone, (H, W, 3).
         video: imagined from the clip's first frame, (F, H, W, 3) uint8.
         wave: the sound, (samples,) in [-1, 1], 16 kHz.
@@ -77,6 +79,7 @@ class Result:
     """
 
     factors: VoiceFactors
+    felt: Array
     true: Array
     face: Array
     video: Array
@@ -108,6 +111,10 @@ def run(options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
         BackendMissing: scikit-image or scikit-learn is missing.
     """
     _check_packages()
+    if options.most < 1:
+        raise BadInput(f"--most {options.most} leaves no clips.\nTry:  --most 22")
+    if options.out.exists() and not options.out.is_dir():
+        raise BadInput(f"{options.out} is a file.\nName a folder:  -o tables")
     judges = open_judges(options.judges)
     samples = Shards.open(options.data, LEAST).samples
     pipe = load(options.model)
@@ -140,6 +147,7 @@ def imagined(pipe: Pipeline, sample: Sample, request: Request, seconds: float) -
     wave, rate = soundfile.read(io.BytesIO(sample.read("flac")), dtype="float32")
     with as_sound(wave) as sound:
         factors = pipe.encode(sound)
+        felt = encode(pipe.engines, pipe.size, sound).emotion.theta
     voice = pipe.express(factors)
     count = min(sample.frames, len(voice.expression), max(1, round(25 * seconds)))
     voice = cut(voice, 0, count)
@@ -150,7 +158,7 @@ def imagined(pipe: Pipeline, sample: Sample, request: Request, seconds: float) -
     motion = Motion(pose, np.asarray(eyes, np.float32))
     face = next(iter(pipe.imagine(cut(voice, 0, 1), request)))
     video = np.stack(list(pipe.imagine(voice, request, first=true[0], motion=motion)))
-    return Result(factors, true, face, video, wave[: count * rate // 25], sample.emotion)
+    return Result(factors, felt, true, face, video, wave[: count * rate // 25], sample.emotion)
 
 
 def _frame(sample: Sample, number: int) -> Array:
@@ -288,11 +296,10 @@ def figures(results: Sequence[Result], folder: Path) -> None:
         near = ", ".join(f"{alike[number, i]:.2f}" for i in others)
         captions.append(f"clip, imagined, nearest voices: {near}")
     sheet(folder / "retrieval.png", strips, 1, captions)
-    theta = np.concatenate([each.factors.emotion.theta for each in results])
-    names = np.repeat(
-        [each.emotion for each in results], [len(each.factors.emotion.theta) for each in results]
-    )
-    if len(theta) > 3:
+    theta = np.concatenate([each.felt for each in results])
+    names = np.repeat([each.emotion for each in results], [len(each.felt) for each in results])
+    (folder / "emotions.png").unlink(missing_ok=True)
+    if len(np.unique(theta, axis=0)) > 3:  # t-SNE draws equal points apart
         _scatter(folder / "emotions.png", embedded(theta), names)
 
 

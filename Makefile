@@ -47,7 +47,8 @@ test-torch: .venv-test/installed
 	.venv-test/bin/python -m pip install --quiet "$(TORCH)"
 	.venv-test/bin/python -m pip install --quiet -e '.[dev,torch,export,rtx,webrtc,evaluate]'
 	.venv-test/bin/python -m pytest -q tests/export tests/train tests/backends tests/bench \
-		tests/nn tests/models tests/ccf tests/evaluate/test_tables.py tests/test_moving_pipeline.py tests/test_webrtc.py
+		tests/nn tests/models tests/ccf tests/evaluate/test_tables.py \
+		tests/test_moving_pipeline.py tests/test_webrtc.py
 
 # These need the extras: pip install -e '.[world,train]'; docs/training.md says more.
 IMAGINEID_TRAIN ?= .train

@@ -168,16 +168,7 @@ def test_a_killed_stage_resumes_with_the_same_losses(home: Path) -> None:
     words = ("reader", "--steps", "60", "--save-every", "7")
     assert run(home, home / "whole", *words) == 0
     out = home / "killed"
-    arguments = [
-        "--base",
-        "tiny-base",
-        "--data",
-        str(home / "data"),
-        "-o",
-        str(out),
-        *SMALL,
-        *words,
-    ]
+    arguments = arguments_of(home, out, *words)
     process = subprocess.Popen([sys.executable, "-m", "imagineid_train", "sd15", *arguments])
     path = home / "killed.training" / "reader" / "losses.jsonl"
     deadline = time.monotonic() + 120
@@ -251,19 +242,16 @@ def test_conditions_are_left_out_and_mba_is_moved(
     assert tensors["sca.projections.anchor.weight"].any()
 
 
+def arguments_of(home: Path, out: Path, *words: str) -> list[str]:
+    """Return the command's arguments for a small training."""
+    data = str(home / "data")
+    return ["--base", "tiny-base", "--data", data, "-o", str(out), *SMALL, *words]
+
+
 def spoken(home: Path, out: Path, *words: str, processes: int = 1) -> str:
     """Train by the command, in subprocesses; return its output."""
     program = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-    arguments = [
-        "--base",
-        "tiny-base",
-        "--data",
-        str(home / "data"),
-        "-o",
-        str(out),
-        *SMALL,
-        *words,
-    ]
+    arguments = arguments_of(home, out, *words)
     completed = subprocess.run(
         [*program, "-m", "imagineid_train", "sd15", *arguments],
         capture_output=True,

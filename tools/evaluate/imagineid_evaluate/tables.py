@@ -33,7 +33,7 @@ import numpy as np
 import soundfile
 
 from imagineid.errors import BackendMissing, BadInput
-from imagineid.face.motion import Motion
+from imagineid.face.motion import Motion, still
 from imagineid.pad.conditioning import cut
 from imagineid.pad.encode import encode
 from imagineid.pipeline import load
@@ -70,9 +70,10 @@ class Result:
     """A clip and what was imagined for it.
 
     Attributes:
-        factors: what was heard; felt: theta_e of each window as it was estimated, not held to
-            neutral, (W, 512).
-        true: the clip's frames, (F, H, W, 3) uint8; face: imagined from sound alone, (H, W, 3).
+        factors: what was heard.
+        felt: theta_e of each window as it was estimated, not held to neutral, (W, 512).
+        true: the clip's frames, (F, H, W, 3) uint8.
+        face: imagined from sound alone, (H, W, 3) uint8.
         video: imagined from the clip's first frame, (F, H, W, 3) uint8.
         wave: the sound, (samples,) in [-1, 1], 16 kHz.
         emotion: as labelled, an index; -1 if it is not known.
@@ -154,8 +155,7 @@ def imagined(pipe: Pipeline, sample: Sample, request: Request, seconds: float) -
     true = np.stack([resized(_frame(sample, i), pipe.size_px) for i in range(count)])
     with np.load(io.BytesIO(sample.read("npz")), allow_pickle=False) as fit:
         pose = fit["pose"][:count].astype(np.float32)
-    eyes = np.zeros_like(voice.expression)
-    motion = Motion(pose, np.asarray(eyes, np.float32))
+    motion = Motion(pose, still(count).eyes)
     face = next(iter(pipe.imagine(cut(voice, 0, 1), request)))
     video = np.stack(list(pipe.imagine(voice, request, first=true[0], motion=motion)))
     return Result(factors, felt, true, face, video, wave[: count * rate // 25], sample.emotion)
@@ -209,7 +209,7 @@ def _row(name: str, value: float, published: float, note: str = "") -> Row:
 
 
 def _missing(judge: object | None, name: str) -> str:
-    return "" if judge is not None else f"no {name}.onnx: --judges FOLDER"
+    return "" if judge is not None else f"no {name}.onnx in --judges FOLDER"
 
 
 def _fid(

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from imagineid import testing
+from imagineid.pipeline import Pipeline
+from imagineid.request import Request
 from imagineid_evaluate import tables
 from imagineid_evaluate.__main__ import main
 from imagineid_evaluate.judges import PictureJudge, SyncJudge, confidence
+from imagineid_train.sd15.shards import Sample, Shards
 from support.small_shards import write_shards
 
 WHERE = "needs onnx, scikit-image and scikit-learn: make test-torch"
@@ -82,7 +89,7 @@ def test_all_rows_stand_beside_the_papers_and_those_without_a_judge_are_empty(
 ) -> None:
     out = tmp_path / "out"
     words = ["tables", str(data), "--seconds", "0.4", "-o", str(out), "--json", str(out / "a.json")]
-    assert main(words) == 0
+    assert main([*words, "--markdown", str(out / "a.md")]) == 0
     rows = rows_of(out / "a.json")
     assert len(rows) == 11
     assert rows["Table 2  PSNR"]["published"] == 29.66
@@ -93,6 +100,9 @@ def test_all_rows_stand_beside_the_papers_and_those_without_a_judge_are_empty(
         assert ".onnx" in rows[name]["note"]
     assert "MediaPipe" in rows["Table 2  LMD"]["note"]
     assert "paper" in capsys.readouterr().out.splitlines()[0]
+    heading, rule, *lines = (out / "a.md").read_text().splitlines()
+    assert [line.count("|") for line in (heading, rule, *lines)] == [7] * 13
+    assert any(line.startswith("| Table 2  PSNR | ") and "| 29.66 |" in line for line in lines)
     for name in ("retrieval.png", "emotions.png"):
         with Image.open(out / name) as picture:
             assert np.asarray(picture).std() > 5
@@ -146,6 +156,87 @@ def test_sync_pairs_each_window_of_frames_with_its_own_sound(tmp_path: Path) -> 
     wave = np.repeat(bright / 255, 640).astype(np.float32)
     assert judge.confidence(pictures, wave) > 0.2
     assert judge.confidence(pictures, np.flip(wave).copy()) < 0.15
+
+
+def test_sync_sees_the_mouth_and_not_the_brow(tmp_path: Path) -> None:
+    judge = SyncJudge(sync_judge(tmp_path / "syncnet.onnx"))
+    rng = np.random.default_rng(0)
+    pictures = [np.full((16, 16, 3), value, np.uint8) for value in rng.integers(0, 255, 50)]
+    bright = rng.integers(0, 255, 50)
+    for picture, value in zip(pictures, bright, strict=True):
+        picture[8:] = value  # the lower half follows the sound
+    wave = np.repeat(bright / 255, 640).astype(np.float32)
+    assert judge.confidence(pictures, wave) > 0.2
+    assert judge.confidence([picture[::-1] for picture in pictures], wave) < 0.15
+
+
+def test_judges_of_pictures_see_numbers_from_0_to_1(tmp_path: Path) -> None:
+    judge = PictureJudge(picture_judge(tmp_path / "shape.onnx"))
+    white, grey = (np.full((16, 16, 3), value, np.uint8) for value in (255, 51))
+    np.testing.assert_allclose(judge([white, grey])[:, 0], [1, 0.2], atol=1e-6)
+
+
+def result(true: np.ndarray, video: np.ndarray) -> tables.Result:
+    return tables.Result(None, None, true, true[0], video, np.zeros(0), -1)  # type: ignore[arg-type]
+
+
+def test_frames_are_compared_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMAGINEID_MEDIAPIPE_PYTHON", raising=False)
+    true = np.random.default_rng(0).integers(40, 215, (5, 32, 32, 3)).astype(np.uint8)
+
+    def psnr(video: np.ndarray) -> float:
+        rows = tables.table_2([result(true, video)], tables.open_judges(None))
+        return {row.name: row.value for row in rows}["Table 2  PSNR"]
+
+    assert psnr(true) == 100
+    assert psnr(true + np.uint8(10)) == pytest.approx(20 * np.log10(255 / 10), abs=0.01)
+    assert psnr(true[::-1]) < 35  # the middle frame alone is the same
+
+
+@dataclass
+class Recorder:
+    """A pipeline that notes what it is to imagine."""
+
+    pipe: Pipeline
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pipe, name)
+
+    def imagine(self, voice: Any, request: Request, **options: Any) -> Iterator[np.ndarray]:
+        self.calls.append(options)
+        return self.pipe.imagine(voice, request, **options)
+
+
+@dataclass
+class Nodding:
+    """A clip whose head moves."""
+
+    sample: Sample
+    pose: np.ndarray
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sample, name)
+
+    def read(self, ending: str) -> bytes:
+        if ending != "npz":
+            return self.sample.read(ending)
+        file = io.BytesIO()
+        np.savez(file, pose=self.pose)
+        return file.getvalue()
+
+
+def test_a_clip_is_imagined_from_its_first_frame_with_its_poses(data: Path) -> None:
+    pipe, sample = Recorder(testing.load("tiny")), Shards.open(data, 1).samples[0]
+    pose = np.random.default_rng(0).normal(0, 0.05, (sample.frames, 6))
+    made = tables.imagined(pipe, Nodding(sample, pose), Request(seed=1), 0.4)  # type: ignore[arg-type]
+    alone, along = pipe.calls
+    assert alone == {}  # Table 1: from the sound alone
+    assert len(made.true) == len(made.video) == 10
+    for number, frame in enumerate(made.true):
+        np.testing.assert_array_equal(frame, sample.picture(f"frame.{number:04d}.jpg"))
+    np.testing.assert_array_equal(along["first"], made.true[0])
+    np.testing.assert_allclose(along["motion"].pose, pose[:10], rtol=1e-6)
 
 
 @pytest.mark.parametrize("broken", ["grey", "text", "sound", "wide", "fixed"])

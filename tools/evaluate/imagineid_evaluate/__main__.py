@@ -14,7 +14,7 @@ from pathlib import Path
 
 from imagineid.errors import ImagineIDError
 from imagineid_evaluate import model_under_test
-from imagineid_evaluate.report import table, write_json
+from imagineid_evaluate.report import markdown, table, write_json
 
 GROUPS = (
     "voices",
@@ -43,6 +43,7 @@ def main(words: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the numbers here as well")
+    parser.add_argument("--markdown", type=Path, metavar="OUT", help="write a Markdown table, too")
     parser.add_argument(
         "--weights", type=Path, metavar="FOLDER", help="a model's folder; the embedded one if not"
     )
@@ -55,6 +56,9 @@ def main(words: list[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 2
     print(table(rows))
+    if options.markdown:
+        options.markdown.parent.mkdir(parents=True, exist_ok=True)
+        options.markdown.write_text(markdown(rows), encoding="utf-8")
     if options.json:
         write_json(options.json, name, rows, {"weights": folder.name} | about)
     return 0

@@ -80,12 +80,17 @@ def flicker(before: Picture, now: Picture, after: Picture, where: Array) -> floa
     return float(np.abs(grey(now) - middle)[where].mean())
 
 
+GLYPH = 6
+"""Width of a letter of a caption, pixels."""
+
+
 def sheet(path: Path, pictures: Sequence[Picture], columns: int, captions: Sequence[str]) -> None:
-    """Write pictures of one size as a PNG, a line of text under each."""
+    """Write pictures of one size as a PNG, a line of text under each; what is too long is cut."""
     tiles = []
     for picture, caption in zip(pictures, captions, strict=True):
         strip = np.full((16, picture.shape[1], 3), 24, np.uint8)
-        cv2.putText(strip, caption[:44], (3, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.31, (235, 235, 235))
+        text = caption[: picture.shape[1] // GLYPH]
+        cv2.putText(strip, text, (3, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.31, (235, 235, 235))
         tiles.append(np.concatenate([picture, strip]))
     while len(tiles) % columns:
         tiles.append(np.zeros_like(tiles[0]))

@@ -41,8 +41,8 @@ class Row:
         return self.value >= self.bar if self.side == "at least" else self.value <= self.bar
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return rows as aligned text: name, value, the paper's if there is one, bar, verdict, note."""
+def _cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Return name, value, the paper's if there is one, bar, verdict and note; headings first."""
     cells: list[tuple[str, ...]] = [("", "measured", "paper", "bar", "", "")]
     for row in rows:
         value = f"{_number(row.value)} {row.unit}".rstrip()
@@ -52,12 +52,26 @@ def table(rows: Sequence[Row]) -> str:
         cells.append((row.name, value, published, bar, verdict, row.note))
     if all(row.published is None for row in rows):
         cells = [(*line[:2], *line[3:]) for line in cells]
+    return cells
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return rows as aligned text."""
+    cells = _cells(rows)
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]) - 1)]
     lines = []
     for line in cells:
         padded = [text.ljust(width) for text, width in zip(line, widths, strict=False)]
         lines.append("  ".join([*padded, line[-1]]).rstrip())
     return "\n".join(lines)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return rows as a table in Markdown."""
+    heading, *lines = [[text.replace("|", "\\|") for text in line] for line in _cells(rows)]
+    return "".join(
+        f"| {' | '.join(line)} |\n" for line in (heading, ["---"] * len(heading), *lines)
+    )
 
 
 def _number(value: float) -> str:

@@ -72,7 +72,7 @@ EXPERTS = "For experts"
 
 Track = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Which sound track, from 1. [default: the one that speaks]"),
+    typer.Option(metavar="N", help="Sound track, from 1. [default: the first with speech]"),
 ]
 
 # ---- options of a video
@@ -92,29 +92,27 @@ def requested(
         option("TEXT", 'Appearance of the face, e.g. "red hair, glasses".', callback=_as_utf8),
     ] = None,
     seed: Annotated[
-        int | None, option("N", "Another seed: another face; voice and prompt decide it.")
+        int | None, option("N", "Another seed gives another face. [default: from voice and prompt]")
     ] = None,
-    emotion: Annotated[
-        str | None, one_of(EMOTIONS, "Show this emotion, whatever is heard in the voice.")
-    ] = None,
+    emotion: Annotated[str | None, one_of(EMOTIONS, "Replace the emotion of the voice.")] = None,
     strength: Annotated[float | None, option("X", "Strength of the change, 0 to 1.")] = None,
     voice: Annotated[
-        str | None, option("TEXT", 'Who speaks, if it is heard wrongly: "woman, 25".')
+        str | None, option("TEXT", 'Correct the sex or age of the speaker: "woman, 25".')
     ] = None,
     pose_from: Annotated[
         Path | None,
         option("REF", "Copy head motion and blinks from a video or a Live Link Face CSV."),
     ] = None,
     still: Annotated[
-        bool, typer.Option("--still", help="Hold the head still; lids stay alive.")
+        bool, typer.Option("--still", help="Keep the head still; the eyes still blink.")
     ] = False,
-    head: Annotated[float | None, option("0-2", "How much the head moves; 1 is as usual.")] = None,
-    blink: Annotated[float | None, option("0-2", "How often the lids close.")] = None,
-    mouth: Annotated[float | None, option("0-2", "How far lips and jaw move.")] = None,
-    avatar: Annotated[
-        str | None, option("NAME|FILE", "Whose face it is: a saved avatar (imagineid avatar).")
+    head: Annotated[float | None, option("0-2", "Amount of head motion; 1 is normal.")] = None,
+    blink: Annotated[float | None, option("0-2", "Amount of blinking.")] = None,
+    mouth: Annotated[float | None, option("0-2", "Amount of lip and jaw motion.")] = None,
+    avatar: Annotated[str | None, option("NAME|FILE", "Use the face of a saved avatar.")] = None,
+    face: Annotated[
+        Path | None, option("VIDEO", "Use the face of a video made by imagineid.")
     ] = None,
-    face: Annotated[Path | None, option("VIDEO", "The face of a video made before.")] = None,
     track: Track = None,
     size: Annotated[
         int | None,
@@ -138,9 +136,7 @@ def requested(
     fps: Annotated[
         int | None, option("24|25|30|50|60", "Frames a second. [default: 25]", PICTURE)
     ] = None,
-    pad: Annotated[
-        float, option("S", "Seconds of quiet before and after, the mouth shut.", PICTURE)
-    ] = 0.0,
+    pad: Annotated[float, option("S", "Seconds of silence before and after.", PICTURE)] = 0.0,
     subtitles: Annotated[
         Path | None, option("SRT", "Subtitles, as a track of the video.", PICTURE)
     ] = None,
@@ -220,11 +216,11 @@ def asks(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 Model = Annotated[
     str,
-    option("mini|sd15|DIR", "The model; DIR is what export made, or adapters.", EXPERTS),
+    option("mini|sd15|DIR", "Model; DIR is an exported one, or adapters.", EXPERTS),
 ]
 Adapters = Annotated[
     str | None,
-    option("NAME|DIR", "Which adapters, where there are several for sd15.", EXPERTS),
+    option("NAME|DIR", "Adapters for sd15, if there are several.", EXPERTS),
 ]
 Engine = Annotated[str, one_of(ENGINES, "Backend that runs the networks.", EXPERTS)]
 Attention = Annotated[str, one_of(ATTENTION, "Attention of the torch backend.", EXPERTS)]

@@ -65,7 +65,7 @@ def find_items(
         inputs: recordings, folders, patterns, and lists (.csv, .jsonl).
         folder: where videos go.
         request: the default request, which the rows of a list may override.
-        anywhere: whether a list may name places outside the folder.
+        anywhere: whether a list may name outputs outside the folder.
         progress: receives a line about skipped files.
 
     Raises:

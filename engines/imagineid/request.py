@@ -57,11 +57,11 @@ class Request:
         strength: how much of what is blended, 0 to 1; None is all.
         voice: sex and age of the speaker, such as "woman, 25", where they were heard wrongly.
         pose_from: a video of a face, or a .csv, whose motion of head and lids is taken.
-        still: whether the head is held still; lids stay alive.
+        still: whether the head is kept still; the eyes still blink.
         chains: stretches of the video imagined side by side, each from the first frame on.
         exact: whether Algorithm 1 is followed as the paper writes it: 50 steps of DDIM unless
             ``steps`` says otherwise, each frame from the one right before it, in one chain.
-        head, blink, mouth: how much of each motion, 0 to 2; None is 1, as usual.
+        head, blink, mouth: how much of each motion, 0 to 2; None is 1, which is normal.
         avatar: the face for any voice: a saved avatar's name, an .avatar file, or a video
             of ours.
         track: which sound track of the recording, from 1; None: the first, unless only another one

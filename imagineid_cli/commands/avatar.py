@@ -12,7 +12,7 @@ from imagineid_cli import options
 from imagineid_cli.errors import error_handling
 from imagineid_cli.progress import TerminalProgress
 
-app = typer.Typer(name="avatar", help="Keep a face for a series of videos.", no_args_is_help=True)
+app = typer.Typer(name="avatar", help="Save faces and use them again.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the avatar.")]
 
@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the avatar.")]
 @app.command()
 def save(
     name: Name,
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video made before.")],
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video made by imagineid.")],
     overwrite: options.Overwrite = False,
     model: options.Model = "mini",
     debug: options.Debug = False,

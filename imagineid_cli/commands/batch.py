@@ -52,7 +52,7 @@ def batch(
         bool, typer.Option("--resume", help="Skip finished videos; resume interrupted ones.")
     ] = False,
     anywhere: Annotated[
-        bool, typer.Option("--anywhere", help="A list may name places outside DIR.")
+        bool, typer.Option("--anywhere", help="Allow outputs outside DIR in lists.")
     ] = False,
     no_cache: options.NoCache = False,
     overwrite: options.Overwrite = False,

@@ -12,9 +12,9 @@ from imagineid_cli.errors import error_handling, say
 def forget(
     debug: Annotated[bool, typer.Option("--debug", help="Print a traceback on errors.")] = False,
 ) -> None:
-    """Remove all that was kept of voices and faces, and tell where it was.
+    """Delete all stored data of voices and faces, and list where it was.
 
-    That is what swap goes on from, and the frame cache; videos and avatars stay.
+    This is the data that swap uses, and the frame cache; videos and avatars stay.
     """
     with error_handling(debug):
         from imagineid.cache import Cache

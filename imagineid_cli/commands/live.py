@@ -38,11 +38,11 @@ def live(
     output: Annotated[
         str,
         typer.Option(
-            "-o", "--output", metavar="window|camera|-|OUT.mp4", help="Where pictures go."
+            "-o", "--output", metavar="window|camera|-|OUT.mp4", help="Where frames are sent."
         ),
     ] = "window",
     form: Annotated[
-        LiveFormat, typer.Option("--format", help="For -o - and files; raw is rgb24, 25 fps.")
+        LiveFormat, typer.Option("--format", help="Format of -o - and files; raw is rgb24, 25 fps.")
     ] = LiveFormat.mp4,
     pcm: Annotated[
         str | None,
@@ -52,7 +52,7 @@ def live(
     ] = None,
     every_frame: Annotated[
         bool,
-        typer.Option("--every-frame", help="Imagine every frame, even if it comes late."),
+        typer.Option("--every-frame", help="Generate every frame, even if it is late."),
     ] = False,
     webrtc: Annotated[
         bool,
@@ -61,7 +61,8 @@ def live(
     *,
     values: dict[str, Any],
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which microphone; python -m sounddevice.")
+        str | None,
+        typer.Option(metavar="NAME", help="Microphone; python -m sounddevice lists them."),
     ] = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -69,10 +70,10 @@ def live(
     engine: options.Engine = "auto",
     debug: options.Debug = False,
 ) -> None:
-    """Let a face speak while the sound comes in.
+    """Generate video while the sound comes in.
 
-    With --avatar it begins at once; else who speaks is settled on the first seconds.
-    Where the machine is too slow, the last picture stays, so that nothing slips.
+    With --avatar it starts at once; without, after two seconds of speech.
+    On a slow machine the last frame is repeated, so picture and sound stay in step.
     """
     with error_handling(debug):
         from imagineid import avatars, pipeline, signals

@@ -21,7 +21,7 @@ def studio(
     engine: options.Engine = "auto",
     debug: options.Debug = False,
 ) -> None:
-    """Open a page on which a recording becomes a video; it is seen on this machine only.
+    """Open a web page to make videos; only this machine can reach it.
 
     Prints the address, which ends in a token.
     """

@@ -74,7 +74,9 @@ def test_the_mouth_is_shut_at_quiet_ends_and_free_between() -> None:
     assert (jaw[: pad - EASE] == 0).all()
     assert (jaw[pad:-pad] == np.float32(0.5)).all()
     assert np.abs(np.diff(jaw)).max() < 0.25, "it opens and closes smoothly"
-    assert all(control.units[BLINK] == np.float32(0.5) for control in controls), "lids stay alive"
+    assert all(control.units[BLINK] == np.float32(0.5) for control in controls), (
+        "the eyes still blink"
+    )
 
 
 def test_without_a_pad_nothing_is_shut() -> None:

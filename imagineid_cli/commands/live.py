@@ -125,7 +125,7 @@ def live(
             except (KeyboardInterrupt, signals.Stopped):
                 signals.stopped_on_purpose()
         if repeated:
-            progress.warn(f"{repeated} of {count} frames show the picture before: too slow here")
+            progress.warn(f"{repeated} of {count} frames were repeated: this machine is too slow")
         if output not in ("-", "window", "camera"):
             typer.echo(output)
 

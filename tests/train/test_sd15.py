@@ -147,6 +147,20 @@ def test_a_stage_takes_two_steps(trained: Path, stage: str) -> None:
 
 
 @pytest.mark.slow
+def test_losses_are_shown_by_tensorboard(home: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = home / "watched"
+    assert run(home, out, "identity", "--steps", "2", "--tensorboard") == 0
+    shown = EventAccumulator(str(out.with_name("watched.training") / "tensorboard")).Reload()
+    for name, value in losses(out, "identity")[1].items():
+        if name != "step":
+            first, second = shown.Scalars(f"identity/{name}")
+            assert (first.step, second.step) == (1, 2)
+            assert second.value == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", SEQUENCE)
 def test_a_resumed_stage_has_the_same_losses(home: Path, trained: Path, stage: str) -> None:
     """A stage that is stopped after a step, whose stages before it are those of ``trained``."""

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from imagineid_train.sd15.shards import Shards
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Precision by ``accelerate``'s name, and what the base's UNet is held in."""
+
+
+TRACKED = "tensorboard"
+"""Folder of TensorBoard's files in that of the checkpoints."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -49,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--checkpointing", action="store_true", help="compute activations twice to save memory")
     add("--save-every", type=int, default=500, metavar="N", help="steps between checkpoints")
     add("--workers", type=int, default=0, metavar="N", help="processes that read ahead")
+    add("--tensorboard", action="store_true", help="write the losses for TensorBoard, too")
     add("--cpu", action="store_true", help="use no GPU")
     add("--pad", choices=SIZES, default="sd15", help="the size whose numbers PAD has")
     add("--pseudo-words", type=int, default=8, metavar="N", help="N of TIA")
@@ -92,19 +98,24 @@ def _train(args: argparse.Namespace) -> None:
     data = Shards.open(args.data, SIZES[options.pad].window)
     size = size_on(base, data.frame_px, options)
     precision = args.precision or ("bf16" if torch.cuda.is_available() and not args.cpu else "no")
+    work = args.work or args.output.with_name(f"{args.output.name}.training")
+    if args.tensorboard and find_spec("tensorboard") is None:
+        raise BackendMissing("tensorboard", "train")
     try:
         accelerator = Accelerator(
             cpu=args.cpu,
             mixed_precision=precision,
             gradient_accumulation_steps=args.accumulate,
+            log_with="tensorboard" if args.tensorboard else None,
+            project_dir=work,
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
     except ValueError as error:
         raise BadInput(f"--precision {precision} can't be used here: {error}.") from error
-    work = args.work or args.output.with_name(f"{args.output.name}.training")
     if accelerator.is_main_process:
         _remember(work, options, size)
     accelerator.wait_for_everyone()
+    accelerator.init_trackers(TRACKED)
     context = Context(
         base, size, options, data, work, accelerator.device, DTYPES[precision], args.checkpointing
     )

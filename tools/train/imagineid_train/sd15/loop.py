@@ -128,6 +128,7 @@ def train(stage: Stage, context: Context, plan: Plan, accelerator: Accelerator) 
             step += 1
             follow(average, named, step, budget.average)
             losses.add(step, terms)
+            accelerator.log({f"{stage.name}/{name}": each for name, each in terms.items()}, step)
             if step % plan.save_every == 0 or step == steps:
                 _write(context, stage, named, average, optimiser, step, accelerator)
     losses.report(stage.name, accelerator)

@@ -49,7 +49,12 @@ class Act:
 
 
 def draw_act(
-    fit: Fit, rng: np.random.Generator, frames: int = 8, *, still_mouth: bool = False
+    fit: Fit,
+    rng: np.random.Generator,
+    frames: int = 8,
+    *,
+    still_mouth: bool = False,
+    still_face: bool = False,
 ) -> Act:
     """Draw what a fitted photograph does.
 
@@ -58,6 +63,7 @@ def draw_act(
         rng: source of every choice.
         frames: even; 0 is the first frame, 1 expressive, then pairs 1/25 s apart.
         still_mouth: only eyes, brows and head move, as in photographs with an open mouth.
+        still_face: only the whole picture moves and rolls, as in photographs from the side.
 
     Raises:
         ValueError: ``frames`` is odd.
@@ -70,15 +76,19 @@ def draw_act(
         talk, words = np.concatenate([talk, more]), words + more_words
     if still_mouth:
         talk[:, ~_ABOVE_MOUTH] = 0
+    if still_face:
+        talk[:] = 0
     beta = np.clip(fit.beta + talk[:frames], 0, 1)
     beta[FIRST] = fit.beta
     for name, most in LIMITS.items():
         beta[:, UNIT[name]] = np.minimum(beta[:, UNIT[name]], max(most, fit.beta[UNIT[name]]))
     pose = np.concatenate([_pair(fit.pose, rng) for _ in range(frames // 2)])
+    if still_face:
+        pose[:, [0, 1]] = fit.pose[[0, 1]]
     pose[FIRST] = fit.pose
     emotions = [words[k // 2] for k in range(frames)]
     emotions[FIRST] = ""
-    if still_mouth:
+    if still_mouth or still_face:
         emotions = [""] * frames
     return Act(beta.astype(np.float32), pose.astype(np.float32), emotions)
 

@@ -15,8 +15,8 @@ import numpy as np
 from imagineid_prepare.fit import STILL, TALKING, Fitter
 from imagineid_world.people import Traits, usual_pitch, usual_tract
 from imagineid_world.photos import selection, shards
-from imagineid_world.photos.acts import draw_act
-from imagineid_world.photos.framing import frame_tile
+from imagineid_world.photos.acts import YAW_DEG, draw_act
+from imagineid_world.photos.framing import frame_tile, place
 from imagineid_world.photos.index import Label, Tile, read_labels, read_tiles
 from imagineid_world.photos.person import PhotoPerson
 from imagineid_world.photos.survey import Survey, survey
@@ -103,6 +103,12 @@ class Studio:
         spread = TALKING if label and label.mouth else STILL
         return self.fitter.fit(framed.landmarks, SIDE, spread=spread)
 
+    def speaks(self, name: str) -> bool:
+        """Whether enough of the model's view lies in a picture for its head to turn and speak."""
+        i = self._row[name]
+        tile, marks = self.tiles[i], self.tile_survey.landmarks[i]
+        return place(marks, tile.width, tile.height).inside >= selection.INSIDE
+
     def age(self, name: str) -> float:
         """Years: the eye's if it differs from the network's, else the network's."""
         label = self.label(name)
@@ -147,7 +153,11 @@ def make_person(
     changed = vary(studio, name, variant, others, rng)
     shape = changed.shape
     person = PhotoPerson(shape, changed.look, keep_mouth=bool(label and label.mouth))
-    act = draw_act(shape.fit, rng, options.frames, still_mouth=person.keep_mouth)
+    turned = abs(float(shape.fit.pose[1])) > np.radians(YAW_DEG)
+    still_face = turned or not studio.speaks(name)
+    act = draw_act(
+        shape.fit, rng, options.frames, still_mouth=person.keep_mouth, still_face=still_face
+    )
     rest = shape.face.model.neutral(changed.alpha)
     frames = [
         person.frame(beta, pose, options.size, rest)

@@ -19,10 +19,13 @@ YOUNGEST = 18.0
 """Nobody who looks younger is used, to the network or to the eye."""
 
 INSIDE = 0.95
-"""Least share of the model's view that lies in the tile, of those who train."""
+"""Least share of the model's view that lies in the tile, of those who speak."""
+
+INSIDE_STILL = 0.85
+"""The same of all who train; below :data:`INSIDE` they only move as a whole."""
 
 INSIDE_JUDGE = 0.80
-SHARPEST_PX = 256.0
+SHARPEST_PX = 200.0
 """Least tile pixels across the view."""
 
 
@@ -69,7 +72,7 @@ def select(
         "chosen by eye": np.array([tile.name in labels for tile in tiles]),
         "one face": found,
         "adult to the network": adult,
-        f"{INSIDE:.0%} of the view inside": inside >= INSIDE,
+        f"{INSIDE_STILL:.0%} of the view inside": inside >= INSIDE_STILL,
         f"{SHARPEST_PX:.0f} px across": view_px >= SHARPEST_PX,
     }
     remaining, funnel = np.ones(len(tiles), bool), {}

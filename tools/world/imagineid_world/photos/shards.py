@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PER_SHARD = 16
-HELD_OUT = 0.08
-"""Share of people in each of val and test."""
+VAL, TEST = 0.0525, 0.1175
+"""Hashes of names, in 0..1, below which a person is in val, and otherwise in test."""
 
 
 def split_people(names: Sequence[str], judges: Sequence[str], seed: int) -> dict[str, list[str]]:
-    """Share people among train, val and test by a hash of their names; judges stay apart."""
+    """Share people among train, val and test by a hash of their names; judges stay apart.
+
+    Nobody changes places when people are added.
+    """
     digest = lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()  # noqa: E731
-    order = sorted(names, key=digest)
-    held = max(1, round(HELD_OUT * len(order))) if len(order) > 2 else 0
-    return {
-        "train": order[2 * held :],
-        "val": order[:held],
-        "test": order[held : 2 * held],
-        "judge": sorted(judges, key=digest),
-    }
+    parts: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for name in sorted(names, key=digest):
+        at = int(digest(name), 16) / 16**64
+        parts["val" if at < VAL else "test" if at < TEST else "train"].append(name)
+    return parts | {"judge": sorted(judges, key=digest)}
 
 
 def jobs(parts: dict[str, list[str]], variants: int) -> list[tuple[Path, int, str, list[str]]]:

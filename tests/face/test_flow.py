@@ -82,3 +82,17 @@ def test_the_far_cheek_of_a_turned_first_frame_is_not_covered() -> None:
     face = cover[SIDE // 3 : 2 * SIDE // 3]
     left, right = face[:, SIDE // 4 : SIDE // 2].mean(), face[:, SIDE // 2 : 3 * SIDE // 4].mean()
     assert min(left, right) < 0.7 * max(left, right)
+
+
+def test_the_line_between_shut_lids_has_no_cover() -> None:
+    shut = posed(STILL, eyeBlinkLeft=1.0, eyeBlinkRight=1.0)
+    move = MeshFlow(MODEL, REST, posed(STILL), STILL, 256)
+    flow, at = move(shut, STILL), project(shut, 256)
+    for side in ("left", "right"):
+        x, y = at[MODEL.landmarks[f"lid_upper_{side}"]].astype(int)
+        rows = slice(y - 4, y + 5)
+        source = np.arange(256)[rows] + flow.offset[1, rows, x] * 128
+        gap = int(np.diff(source).argmax())
+        assert np.diff(source)[gap] > 4  # the open eye lies between
+        assert (flow.cover[0, rows, x][gap : gap + 2] == 0).all()
+        assert flow.cover[0, y - 4 : y - 1, x].mean() > 0.2  # the lid itself is there

@@ -3,7 +3,7 @@
 On the face it is exact: that of the mesh. Hair, ears and neck follow the head as a plane, blended
 with the motion of the nearest part of the face, and the motion fades out towards the shoulders.
 Pixels that the first frame did not show (the inside of a closed mouth, a shut eye, a cheek that was
-turned away) have no cover and must be generated.
+turned away) have no cover and must be generated; nor do those where the flow is torn.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ PULL_CELL = 0.02
 
 HIDDEN_BY = 0.006
 """A point at most this far behind the first frame's surface counts as visible, metres."""
+
+TORN = 1.5 / 256
+"""Neighbouring pixels whose sources lie further apart, as a share of the picture's side, have no
+cover: between the lids of a shut eye, what lies between those sources is the open eye."""
 
 SKIN = REGIONS.index("skin")
 _PART = np.array(
@@ -194,9 +198,20 @@ class MeshFlow:
         stretched = np.clip(self.first.area / np.minimum(now.area, -1e-4), 0, 1)
         cover = np.zeros(side * side, np.float32)
         cover[now.covered] = in_view * stretched.take(now.triangle).astype(np.float32)
-        return Flow(
-            np.asarray(flat.reshape(2, side, side), np.float32), cover.reshape(1, side, side)
-        )
+        offset = np.asarray(flat.reshape(2, side, side), np.float32)
+        return Flow(offset, np.where(_torn(offset), 0, cover.reshape(1, side, side)))
+
+
+def _torn(offset: F32) -> NDArray[np.bool_]:
+    """Pixels whose neighbours come from far away, (N, N); see :data:`TORN`."""
+    out = np.zeros(offset.shape[1:], bool)
+    across = (np.abs(offset[:, :, 1:] - offset[:, :, :-1]) > 2 * TORN).any(0)
+    down = (np.abs(offset[:, 1:] - offset[:, :-1]) > 2 * TORN).any(0)
+    out[:, 1:] |= across
+    out[:, :-1] |= across
+    out[1:] |= down
+    out[:-1] |= down
+    return out
 
 
 def _mesh_weight(model: FaceModel, normal: F32) -> F32:

@@ -151,6 +151,15 @@ def test_acts_start_at_rest_go_in_pairs_and_stay_within_limits(person: PhotoPers
         draw_act(fit, np.random.default_rng(0), 7)
 
 
+def test_a_still_face_keeps_its_expression_and_does_not_turn(person: PhotoPerson) -> None:
+    fit = person.shape.fit
+    act = draw_act(fit, np.random.default_rng(0), still_face=True)
+    np.testing.assert_allclose(act.beta, np.clip(np.stack([fit.beta] * 8), 0, 1), atol=1e-6)
+    np.testing.assert_array_equal(act.pose[:, :2], np.stack([fit.pose[:2]] * 8))
+    assert (np.abs(act.pose[1:, 2:] - fit.pose[2:]).max(1) > 1e-4).all()
+    assert set(act.emotions) == {""}
+
+
 def test_an_open_mouth_stays_as_photographed(person: PhotoPerson) -> None:
     act = draw_act(person.shape.fit, np.random.default_rng(0), still_mouth=True)
     mouth = [i for name, i in UNIT.items() if name.startswith(("mouth", "jaw"))]

@@ -41,7 +41,7 @@ TRACKS = 1000
 """The highest number of a sound track."""
 
 CHAINS = 16
-"""The most stretches of a video imagined side by side."""
+"""Most segments of a video that are generated in parallel."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Request:
         voice: sex and age of the speaker, such as "woman, 25", where they were heard wrongly.
         pose_from: a video of a face, or a .csv, whose motion of head and lids is taken.
         still: whether the head is kept still; the eyes still blink.
-        chains: stretches of the video imagined side by side, each from the first frame on.
+        chains: segments of the video that are generated in parallel, each from the first frame on.
         exact: whether Algorithm 1 is followed as the paper writes it: 50 steps of DDIM unless
             ``steps`` says otherwise, each frame from the one right before it, in one chain.
         head, blink, mouth: how much of each motion, 0 to 2; None is 1, which is normal.

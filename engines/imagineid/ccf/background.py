@@ -34,19 +34,19 @@ def dilate(mask: Mask) -> Mask:
     side = max(mask.shape)
     grown = np.uint8(np.clip(mask, 0, 1) * 255 + 0.5)
     for axis in (0, 1):
-        grown = _greatest_around(grown, max(1, round(GROWTH * side)), axis)
+        grown = _max_filter(grown, max(1, round(GROWTH * side)), axis)
     soft = Image.fromarray(grown).filter(ImageFilter.BoxBlur(max(1, round(SOFTNESS * side))))
     return np.asarray(soft, np.float32) / 255
 
 
-def _greatest_around(values: np.ndarray, reach: int, axis: int) -> np.ndarray:
+def _max_filter(values: np.ndarray, reach: int, axis: int) -> np.ndarray:
     """Return the greatest value up to ``reach`` cells away along ``axis``, (h, w)."""
     beyond = [(reach, reach) if a == axis else (0, 0) for a in range(values.ndim)]
-    framed = np.pad(values, beyond, mode="edge")
-    found: np.ndarray = np.lib.stride_tricks.sliding_window_view(
-        framed, 2 * reach + 1, axis=axis
+    padded = np.pad(values, beyond, mode="edge")
+    filtered: np.ndarray = np.lib.stride_tricks.sliding_window_view(
+        padded, 2 * reach + 1, axis=axis
     ).max(axis=-1)
-    return found
+    return filtered
 
 
 def inpaint(
@@ -74,7 +74,7 @@ def inpaint(
     hole = dilate(person) > 0.05
     if hole.all():
         return np.full_like(picture, picture.mean(axis=(0, 1)).astype(np.uint8))
-    filled = (fill or _spread)(small, hole)
+    filled = (fill or _harmonic)(small, hole)
     wide = np.asarray(
         Image.fromarray(np.uint8(filled + 0.5)).resize((width, height), Image.Resampling.BICUBIC),
         np.float32,
@@ -84,12 +84,12 @@ def inpaint(
     return np.asarray(np.clip(mixed.round(), 0, 255), np.uint8)
 
 
-def _spread(colours: np.ndarray, hole: np.ndarray) -> np.ndarray:
+def _harmonic(colours: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Solve Laplace's equation in ``hole`` by averaging neighbours, (h, w, 3) float32."""
     out: np.ndarray = colours.copy()
     out[hole] = colours[~hole].mean(axis=0)
     for _ in range(ROUNDS):
-        framed = np.pad(out, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        mean = (framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]) / 4
+        padded = np.pad(out, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        mean = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 4
         out[hole] = mean[hole]
     return out

@@ -39,7 +39,7 @@ class Segment:
     Attributes:
         meshes: E(I_rd), (n, c, h, w); mouths: mouth areas, (n, H, W) bool.
         flows: how they move the first frame; None: they don't.
-        warm: how many of them were imagined in the stretch before, too.
+        warm: how many of them the previous segment imagines, too.
     """
 
     meshes: Array
@@ -102,13 +102,13 @@ def run_chains(
     Returns:
         The frames of each segment, warm-up frames included.
     """
-    made: list[list[Array]] = [[] for _ in chains]
+    outputs: list[list[Array]] = [[] for _ in chains]
     for i in range(max(len(chain) for chain in chains)):
         frames, state = advance(_side_by_side([c[[min(i, len(c) - 1)]] for c in chains]), state)
-        for chain, own, frame in zip(chains, made, frames, strict=True):
+        for chain, output, frame in zip(chains, outputs, frames, strict=True):
             if i < len(chain):
-                own.append(frame)
-    return made
+                output.append(frame)
+    return outputs
 
 
 def _side_by_side(frames: Sequence[Segment]) -> Segment:
@@ -143,13 +143,13 @@ def crossfade(
     return own[:keep], own[keep:]
 
 
-def seams(stretch: Iterable[tuple[Sequence[object], int]]) -> list[int]:
-    """Return the frames at which stretches after the first begin, from :func:`cut_segments`."""
-    at, found = 0, []
-    for items, warm in stretch:
-        at += len(items) - warm
-        found.append(at)
-    return found[:-1]
+def seams(segments: Iterable[tuple[Sequence[object], int]]) -> list[int]:
+    """Return the frames at which segments after the first begin, from :func:`cut_segments`."""
+    end, ends = 0, []
+    for items, warm in segments:
+        end += len(items) - warm
+        ends.append(end)
+    return ends[:-1]
 
 
 def jump_at_seams(frames: Sequence[Array], at: Sequence[int]) -> float:

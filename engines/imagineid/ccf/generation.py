@@ -39,7 +39,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Scene:
-    """What holds for a whole video.
+    """Everything that is constant in a video.
 
     Attributes:
         text: Y, (1, M + N, D); noise: z_T, (1, c, h, w).
@@ -104,22 +104,23 @@ def first_frame(
     )
 
     def denoiser(y: Array) -> Callable[[Array, float], Array]:
-        def ask(latent: Array, time: float) -> Array:
-            at = np.full(1, time, np.float32)
-            made: Array = engines["unet"](noisy=latent, time=at, text=y, **residuals)["prediction"]
-            return made
+        def predict(latent: Array, time: float) -> Array:
+            times = np.full(1, time, np.float32)
+            outputs = engines["unet"](noisy=latent, time=times, text=y, **residuals)
+            prediction: Array = outputs["prediction"]
+            return prediction
 
-        return ask
+        return predict
 
     step = guided(denoiser(text.conditional), denoiser(text.negative), guidance)
     latent = sampling(step, start).astype(np.float32)
     side = size.feature_px
-    made = engines["decoder"](
+    decoded = engines["decoder"](
         latent=latent,
         background=np.zeros((1, *size.background), np.float32),
         mask=np.ones((1, 1, side, side), np.float32),
     )
-    return np.asarray(to_pictures(made["image"])[0])
+    return np.asarray(to_pictures(decoded["image"])[0])
 
 
 def encode_scene(
@@ -147,15 +148,15 @@ def encode_scene(
 
 def encode_images(engines: Engines, pictures: Array) -> Array:
     """Encode pictures: E of (B, H, W, 3) uint8, (B, c, h, w)."""
-    found: Array = engines["encoder"](image=to_images(pictures))["latent"]
-    return found
+    latents: Array = engines["encoder"](image=to_images(pictures))["latent"]
+    return latents
 
 
 def encode_meshes(engines: Engines, pictures: Array) -> Array:
     """Encode mesh pictures: E of (B, N, N, 3) uint8, (B, c, h, w), by their own encoder if any."""
     if "mesh_encoder" in engines:
-        found: Array = engines["mesh_encoder"](mesh=to_images(pictures))["latent"]
-        return found
+        latents: Array = engines["mesh_encoder"](mesh=to_images(pictures))["latent"]
+        return latents
     return encode_images(engines, pictures)
 
 
@@ -168,8 +169,8 @@ def encode_neighbour(engines: Engines, frames: Array, mouths: Array) -> Array:
         mouths: the mouth area of each, (B, H, W) bool.
     """
     hidden = np.where(mouths[:, None], np.float32(0), to_images(frames))
-    found: Array = engines["encoder"](image=hidden)["latent"]
-    return found
+    latents: Array = engines["encoder"](image=hidden)["latent"]
+    return latents
 
 
 def predict_matte(engines: Engines, frames: Array) -> Array:
@@ -207,18 +208,19 @@ def next_frames(
     )
     text = _for(count, scene.text)
 
-    def ask(latent: Array, time: float) -> Array:
-        at = np.full(count, time, np.float32)
-        made: Array = engines["unet"](noisy=latent, time=at, text=text, **residuals)["prediction"]
-        return made
+    def predict(latent: Array, time: float) -> Array:
+        times = np.full(count, time, np.float32)
+        outputs = engines["unet"](noisy=latent, time=times, text=text, **residuals)
+        prediction: Array = outputs["prediction"]
+        return prediction
 
-    latent = sampling(ask, _for(count, scene.initial_noise)).astype(np.float32)
+    latent = sampling(predict, _for(count, scene.initial_noise)).astype(np.float32)
     mask = _for(count, state.mask)
     if scene.moving and flows:
         return move_first_frame(engines, scene.moving, latent, flows, mask)
     background = _for(count, scene.background)
-    made = engines["decoder"](latent=latent, background=background, mask=mask)
-    return to_pictures(made["image"])
+    decoded = engines["decoder"](latent=latent, background=background, mask=mask)
+    return to_pictures(decoded["image"])
 
 
 def _for(count: int, array: Array) -> Array:

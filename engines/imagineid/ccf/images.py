@@ -1,4 +1,4 @@
-"""Pictures as people keep them and as networks take them."""
+"""Conversion between pictures (uint8) and the images that networks take (float32)."""
 
 from __future__ import annotations
 

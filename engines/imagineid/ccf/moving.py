@@ -132,7 +132,7 @@ def move_first_frame(
         (B, H, W, 3) uint8.
     """
     count = len(latent)
-    made = engines["frame_decoder"](
+    decoded = engines["frame_decoder"](
         latent=latent,
         moved=to_images(warp(scene.first, flows.offset)),
         features=np.repeat(scene.features, count, axis=0),
@@ -142,4 +142,4 @@ def move_first_frame(
         cover=flows.cover.astype(np.float32) / 255,
         mask=mask,
     )
-    return to_pictures(made["image"])
+    return to_pictures(decoded["image"])

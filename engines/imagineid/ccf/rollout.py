@@ -146,11 +146,11 @@ class Exact(_Seconds):
     ) -> Iterator[Array]:
         """Imagine a second; the first frame of the video is the one it starts from."""
         (segment,) = segments
-        begun = 0
+        begin = 0
         if before is None:
-            before, begun = start.first, 1
+            before, begin = start.first, 1
             yield before.frame
-        for number in range(begun, len(segment)):
+        for number in range(begin, len(segment)):
             now, state = segment[[number]], encode_state(engines, before)
             (frame,) = next_frames(
                 engines, start.scene, now.meshes, state, self.sampling, now.flows
@@ -220,8 +220,8 @@ class Chained:
             after = State(hidden, predict_matte(engines, frames))
             return frames, anchor_to_first(start, after)
 
-        made = run_chains(segments, start.opening, advance)
-        for own, segment in zip(made, segments, strict=True):
-            shown, tail = crossfade(tail, own, segment.warm)
+        chains = run_chains(segments, start.opening, advance)
+        for frames, segment in zip(chains, segments, strict=True):
+            shown, tail = crossfade(tail, frames, segment.warm)
             yield from shown
         yield from tail

@@ -116,8 +116,8 @@ def guided(
         return conditional
 
     def denoise(latent: A, time: float) -> A:
-        away = negative(latent, time)
-        out: A = away + scale * (conditional(latent, time) - away)
+        start = negative(latent, time)
+        out: A = start + scale * (conditional(latent, time) - start)
         return out
 
     return denoise

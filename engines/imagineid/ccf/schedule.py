@@ -131,31 +131,34 @@ class Diffusion:
             return alpha**0.5, (1 - alpha) ** 0.5
         index = (time * self.config.train_steps).round()
         if hasattr(time, "new_tensor"):  # torch
-            found = time.new_tensor(alphas)[index.long()]
+            alpha_bars = time.new_tensor(alphas)[index.long()]
         else:
-            found = alphas.astype(time.dtype)[index.astype(np.int64)]
-        return found**0.5, (1 - found) ** 0.5
+            alpha_bars = alphas.astype(time.dtype)[index.astype(np.int64)]
+        return alpha_bars**0.5, (1 - alpha_bars) ** 0.5
 
     def mix(self, clean: A, noise: A, time: Any) -> A:
         """Return the latent at ``time``; ``time`` broadcasts against ``clean``."""
-        signal, rest = self.levels(time)
-        out: A = signal * clean + rest * noise
+        signal, level = self.levels(time)
+        out: A = signal * clean + level * noise
         return out
 
     def target(self, clean: A, noise: A, time: Any) -> A:
-        """Return the noise, or v = signal * noise - rest * clean."""
+        """Return the noise, or v = signal * noise - level * clean, with the noise's level."""
         if self.config.prediction == "epsilon":
             return noise
-        signal, rest = self.levels(time)
-        out: A = signal * noise - rest * clean
+        signal, level = self.levels(time)
+        out: A = signal * noise - level * clean
         return out
 
     def split(self, latent: A, prediction: A, time: Any) -> tuple[A, A]:
         """Return the (clean, noise) that ``prediction`` at ``time`` stands for; broadcasts."""
-        signal, rest = self.levels(time)
+        signal, level = self.levels(time)
         if self.config.prediction == "epsilon":
-            return (latent - rest * prediction) / signal, prediction
-        return signal * latent - rest * prediction, rest * latent + signal * prediction
+            return (latent - level * prediction) / signal, prediction
+        return (
+            signal * latent - level * prediction,
+            level * latent + signal * prediction,
+        )
 
     def times(self, steps: int) -> list[float]:
         """Return ``steps`` falling times, spaced as the configuration says.
@@ -172,13 +175,13 @@ class Diffusion:
         """Return the falling timesteps of :meth:`times`, each in [0, ``train_steps``)."""
         total, spacing = self.config.train_steps, self.config.spacing
         if spacing == "trailing":
-            found = np.round(np.arange(total, 0, -total / steps))[:steps] - 1
+            timesteps = np.round(np.arange(total, 0, -total / steps))[:steps] - 1
         elif spacing == "linspace":
-            found = np.linspace(0, total - 1, steps).round()[::-1]
+            timesteps = np.linspace(0, total - 1, steps).round()[::-1]
         else:
             rising = np.arange(steps) * (total // steps) + self.config.steps_offset
-            found = np.minimum(rising, total - 1)[::-1]
-        return [int(step) for step in found]
+            timesteps = np.minimum(rising, total - 1)[::-1]
+        return [int(timestep) for timestep in timesteps]
 
 
 @cache
@@ -197,7 +200,7 @@ def schedule_of(config: ScheduleConfig) -> Flow | Diffusion:
     return Flow() if config.prediction == "velocity" else Diffusion(config)
 
 
-_READ = {
+_FIELDS = {
     "num_train_timesteps": "train_steps",
     "beta_schedule": "beta_schedule",
     "prediction_type": "prediction",
@@ -207,7 +210,7 @@ _READ = {
 }
 """Names in ``scheduler_config.json`` and the fields of :class:`ScheduleConfig` they fill."""
 
-_ABSENT = {
+_DEFAULTS = {
     "num_train_timesteps": 1000,
     "beta_start": 0.0001,
     "beta_end": 0.02,
@@ -229,9 +232,10 @@ def read_scheduler_config(path: Path) -> ScheduleConfig:
     remedy = "Check it:  imagineid weights verify"
     try:
         stored = read_json(path)
-        found = {**_ABSENT, **stored}
-        betas = float(found["beta_start"]), float(found["beta_end"])
-        config = replace(ScheduleConfig(), betas=betas, **{v: found[k] for k, v in _READ.items()})
+        entries = {**_DEFAULTS, **stored}
+        betas = float(entries["beta_start"]), float(entries["beta_end"])
+        fields = {field: entries[name] for name, field in _FIELDS.items()}
+        config = replace(ScheduleConfig(), betas=betas, **fields)
         config.check()
     except (OSError, ValueError, TypeError) as error:
         raise BadWeights(f"{path} can't be used: {error}.\n{remedy}") from error

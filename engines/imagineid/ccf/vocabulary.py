@@ -76,13 +76,13 @@ def named_age(prompt: str) -> float | None:
 
 
 def with_person(prompt: str, gender: str, age: float) -> str:
-    """Put the person who was heard before a prompt that names none.
+    """Put the estimated sex and age of the speaker before a prompt that names no person.
 
-    Pseudo-words alone leave it to chance whether a man's voice gets a woman's hair. What the
-    prompt says overrides what was heard.
+    Pseudo-words alone leave it to chance whether a man's voice gets a woman's hair. The prompt
+    overrides the estimate.
 
     Args:
-        prompt: what was asked for; may be empty.
+        prompt: of the user; may be empty.
         gender: "female" or "male".
         age: years; below 13 it is a girl or a boy.
     """
@@ -96,25 +96,25 @@ def with_person(prompt: str, gender: str, age: float) -> str:
 
 
 _MIDDLE_AGE = 37.0
-"""From these years on a person is drawn away from the young, before from the old."""
+"""Age from which guidance leads away from a young person; below it, from an old one."""
 
 
 def opposite_person(prompt: str, gender: str, age: float) -> str:
-    """Return the person of the other sex and age, away from whom guidance leads.
+    """Return the negative prompt: the person of the other sex and age.
 
-    A base that has seen few people draws the sex and age it likes, whatever the words say; against
-    the opposite words instead of none it obeys.
+    A base that has seen few people often generates its favourite sex and age, whatever the prompt
+    says. Guidance away from the opposite words instead of the empty prompt makes it follow.
 
     Args:
-        prompt: what was asked for; sex and age that it names override what was heard.
-        gender: "female" or "male", as heard.
-        age: years, as heard.
+        prompt: of the user; sex and age that it names override the estimates.
+        gender: "female" or "male", estimated from the voice.
+        age: years, estimated from the voice.
 
     Returns:
         Such as "young woman" for a man of 50.
     """
-    asked = named_age(prompt)
-    years = age if asked is None else asked
+    named = named_age(prompt)
+    years = age if named is None else named
     word = "young" if years >= _MIDDLE_AGE else "old"
     return f"{word} {'woman' if (named_gender(prompt) or gender) == 'male' else 'man'}"
 
@@ -146,12 +146,12 @@ class Vocabulary:
         index = {word: i + 1 for i, word in enumerate(self.known)}
         out: list[tuple[str, int]] = []
         for word in _WORD.findall(age_in_words(prompt.lower())):
-            meant = self._meant(word, index)
-            for part in meant.split() if meant else [word]:
+            known = self._known_words(word, index)
+            for part in known.split() if known else [word]:
                 out.append((word, index.get(part, 0)))
         return out
 
-    def _meant(self, word: str, index: Mapping[str, int]) -> str | None:
+    def _known_words(self, word: str, index: Mapping[str, int]) -> str | None:
         """Return the known words that ``word`` means, one or more."""
         for form in (word, word.removesuffix("s"), word.removesuffix("es"), word.replace("-", " ")):
             if form in index:

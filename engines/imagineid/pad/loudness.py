@@ -1,7 +1,7 @@
 """Loudness: speech is normalised to one level before PAD encodes it.
 
 Microphones, distances and mixes differ by 40 dB, and none of that moves lips. The gain is one for a
-stretch of a recording (half a minute at most), so that loud and soft within it stay so.
+block of a recording (half a minute at most), so that loud and soft parts keep their difference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from imagineid.spec import FPS, FRAME_SAMPLES
 Array = np.ndarray
 
 SPEECH_DB = -20.0
-"""Level to which the loudest twentieth of a stretch's frames is brought, dB below full scale."""
+"""Level to which the loudest twentieth of a block's frames is brought, dB below full scale."""
 
 QUIET_DB = -55.0
 """Level up to which a block holds no speech."""
@@ -43,7 +43,7 @@ def speech_level(level_db: Array) -> float:
 
 
 def gain_db(loud: float) -> float:
-    """Return the gain for a stretch whose speech has this level, dB."""
+    """Return the gain for a block whose speech has this level, dB."""
     return float(np.clip(SPEECH_DB - loud, -MOST_DB, MOST_DB))
 
 

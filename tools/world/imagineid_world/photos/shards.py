@@ -40,7 +40,10 @@ def split_people(names: Sequence[str], judges: Sequence[str], seed: int) -> dict
 
     Nobody changes places when people are added.
     """
-    digest = lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()  # noqa: E731
+
+    def digest(name: str) -> str:
+        return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
+
     parts: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for name in sorted(names, key=digest):
         at = int(digest(name), 16) / 16**64

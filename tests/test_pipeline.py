@@ -18,6 +18,7 @@ from imagineid.face.controls import frame_controls
 from imagineid.pad.conditioning import Conditioning, cut
 from imagineid.pipeline import Pipeline
 from imagineid.request import Request
+from imagineid.spec import Size
 from support import plain_pipeline
 
 REQUEST = Request(prompt="red hair", seed=3)
@@ -176,3 +177,23 @@ def test_chains_leave_no_visible_seam(pipe: Pipeline, factors: Conditioning) -> 
     cuts = seams(cut_segments(frame_controls([factors], 3), lambda act: act.level_db))
     assert len(cuts) >= 2
     assert jump_at_seams(list(frames), cuts) <= 1.1
+
+
+@pytest.mark.parametrize(
+    ("age", "gain", "named"),
+    [(48, 0, "middle-aged"), (48, 0.5, "middle-aged"), (52, 0, "middle-aged"), (52, 0.5, "old"),
+     (25, 0.5, "young"), (8, 0.5, "boy")],
+)  # fmt: skip
+def test_the_prompt_names_an_older_age_where_the_base_draws_people_too_young(
+    pipe: Pipeline, factors: Conditioning, age: float, gain: float, named: str
+) -> None:
+    prompts: list[str] = []
+
+    class Words:
+        def tokens(self, prompt: str, size: Size) -> np.ndarray:
+            prompts.append(prompt)
+            return np.zeros(size.text_tokens, np.int64)
+
+    aged = replace(pipe, size=replace(pipe.size, age_gain=gain), words=Words())  # type: ignore[arg-type]
+    aged.text(replace(factors, gender="male", age=float(age)), "")
+    assert prompts[0].startswith(named)

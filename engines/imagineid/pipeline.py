@@ -183,10 +183,11 @@ class Pipeline:
             made = self.engines["text"](tokens=tokens, identity=identity, emotion=emotion)
             return np.asarray(made["text"])
 
-        person = with_person(prompt, factors.gender, factors.age)
+        age = factors.age + self.size.age_gain * max(0.0, factors.age - 30)
+        person = with_person(prompt, factors.gender, age)
         negative = ""
         if self.size.text == "words":
-            negative = opposite_person(prompt, factors.gender, factors.age)
+            negative = opposite_person(prompt, factors.gender, age)
         return Text(conditional=encode(self.whole_prompt(person)), negative=encode(negative))
 
     def whole_prompt(self, prompt: str) -> str:

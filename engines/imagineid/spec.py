@@ -135,6 +135,8 @@ class Size:
             levels finer than a patch; none: the autoencoder's own decoder.
         frame_decoder: channels at a cell and at 2x2 cells of the decoder that moves the first
             frame; none: every frame is decoded from its latent, with MBA.
+        age_gain: the base draws people younger than the words say; for each year that a speaker is
+            estimated to be over 30, the words are of a person so many years older.
         batch: the most items a TensorRT engine takes at once; it holds memory for them all.
     """
 
@@ -182,6 +184,7 @@ class Size:
     mesh_encoder: tuple[int, ...] = ()
     first_decoder: tuple[int, ...] = ()
     frame_decoder: tuple[int, ...] = ()
+    age_gain: float = 0.0
     batch: int = 8
 
     @property
@@ -215,6 +218,7 @@ MINI = Size(
     mesh_encoder=(32, 64),
     first_decoder=(192, 160, 128, 64, 32),
     frame_decoder=(48, 96),
+    age_gain=0.5,
     matte=12,
     first_steps=28,
     first_until=0.5,

@@ -21,6 +21,7 @@ NEEDS = {
     "ccf/test_stable_diffusion.py": ("torch", "diffusers", "transformers"),
     "test_moving_pipeline.py": ("torch",),
     "test_webrtc.py": ("aiortc",),
+    "test_webrtc_browser.py": ("aiortc", "playwright"),
     "studio": ("gradio", "playwright"),
 }
 """What the tests of a folder or file import beyond the base install and the extra [dev]."""

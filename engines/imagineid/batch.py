@@ -232,7 +232,7 @@ def _share_out(ray: Any, waiting: list[Task], idle: list[Any]) -> Iterator[Done]
                 idle.append(actor)
                 yield Done(task, error=f"{task.audio} can't be read: {error.strerror}")
                 continue
-            doing[actor.make.remote(task, sound)] = (actor, task)
+            doing[actor.render.remote(task, sound)] = (actor, task)
         if not doing:
             continue
         (ready,), _ = ray.wait(list(doing), num_returns=1)

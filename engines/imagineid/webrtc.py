@@ -1,4 +1,4 @@
-"""Live video in a browser over WebRTC: its microphone comes in, the face goes out.
+"""Live video in a browser over WebRTC: its microphone comes in, the face and its sound go out.
 
 A small page is served on this machine only, to whoever has the address with its token. It needs the
 extra ``[webrtc]`` (aiortc). No server elsewhere is asked for the way between the two (no STUN).
@@ -25,7 +25,7 @@ import av
 import numpy as np
 
 from imagineid.errors import BackendMissing
-from imagineid.spec import FPS, SAMPLE_RATE
+from imagineid.spec import FPS, FRAME_SAMPLES, SAMPLE_RATE
 
 if TYPE_CHECKING:
     from imagineid.live import LivePicture
@@ -34,6 +34,12 @@ HOST = "127.0.0.1"
 
 CLOCK = 90_000
 """Ticks a second of video in RTP."""
+
+SPEAKER_RATE = 48_000
+"""Samples a second of sound in RTP, whatever the codec."""
+
+SPEAKER_SAMPLES = SPEAKER_RATE // 50
+"""Samples of one packet of sound, 20 ms."""
 
 MOST_BYTES = 200_000
 """A longer offer is refused."""
@@ -49,29 +55,47 @@ PAGE = """<!doctype html><meta charset="utf-8"><meta name="viewport" content="wi
 <style>body{font:1.1rem system-ui;text-align:center;background:#222;color:#eee}
 video{width:min(90vw,80vh);aspect-ratio:1;background:#000;border-radius:1rem}</style>
 <p><video id="face" autoplay playsinline muted></video>
-<p><button id="start">Start the microphone</button> <span id="state"></span>
+<p><button id="start">Start the microphone</button>
+<label><input type="checkbox" id="hear"> Hear it (with headphones)</label>
+<p id="state" role="status">&nbsp;
 <p>The face is made by a machine: it is nobody's.
 <script>
-const state = document.getElementById("state"), start = document.getElementById("start");
+const [face, start, hear, state] =
+  ["face", "start", "hear", "state"].map(name => document.getElementById(name));
+const say = text => state.textContent = text;
+hear.onchange = () => face.muted = !hear.checked;
+face.onplaying = () => say("Live.");
+const ended = {disconnected: "The connection was lost.", failed: "The call ended.",
+  closed: "The call ended."};
 start.onclick = async () => {
+  start.disabled = true;
+  let sound, peer;
+  const stop = text => {
+    sound?.getTracks().forEach(track => track.stop());
+    peer?.close();
+    start.disabled = false;
+    say(text);
+  };
   try {
-    start.disabled = true;
-    const sound = await navigator.mediaDevices.getUserMedia({audio: true});
-    const peer = new RTCPeerConnection();
+    sound = await navigator.mediaDevices.getUserMedia({audio: true});
+    peer = new RTCPeerConnection();
     sound.getTracks().forEach(track => peer.addTrack(track, sound));
     peer.addTransceiver("video", {direction: "recvonly"});
-    peer.ontrack = event => document.getElementById("face").srcObject = new MediaStream([event.track]);
-    peer.onconnectionstatechange = () => state.textContent = peer.connectionState;
+    peer.ontrack = event => face.srcObject = event.streams[0];
+    peer.onconnectionstatechange = () => {
+      if (peer.connectionState === "connected") say("Speak: the face appears in some seconds.");
+      if (peer.connectionState in ended) stop(ended[peer.connectionState]);
+    };
     await peer.setLocalDescription();
     while (peer.iceGatheringState !== "complete") await new Promise(r => setTimeout(r, 50));
     const answer = await fetch("offer" + location.search,
       {method: "POST", body: JSON.stringify(peer.localDescription)});
     if (!answer.ok) throw new Error(await answer.text());
     await peer.setRemoteDescription(await answer.json());
-  } catch (error) { state.textContent = error.message; start.disabled = false; }
+  } catch (error) { stop(error.message); }
 };
 </script>
-"""  # noqa: E501
+"""
 
 
 def check_installed() -> None:
@@ -85,7 +109,7 @@ def check_installed() -> None:
 
 
 class Call:
-    """One browser: its sound comes in, and the imagined frames go out.
+    """One browser: its sound comes in, and the imagined frames go out with their sound.
 
     Args:
         imagine: makes pictures of sound, in a thread of its own.
@@ -99,8 +123,12 @@ class Call:
         self._loop = asyncio.get_running_loop()
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._incoming: queue.SimpleQueue[np.ndarray | None] = queue.SimpleQueue()
-        self._outgoing: asyncio.Queue[np.ndarray] = asyncio.Queue(FPS)
+        self._pictures: asyncio.Queue[av.VideoFrame] = asyncio.Queue(FPS)
+        self._sounds: asyncio.Queue[av.AudioFrame] = asyncio.Queue(2 * FPS)
+        self._resampler = av.AudioResampler("s16", "stereo", SPEAKER_RATE, SPEAKER_SAMPLES)
         self._listening: asyncio.Task[None] | None = None
+        self._worker = threading.Thread(target=self._work, name="imagineid-webrtc", daemon=True)
+        self._closed = threading.Event()
         self._peer.on("track", self._begin)
         self._peer.on("connectionstatechange", self._changed)
 
@@ -118,23 +146,26 @@ class Call:
         if offer["type"] != "offer":
             raise ValueError("not an offer")
         await self._peer.setRemoteDescription(RTCSessionDescription(offer["sdp"], offer["type"]))
-        self._peer.addTrack(_face_track(self._outgoing))
+        self._peer.addTrack(_track("video", self._pictures))
+        self._peer.addTrack(_track("audio", self._sounds))
         await self._peer.setLocalDescription(await self._peer.createAnswer())
         description = self._peer.localDescription
         return {"type": description.type, "sdp": description.sdp}
 
     async def close(self) -> None:
-        """Hang up."""
+        """Hang up, and wait until nothing is imagined any more."""
+        self._closed.set()
         self._incoming.put(None)
         if self._listening is not None:
             self._listening.cancel()
+            await asyncio.to_thread(self._worker.join, ANSWER_S / 2)
         await self._peer.close()
 
     def _begin(self, track: Any) -> None:
         """Listen to a microphone."""
         if track.kind == "audio" and self._listening is None:
             self._listening = asyncio.ensure_future(self._listen(track))
-            threading.Thread(target=self._work, name="imagineid-webrtc", daemon=True).start()
+            self._worker.start()
 
     async def _changed(self) -> None:
         if self._peer.connectionState == "failed":
@@ -157,39 +188,48 @@ class Call:
         """Imagine, in a thread, until the sound ends."""
         try:
             for picture in self._imagine(self._chunks()):
-                self._loop.call_soon_threadsafe(self._show, picture.frame)
+                if self._closed.is_set():
+                    return
+                self._loop.call_soon_threadsafe(self._show, picture)
         except Exception as error:
             with contextlib.suppress(RuntimeError):  # the server was closed meanwhile
                 self._loop.call_soon_threadsafe(self._tell, f"the call ended: {error}")
 
     def _chunks(self) -> Iterator[np.ndarray]:
-        """Yield the incoming sound until it ends."""
-        while (chunk := self._incoming.get()) is not None:
+        """Yield the incoming sound until it ends or the call does."""
+        while (chunk := self._incoming.get()) is not None and not self._closed.is_set():
             yield chunk
 
-    def _show(self, frame: np.ndarray) -> None:
-        """Send a picture; pictures that were not fetched in time are dropped."""
-        if self._outgoing.full():
-            self._outgoing.get_nowait()
-        self._outgoing.put_nowait(frame)
+    def _show(self, picture: LivePicture) -> None:
+        """Send a picture with its sound; both carry the time of the picture's number."""
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture.frame), format="rgb24")
+        frame.pts, frame.time_base = picture.number * CLOCK // FPS, Fraction(1, CLOCK)
+        _send(self._pictures, frame)
+        sound = np.ascontiguousarray(picture.sound[None], np.float32)
+        heard = av.AudioFrame.from_ndarray(sound, format="flt", layout="mono")
+        heard.sample_rate, heard.time_base = SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
+        heard.pts = picture.number * FRAME_SAMPLES
+        for part in self._resampler.resample(heard):
+            _send(self._sounds, part)
 
 
-def _face_track(pictures: asyncio.Queue[np.ndarray]) -> Any:
-    """Return a video track of pictures, (H, W, 3) uint8, as they come."""
+def _send(outgoing: asyncio.Queue[Any], frame: Any) -> None:
+    """Queue a frame; frames that were not fetched in time are dropped."""
+    if outgoing.full():
+        outgoing.get_nowait()
+    outgoing.put_nowait(frame)
+
+
+def _track(kind: str, frames: asyncio.Queue[Any]) -> Any:
+    """Return a track of frames as they come; ``kind`` is video or audio."""
     from aiortc import MediaStreamTrack
 
-    class FaceTrack(MediaStreamTrack):  # type: ignore[misc, unused-ignore]
-        kind = "video"
-        number = 0
+    class Track(MediaStreamTrack):  # type: ignore[misc, unused-ignore]
+        async def recv(self) -> Any:
+            return await frames.get()
 
-        async def recv(self) -> av.VideoFrame:
-            picture = np.ascontiguousarray(await pictures.get())
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = self.number * CLOCK // FPS, Fraction(1, CLOCK)
-            self.number += 1
-            return frame
-
-    return FaceTrack()
+    Track.kind = kind
+    return Track()
 
 
 class Server:

@@ -34,8 +34,10 @@ def studio(
             raise BackendMissing("studio", "studio")
         from imagineid_studio import server
 
-        found = server.free_port(port)
-        token = server.new_token()
-        typer.echo(server.address(found, token))
-        say("Stop it with Ctrl-C.")
-        server.run(model, engine, found, token, browser=not no_browser)
+        def ready(address: str) -> None:
+            typer.echo(address)
+            say("Stop it with Ctrl-C.")
+            if not no_browser:
+                typer.launch(address)
+
+        server.run(model, engine, server.free_port(port), server.new_token(), ready)

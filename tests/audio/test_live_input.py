@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,7 +13,12 @@ import numpy as np
 import pytest
 
 from imagineid.audio import open_sound
-from imagineid.audio.live_input import Backlog, container_chunks, pcm_chunks
+from imagineid.audio.live_input import (
+    Backlog,
+    container_chunks,
+    microphone_chunks,
+    pcm_chunks,
+)
 from imagineid.errors import BadSound
 from imagineid.spec import SAMPLE_RATE
 from support.recordings import tone, write_recording
@@ -103,3 +109,13 @@ def test_a_source_error_is_raised_in_the_consumer() -> None:
     next(chunks)
     with pytest.raises(BadSound, match="gone"):
         next(chunks)
+
+
+def test_a_missing_portaudio_is_named_with_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    with pytest.raises(BadSound, match="sudo apt install libportaudio2"):
+        next(microphone_chunks())

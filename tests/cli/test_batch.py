@@ -9,7 +9,10 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -155,6 +158,45 @@ def test_a_missing_ray_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) ->
     result = run("batch", "in", "-o", "out", "--ray", "auto")
     assert result.exit_code == 3
     assert "pip install 'imagineid[ray]'" in result.stderr
+
+
+def ray_in_this_process() -> SimpleNamespace:
+    """Return what ``import ray`` gives, as far as a batch uses it: actors are plain objects."""
+
+    class Actor:
+        def __init__(self, made: Any) -> None:
+            self._made = made
+
+        def __getattr__(self, name: str) -> SimpleNamespace:
+            method = getattr(self._made, name)
+            return SimpleNamespace(remote=lambda *words: Answer(method(*words)))
+
+    @dataclass(frozen=True, eq=False)
+    class Answer:
+        value: Any
+
+    return SimpleNamespace(
+        init=lambda **_: None,
+        shutdown=lambda: None,
+        nodes=lambda: [{"Alive": True}, {"Alive": True}],
+        remote=lambda **_: lambda cls: SimpleNamespace(remote=lambda *words: Actor(cls(*words))),
+        wait=lambda answers, num_returns: (answers[:num_returns], answers[num_returns:]),
+        get=lambda answer: answer.value,
+        exceptions=SimpleNamespace(RayError=RuntimeError),
+    )
+
+
+def test_recordings_travel_to_actors_of_ray_and_videos_come_back(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings(Path("in"), 3)
+    monkeypatch.setitem(sys.modules, "ray", ray_in_this_process())
+    far = run("batch", "in", "-o", "far", "--seed", 1, "--ray", "auto")
+    assert far.exit_code == 0, far.stderr
+    assert run("batch", "in", "-o", "near", "--seed", 1).exit_code == 0
+    assert names(Path("far")) == names(Path("near")) == [f"0{i}.mp4" for i in range(3)]
+    for name in names(Path("far")):
+        assert (Path("far") / name).read_bytes() == (Path("near") / name).read_bytes()
 
 
 @pytest.mark.slow

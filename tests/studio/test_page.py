@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -33,19 +32,17 @@ CHROMIUM = os.environ.get("IMAGINEID_CHROMIUM") or shutil.which("chromium")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The page's port, while it is served."""
     found, home = free_port(None), tmp_path_factory.mktemp("home")
-    server = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "support.studio_server", str(found), TOKEN],
         env=environment(IMAGINEID_HOME=str(home), PLAIN_FRAME_S="0.02"),
-    )
-    try:
-        for _ in range(240):
-            if server.poll() is None and status(f"http://127.0.0.1:{found}/") == 403:
-                break
-            time.sleep(0.5)
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline().strip() == address(found, TOKEN)
+        assert status(address(found, TOKEN)) == 200, "it answers once its address is printed"
         yield found
-    finally:
         server.terminate()
-        server.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +78,18 @@ def save_screenshot(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-def shows(page: Page, text: str) -> None:
-    expect(page.locator("#status")).to_contain_text(text, timeout=WAIT_MS)
+def shows(page: Page, text: str, where: str = "#status") -> None:
+    expect(page.locator(where)).to_contain_text(text, timeout=WAIT_MS)
+
+
+def fits(page: Page) -> None:
+    """Nothing is cut at the side."""
+    sides = page.evaluate(
+        "[...document.querySelectorAll('.gradio-container *')]"
+        ".filter(each => each.checkVisibility() && !each.closest('svg, label.sr-only'))"
+        ".map(each => each.getBoundingClientRect().right)"
+    )
+    assert max(sides) <= page.viewport_size["width"]
 
 
 def drop(page: Page, speech: Path) -> None:
@@ -107,20 +114,21 @@ def test_a_recording_becomes_a_video_on_the_page(
 ) -> None:
     page = opened(browser, port, size)
     save_screenshot(page, f"{size}-1-empty")
-    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert overflow <= 0, "nothing is cut at the side"
+    fits(page)
     drop(page, speech)
+    fits(page)
     page.locator("#prompt textarea, #prompt input").first.fill("red hair, glasses")
     page.locator("#imagine").click()
-    shows(page, "Choose a face.")
+    shows(page, "Choose a face.", "#chosen")
     faces = page.locator("#faces img")
     assert faces.count() == 6
     page.locator("#faces button.thumbnail-item, #faces .thumbnail-lg").nth(2).click()
-    expect(page.locator("#chosen")).to_contain_text("Seed 9")
+    expect(page.locator("#chosen")).to_contain_text("face 9")
     save_screenshot(page, f"{size}-2-faces")
     page.locator("#preview").click()
     shows(page, "Done: preview-")
     expect(page.locator("#video video")).to_be_visible()
+    fits(page)
     save_screenshot(page, f"{size}-3-preview")
     page.locator("#render").click()
     shows(page, "frames")
@@ -141,17 +149,17 @@ def test_a_face_is_kept_as_an_avatar(browser: Browser, port: int, speech: Path) 
     page = opened(browser, port, "wide")
     page.get_by_label("Save this face as an avatar").fill("anna")
     page.locator("#save").click()
-    shows(page, "There is no video yet")
+    shows(page, "There is no video yet", "#saved")
     drop(page, speech)
     page.locator("#preview").click()
     shows(page, "Done: preview-")
     page.locator("#save").click()
-    shows(page, "Saved the avatar anna.")
+    shows(page, "Saved the avatar anna.", "#saved")
     expect(page.locator("#avatar input")).to_have_value("anna")
     page.locator("#preview").click()
     shows(page, "Done: preview-")
     page.locator("#remove").click()
-    shows(page, "Removed the avatar anna.")
+    shows(page, "Removed the avatar anna.", "#saved")
     page.close()
 
 
@@ -165,7 +173,10 @@ def test_errors_are_shown_on_the_page(
     page.get_by_text("Size, shape, background").click()
     page.get_by_label("Background").fill("transparent")
     page.locator("#render").click()
-    shows(page, "does not support transparency")
+    shows(page, "Choose webm or mov as the file.")
     save_screenshot(page, "wide-5-refused")
+    page.locator("#audio").get_by_label("Clear").click()
     (tmp_path / "notes.wav").write_text("no sound")
+    page.locator("#audio input[type=file]").set_input_files(tmp_path / "notes.wav")
+    shows(page, "notes.wav", "#heard")
     page.close()

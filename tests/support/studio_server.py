@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from imagineid import pipeline
 from imagineid_studio import server
@@ -10,4 +11,4 @@ from support import plain_pipeline
 
 if __name__ == "__main__":
     pipeline.load = plain_pipeline.load
-    server.run("mini", "auto", int(sys.argv[1]), sys.argv[2], browser=False)
+    server.run("mini", "auto", int(sys.argv[1]), sys.argv[2], partial(print, flush=True))

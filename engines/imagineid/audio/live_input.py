@@ -106,12 +106,18 @@ def microphone_chunks(device: str | int | None = None) -> Iterator[Array]:
 
     Raises:
         BackendMissing: the extra ``[live]`` is not installed.
-        BadSound: there is no microphone, or it can't be opened.
+        BadSound: PortAudio is missing, there is no microphone, or it can't be opened.
     """
     try:
         import sounddevice
-    except (ImportError, OSError) as error:  # OSError: PortAudio is missing
+    except ImportError as error:
         raise BackendMissing("microphone", "live") from error
+    except OSError as error:
+        raise BadSound(
+            "The microphone needs PortAudio, which is not installed.\n"
+            "Install it:  sudo apt install libportaudio2\n"
+            "Or pipe sound in:  arecord -f S16_LE -r 16000 | imagineid live - --pcm 16000"
+        ) from error
     pieces: queue.Queue[Array] = queue.Queue()
 
     def take(data: Any, _frames: int, _time: Any, _status: Any) -> None:

@@ -200,7 +200,7 @@ class VirtualCamera:
             self._camera = pyvirtualcam.Camera(self._size_px, self._size_px, FPS)
         except RuntimeError as error:
             raise BadOutput(
-                f"There is no virtual camera: {str(error).splitlines()[0]}.\n"
+                f"There is no virtual camera: {str(error).splitlines()[0].rstrip('.')}.\n"
                 "Install one: OBS on Windows and macOS, v4l2loopback on Linux "
                 "(sudo modprobe v4l2loopback)"
             ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,18 @@ from imagineid_studio.studio import (
 
 NO_AVATAR = "no avatar"
 OWN_SIZE = "the model's own"
+NO_VOICE = "⚠ Drop or record a voice first."
 
 CSS = """
 .gradio-container { max-width: 1100px !important; margin: auto; }
 #faces .grid-wrap { max-height: none; }
+#download:not(:has(a)) { display: none; }
 footer { display: none !important; }
+.gradio-container > .main { padding: 16px clamp(8px, 3vw, 32px) !important; }
 """
+
+FIRST_SEED = 7
+"""Of the face that is shown where none was chosen."""
 
 NOTE = "Every face here is made by a machine and is no real person's; every video says so."
 
@@ -49,14 +56,14 @@ def page(studio: Studio) -> gr.Blocks:
     with gr.Blocks(title="imagineid studio", analytics_enabled=False) as blocks:
         gr.Markdown(f"# imagineid studio\nA face imagined from a voice. {NOTE}")
         job: gr.State = gr.State()
-        seed = gr.State(7)
+        seed = gr.State(FIRST_SEED)
         video_path: gr.State = gr.State()
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
                 audio = gr.Audio(
                     sources=["upload", "microphone"],
                     type="filepath",
-                    label="1. The voice: drop a recording, or record",
+                    label="1. The voice",
                     buttons=["download"],
                     elem_id="audio",
                 )
@@ -71,6 +78,7 @@ def page(studio: Studio) -> gr.Blocks:
                     [word for group in WORDS.values() for word in group],
                     multiselect=True,
                     label="Words that work",
+                    info="Choose any of them.",
                     elem_id="words",
                 )
                 with gr.Row():
@@ -93,7 +101,7 @@ def page(studio: Studio) -> gr.Blocks:
                 with gr.Row():
                     imagine = gr.Button("Imagine faces", elem_id="imagine")
                     others = gr.Button("Other faces", elem_id="others")
-                chosen = gr.Markdown("Seed 7", elem_id="chosen")
+                chosen = gr.Markdown(_chosen_text(FIRST_SEED), elem_id="chosen")
                 avatar = gr.Dropdown(
                     [NO_AVATAR, *avatars.saved()],
                     value=NO_AVATAR,
@@ -106,7 +114,7 @@ def page(studio: Studio) -> gr.Blocks:
             )
             aspect = gr.Radio(["1:1", "9:16", "16:9"], value="1:1", label="Shape")
             background = gr.Textbox(
-                label="Background", placeholder="transparent, #00ff00 or a picture's path"
+                label="Background", info="transparent, #00ff00 or a picture's path"
             )
             fps = gr.Dropdown(["24", "25", "30", "50", "60"], value="25", label="Frames a second")
             file = gr.Radio(["mp4", "webm", "mov"], value="mp4", label="File")
@@ -123,6 +131,7 @@ def page(studio: Studio) -> gr.Blocks:
                 name = gr.Textbox(label="Save this face as an avatar", placeholder="anna")
                 save = gr.Button("Save", elem_id="save")
                 remove = gr.Button("Remove the chosen avatar", elem_id="remove")
+                saved = gr.Markdown("", elem_id="saved")
 
         settings_inputs: list[Any] = [prompt, words, sex, age, emotion, strength, seed, avatar]
         written: list[Any] = [size, aspect, background, fps, file]
@@ -131,12 +140,12 @@ def page(studio: Studio) -> gr.Blocks:
         imagine.click(
             _faces(studio, fresh=False),
             [audio, *settings_inputs],
-            [faces, seed, chosen, status, job],
+            [faces, seed, chosen, job],
         )
         others.click(
             _faces(studio, fresh=True),
             [audio, *settings_inputs],
-            [faces, seed, chosen, status, job],
+            [faces, seed, chosen, job],
         )
         faces.select(_choose, None, [seed, chosen, avatar])
         for button, make, endpoint in (
@@ -150,8 +159,8 @@ def page(studio: Studio) -> gr.Blocks:
                 api_name=endpoint,
             )
         cancel.click(_cancel, job, status, queue=False)
-        save.click(_save(studio), [name, video_path], [avatar, status])
-        remove.click(_remove, avatar, [avatar, status])
+        save.click(_save(studio), [name, video_path], [avatar, saved])
+        remove.click(_remove, avatar, [avatar, saved])
     return blocks
 
 
@@ -189,31 +198,34 @@ def _faces(studio: Studio, fresh: bool) -> Callable[..., Iterator[tuple[Any, ...
     def imagine(audio: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
         keep = gr.skip()
         if not audio:
-            yield keep, keep, keep, "⚠ Drop or record a voice first.", None
+            yield keep, keep, NO_VOICE, None
             return
         settings = _settings(*values)
         if fresh:
-            settings = VideoSettings(
-                **{**settings.__dict__, "seed": random.SystemRandom().randrange(10**6)}
-            )
+            settings = replace(settings, seed=random.SystemRandom().randrange(10**6))
         work = Job(lambda progress: studio.faces(Path(audio), settings, progress))
         for text in work.watched():
-            yield keep, keep, keep, text, work.progress
+            yield keep, keep, text, work.progress
         try:
             faces = work.result()
         except ImagineIDError as error:
-            yield keep, keep, keep, _error_text(error), None
+            yield keep, keep, _error_text(error), None
             return
-        pictures = [(picture, f"seed {seed}") for picture, seed in faces]
-        yield pictures, settings.seed, f"Seed {settings.seed}", "Choose a face.", None
+        pictures = [(picture, f"face {seed}") for picture, seed in faces]
+        yield pictures, settings.seed, f"Choose a face. {_chosen_text(settings.seed)}", None
 
     return imagine
+
+
+def _chosen_text(seed: int) -> str:
+    """Say which face is chosen; its number is the seed of the command line."""
+    return f"Chosen: face {seed}."
 
 
 def _choose(event: gr.SelectData) -> tuple[int, str, str]:
     caption = event.value["caption"]
     seed = int(str(caption).split()[-1])
-    return seed, f"Seed {seed}", NO_AVATAR
+    return seed, _chosen_text(seed), NO_AVATAR
 
 
 def _video(
@@ -222,18 +234,16 @@ def _video(
     def run(audio: str | None, *values: Any) -> Iterator[tuple[Any, ...]]:
         keep = gr.skip()
         if not audio:
-            yield keep, keep, keep, "⚠ Drop or record a voice first.", None
+            yield keep, keep, keep, NO_VOICE, None
             return
         face, (size, aspect, background, fps, file) = _settings(*values[:8]), values[8:]
-        settings = VideoSettings(
-            **{
-                **face.__dict__,
-                "size_px": None if size == OWN_SIZE else int(size),
-                "aspect": aspect,
-                "background": background or "",
-                "fps": int(fps),
-                "file": file,
-            }
+        settings = replace(
+            face,
+            size_px=None if size == OWN_SIZE else int(size),
+            aspect=aspect,
+            background=background or "",
+            fps=int(fps),
+            file=file,
         )
         work = Job(lambda progress: make(Path(audio), settings, progress))
         for text in work.watched():

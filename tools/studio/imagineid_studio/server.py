@@ -124,7 +124,7 @@ def guarded(page: Any, token: str, port: int, **looks: Any) -> Guard:
     return Guard(mounted, token, port)
 
 
-def run(model: str, engine: str, port: int, token: str, browser: bool) -> None:
+def run(model: str, engine: str, port: int, token: str, ready: Callable[[str], object]) -> None:
     """Load a model and serve the page until Ctrl-C.
 
     Args:
@@ -132,10 +132,8 @@ def run(model: str, engine: str, port: int, token: str, browser: bool) -> None:
         engine: see there.
         port: a free one.
         token: that the address holds.
-        browser: whether a browser is opened.
+        ready: receives the address as soon as it answers.
     """
-    import webbrowser
-
     from imagineid import pipeline
     from imagineid_studio.page import CSS, page, theme
     from imagineid_studio.studio import Studio
@@ -146,13 +144,17 @@ def run(model: str, engine: str, port: int, token: str, browser: bool) -> None:
         page(studio), token, port,
         allowed_paths=[str(studio.folder)], theme=theme(), css=CSS,
     )  # fmt: skip
-    if browser:
-        webbrowser.open(address(port, token))
-    serve(app, port)
+    serve(app, port, lambda: ready(address(port, token)))
 
 
-def serve(app: ASGI, port: int) -> None:
-    """Serve until Ctrl-C."""
+def serve(app: ASGI, port: int, ready: Callable[[], object]) -> None:
+    """Serve until Ctrl-C; ``ready`` is called as soon as requests are answered."""
     import uvicorn
 
-    uvicorn.run(app, host=HOST, port=port, log_level="error")
+    class Server(uvicorn.Server):  # type: ignore[misc, unused-ignore]
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
+
+    Server(uvicorn.Config(app, host=HOST, port=port, log_level="error")).run()

@@ -86,11 +86,17 @@ class VideoSettings:
     file: str = "mp4"
 
     def request(self) -> Request:
-        """Return it as the library takes it; corrections become words of the prompt."""
+        """Return it as the library takes it; corrections become words of the prompt.
+
+        Raises:
+            BadInput: the kind of file has no transparency, which is asked for.
+        """
         known = [word for word in (self.age, self.sex) if word != AS_HEARD]
         prompt = ", ".join(part for part in (" ".join(known), self.prompt.strip()) if part)
         felt = self.emotion if self.emotion != AS_HEARD else None
         framing = Framing(self.size_px, self.aspect, self.background.strip() or None)
+        if framing.transparent and self.file == "mp4":
+            raise BadInput("An mp4 has no transparency.\nChoose webm or mov as the file.")
         return Request(
             prompt=prompt or None,
             seed=None if self.avatar else self.seed,

@@ -277,7 +277,7 @@ def spoken(home: Path, out: Path, *words: str, processes: int = 1) -> str:
 
 
 @pytest.mark.slow
-def test_two_processes_in_portions_have_the_losses_of_one(home: Path, trained: Path) -> None:
+def test_two_processes_in_micro_batches_have_the_losses_of_one(home: Path, trained: Path) -> None:
     out = home / "two"
     output = spoken(home, out, "--steps", "2", "--accumulate", "2", processes=2)
     assert "processes 2" in output

@@ -55,9 +55,9 @@ def write_adapters(context: Context, folder: Path, parts: Mapping[str, str]) -> 
                 f"The stage {stage.name} has not been trained.\nTrain it:  the same command"
             )
         for key, value in weights(str(where.absolute())).items():
-            for there, here in stage.adapters.items():
-                if key.startswith(there):
-                    tensors[here + key.removeprefix(there)] = value.contiguous()
+            for prefix, target in stage.adapters.items():
+                if key.startswith(prefix):
+                    tensors[target + key.removeprefix(prefix)] = value.contiguous()
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -84,7 +84,7 @@ def mean_emotions(context: Context) -> np.ndarray:
     for sample in context.data.samples:
         own = found[sample.emotion] if sample.emotion >= 0 else others
         if len(own) < ENOUGH:
-            mel = torch.from_numpy(context.data.heard(sample, 0))[None].to(context.device)
+            mel = torch.from_numpy(context.data.mel_window(sample, 0))[None].to(context.device)
             own.append(encoder(mel)[0][0].float().cpu().numpy())
     mean = np.mean([each for own in (*found, others) for each in own], axis=0)
     if lacking := [name for name, own in zip(EMOTIONS, found, strict=True) if not own]:

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--batch", action="append", default=[], metavar="[STAGE=]N",
         help="samples a step, of all processes together; pairs in the stages of PAD")  # fmt: skip
     add("--rate", action="append", default=[], metavar="[STAGE=]X", help="learning rate")
-    add("--accumulate", type=int, default=1, metavar="N", help="portions a step is computed in")
+    add("--accumulate", type=int, default=1, metavar="N", help="micro-batches of a step")
     add("--precision", choices=DTYPES, help="default: bf16 on a GPU, else no")
     add("--checkpointing", action="store_true", help="compute activations twice to save memory")
     add("--save-every", type=int, default=500, metavar="N", help="steps between checkpoints")
@@ -161,14 +161,14 @@ def _options(args: argparse.Namespace) -> Options:
     return options
 
 
-def _numbers(given: list[str], option: str, known: list[str]) -> dict[str, float]:
+def _numbers(values: list[str], option: str, known: list[str]) -> dict[str, float]:
     """Read ``N`` for all stages and ``STAGE=N`` for one.
 
     Raises:
         BadInput: a stage is unknown, or it is no positive number, whole unless it is a rate.
     """
     numbers: dict[str, float] = {}
-    for each in sorted(given, key=lambda text: "=" in text):
+    for each in sorted(values, key=lambda text: "=" in text):
         name, _, text = each.rpartition("=")
         try:
             number = float(text) if option == "--rate" else int(text)
@@ -201,8 +201,8 @@ def _remember(work: Path, options: Options, size: Size) -> None:
             for name, value in values.items():
                 if before[part].get(name) != value:
                     raise BadInput(
-                        f"{work} was begun with {name} {before[part].get(name)}, not {value}.\n"
-                        "Go on as it was begun, or name another folder:  --work DIR"
+                        f"{work} was started with {name} {before[part].get(name)}, not {value}.\n"
+                        "Continue with the same choices, or name another folder:  --work DIR"
                     )
         return
     work.mkdir(parents=True, exist_ok=True)

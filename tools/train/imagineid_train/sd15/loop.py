@@ -30,11 +30,11 @@ LOSSES = "losses.jsonl"
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, and in which portions.
+    """How long, and in which micro-batches.
 
     Attributes:
         steps, items, rate: in all, items a step, and learning rate; None: as the stage says.
-        accumulate: portions of a step that are computed one after the other.
+        accumulate: micro-batches of a step that are computed one after the other.
         save_every: steps between checkpoints.
         workers: processes that read ahead, for each process that trains.
     """
@@ -47,8 +47,8 @@ class Plan:
     workers: int = 0
 
 
-class _Portions(Dataset[Batch]):
-    """This process's portions of all steps, in turn."""
+class _MicroBatches(Dataset[Batch]):
+    """This process's micro-batches of all steps, in turn."""
 
     def __init__(
         self, stage: Stage, context: Context, items: int, accumulate: int, share: tuple[int, int]
@@ -76,13 +76,13 @@ def train(stage: Stage, context: Context, plan: Plan, accelerator: Accelerator) 
     """Train a stage, or go on with it, until it has had its steps.
 
     Raises:
-        BadInput: a step can't be cut into equal portions.
+        BadInput: a step can't be cut into equal micro-batches.
     """
     steps, items = plan.steps or stage.steps, plan.items or stage.items
     parts = plan.accumulate * accelerator.num_processes
     if items % parts:
         raise BadInput(
-            f"{items} items a step can't be cut into {parts} portions.\nTry:  --batch {parts}"
+            f"{items} items a step can't be cut into {parts} micro-batches.\nTry:  --batch {parts}"
         )
     torch.manual_seed(context.options.seed)
     learner = stage.build(context)
@@ -92,10 +92,10 @@ def train(stage: Stage, context: Context, plan: Plan, accelerator: Accelerator) 
         named.values(), budget.rate, betas=(0.9, 0.95), weight_decay=budget.decay
     )
     wrapped, prepared = accelerator.prepare(learner, optimiser)
-    begun = context.checkpoint(stage.name)
-    step, _, average = resume(begun or context.work / stage.name / "none", named, optimiser)
-    if begun:
-        _resume_scaler(begun, accelerator)
+    checkpoint = context.checkpoint(stage.name)
+    step, _, average = resume(checkpoint or context.work / stage.name / "none", named, optimiser)
+    if checkpoint:
+        _resume_scaler(checkpoint, accelerator)
     if step >= steps:
         accelerator.print(f"{stage.name}: has had {step} steps")
         return
@@ -103,7 +103,7 @@ def train(stage: Stage, context: Context, plan: Plan, accelerator: Accelerator) 
         f"{stage.name}: {_millions(named):.2f} M parameters, step {step} of {steps}, "
         f"processes {accelerator.num_processes}, precision {accelerator.mixed_precision}"
     )
-    portions = _Portions(
+    micro_batches = _MicroBatches(
         stage,
         context,
         items,
@@ -112,7 +112,7 @@ def train(stage: Stage, context: Context, plan: Plan, accelerator: Accelerator) 
     )
     batches = iter(
         DataLoader(
-            portions,
+            micro_batches,
             batch_size=None,
             sampler=range(step * plan.accumulate, steps * plan.accumulate),
             num_workers=plan.workers,
@@ -138,13 +138,13 @@ def _step(
     wrapped: Any,
     optimiser: Any,
     batches: Iterator[Batch],
-    portions: int,
+    micro_batches: int,
     accelerator: Accelerator,
     clip: float,
 ) -> dict[str, float]:
-    """Take one step; return each term of the loss, averaged over all portions."""
+    """Take one step; return each term of the loss, averaged over all micro-batches."""
     sums: dict[str, Tensor] = {}
-    for _ in range(portions):
+    for _ in range(micro_batches):
         batch = {name: each.to(accelerator.device) for name, each in next(batches).items()}
         with accelerator.accumulate(wrapped):
             terms = wrapped(batch)
@@ -154,7 +154,9 @@ def _step(
             optimiser.step()
             optimiser.zero_grad()
         for name, each in terms.items():
-            sums[name] = sums.get(name, torch.zeros_like(each)) + each.detach().float() / portions
+            sums[name] = (
+                sums.get(name, torch.zeros_like(each)) + each.detach().float() / micro_batches
+            )
     means = accelerator.reduce(torch.stack(list(sums.values())), "mean")
     return dict(zip(sums, means.tolist(), strict=True))
 

@@ -142,7 +142,7 @@ class Shards:
         """Whether it is known which phones are spoken."""
         return all("phones" in sample.about for sample in self.samples)
 
-    def heard(self, sample: Sample, first: int) -> Array:
+    def mel_window(self, sample: Sample, first: int) -> Array:
         """Return the mel windows A of L frames from ``first``, (L, 1280)."""
         wave, times, _, _ = _sound_of(sample.shard, sample.places["flac"], sample.places["npz"])
         return mel_windows(wave, first, self.window, times)
@@ -163,7 +163,7 @@ class Shards:
             if name in PHONES
         ]
         return {
-            "mel": self.heard(sample, first),
+            "mel": self.mel_window(sample, first),
             "alpha": alpha,
             "beta": np.clip(beta[first:stop], 0, 1),
             "phone": phone_index(phones, sample.frames)[first:stop].astype(np.int64),
@@ -195,7 +195,7 @@ class Shards:
             "mesh": _image(sample.picture(f"mesh.{now:04d}.png")),
             "anchor": _image(sample.picture(f"frame.{other:04d}.jpg")),
             "neighbour": np.where(mouth[None], np.float32(0), before),
-            "mel": self.heard(sample, first),
+            "mel": self.mel_window(sample, first),
             "caption": np.array(str(sample.about["caption"])),
         }
 

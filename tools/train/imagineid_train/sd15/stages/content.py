@@ -40,10 +40,10 @@ class Learner(nn.Module):
         assert identity is not None
         with torch.no_grad():
             shape = identity(batch["mel"])[0].float()
-        made = self.mouth(self.content(batch["mel"]), shape).float()
-        terms = self.motion(made, batch["beta"] * self.of_mouth)
+        predicted = self.mouth(self.content(batch["mel"]), shape).float()
+        terms = self.motion(predicted, batch["beta"] * self.of_mouth)
         if expert is not None:
-            terms["read"] = READ * F.cross_entropy(expert(made).float(), batch["phone"])
+            terms["read"] = READ * F.cross_entropy(expert(predicted).float(), batch["phone"])
         return terms
 
 

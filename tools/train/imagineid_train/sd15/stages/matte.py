@@ -19,8 +19,8 @@ class Learner(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return the loss of frames."""
-        made = self.matte.logits(batch["frame"]).float()
-        return {"matte": F.binary_cross_entropy_with_logits(made, batch["matte"])}
+        logits = self.matte.logits(batch["frame"]).float()
+        return {"matte": F.binary_cross_entropy_with_logits(logits, batch["matte"])}
 
 
 def draw(context: Context, rng: np.random.Generator) -> list[Row]:

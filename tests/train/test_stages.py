@@ -15,7 +15,7 @@ from torch import Tensor
 
 from imagineid_train import loop, moves, people, recipe
 from imagineid_train.stage import Stage
-from imagineid_train.stages import STAGES, base, sca, student, tia
+from imagineid_train.stages import STAGES, sca, student, tia
 from support.moving import MOVING, write_people
 
 
@@ -63,17 +63,6 @@ def test_a_stage_takes_two_steps_and_resumes(stage: Stage, root: Path) -> None:
     assert (before, json.loads((folder / "state.json").read_text())["step"]) == (2, 4)
     weights = loop.weights(stage.folder(MOVING))
     assert all(torch.isfinite(value).all() for value in weights.values())
-
-
-def test_faces_are_drawn_by_the_last_decoder_even_where_only_that_is_embedded(root: Path) -> None:
-    first, away = root / MOVING.name / "first_decoder", root / "away"
-    first.rename(away)
-    try:
-        decoder = base.drawing(MOVING)
-    finally:
-        away.rename(first)
-    last = loop.weights(f"{MOVING.name}/restoration")
-    torch.testing.assert_close(decoder.out.weight, last["decoder.out.weight"])
 
 
 def test_an_unknown_stage_is_named_with_those_there_are() -> None:

@@ -199,7 +199,8 @@ class MeshFlow:
         cover = np.zeros(side * side, np.float32)
         cover[now.covered] = in_view * stretched.take(now.triangle).astype(np.float32)
         offset = np.asarray(flat.reshape(2, side, side), np.float32)
-        return Flow(offset, np.where(_torn(offset), 0, cover.reshape(1, side, side)))
+        cover[_torn(offset).reshape(-1)] = 0
+        return Flow(offset, cover.reshape(1, side, side))
 
 
 def _torn(offset: F32) -> NDArray[np.bool_]:

@@ -72,7 +72,7 @@ def page(studio: Studio) -> gr.Blocks:
                     sex = gr.Radio(SEXES, value=AS_HEARD, label="Who speaks", elem_id="sex")
                     age = gr.Dropdown(AGES, value=AS_HEARD, label="How old", elem_id="age")
                 prompt = gr.Textbox(
-                    label="2. The look", placeholder="long red hair, glasses", elem_id="prompt"
+                    label="2. The look", info="Such as: long red hair, glasses", elem_id="prompt"
                 )
                 words = gr.Dropdown(
                     [word for group in WORDS.values() for word in group],
@@ -128,7 +128,7 @@ def page(studio: Studio) -> gr.Blocks:
                 video = gr.Video(label="4. The video", elem_id="video", interactive=False)
                 download = gr.File(label="Download", elem_id="download", interactive=False)
             with gr.Column(scale=1, min_width=280):
-                name = gr.Textbox(label="Save this face as an avatar", placeholder="anna")
+                name = gr.Textbox(label="Save this face as an avatar", info="A name, such as: anna")
                 save = gr.Button("Save", elem_id="save")
                 remove = gr.Button("Remove the chosen avatar", elem_id="remove")
                 saved = gr.Markdown("", elem_id="saved")

@@ -54,7 +54,7 @@ SOURCES = {
     "text.encoder": (("mini/base", "text"),),
     "text.inversion": (("mini/tia", "inversion"),),
     "encoder": (("mini/latents", "encoder"),),
-    "decoder": (("mini/restoration", "decoder"),),
+    "decoder": (("mini/restoration", "decoder"), ("mini/first_decoder", "decoder")),
     "frame_decoder": (("mini/frame_decoder", "decoder"),),
     "mesh_encoder": (("mini/mesh_encoder", "encoder"),),
     "matte": (("mini/matte", "matte"),),
@@ -184,7 +184,8 @@ def unship(size: Size) -> None:
 
     Stages that have checkpoints already are left alone. The optimiser starts afresh. The spatial
     adapter is laid out for ``base``, the first stage that trains it: ``sca`` begins with what
-    ``base`` makes of it, and ``ship`` takes no older one. The mouth of ``content`` is not embedded;
+    ``base`` makes of it, and ``ship`` takes no older one. So is the first frame's decoder for
+    ``first_decoder``, with which ``restoration`` begins. The mouth of ``content`` is not embedded;
     it begins as the expression of a calm voice.
     """
     expression = _expression_as_trained(size)

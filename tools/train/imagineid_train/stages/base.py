@@ -145,9 +145,8 @@ def build(size: Size) -> Learning:
 
 def drawing(size: Size) -> FirstDecoder:
     """Return the first frame's decoder, as far as it has been trained."""
-    later = [f"{size.name}/{stage}" for stage in ("restoration", "first_decoder")]
-    decoder = FirstDecoder(size)
-    load_into(decoder, next(filter(trained, later), frozen(size)), "decoder")
+    decoder, later = FirstDecoder(size), f"{size.name}/first_decoder"
+    load_into(decoder, later if trained(later) else frozen(size), "decoder")
     decoder.to(device())
     return decoder
 

@@ -12,9 +12,9 @@ from imagineid_cli.errors import error_handling, say
 def forget(
     debug: Annotated[bool, typer.Option("--debug", help="Print a traceback on errors.")] = False,
 ) -> None:
-    """Delete all stored data of voices and faces, and list where it was.
+    """Delete what was stored of voices for swap, and the frame cache; list where it was.
 
-    This is the data that swap uses, and the frame cache; videos and avatars stay.
+    Videos and saved avatars stay.
     """
     with error_handling(debug):
         from imagineid.cache import Cache
